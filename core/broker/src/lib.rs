@@ -1,0 +1,1 @@
+//! RabbitMQ: topology, connecting, publishing, consuming; the only crate that names lapin.

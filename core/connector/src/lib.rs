@@ -1,0 +1,16 @@
+//! What a connector implements: [`Source`], [`Sink`], their kinds, settings, and the facts that they return.
+//!
+//! A connector knows one way of meeting systems (files, HTTP, SQL) and nothing of routes, the broker or the ledger.
+//! It returns facts; the hub records and logs them. It never logs, and its errors hold no value of a record or message.
+
+mod batching;
+mod failure;
+mod settings;
+mod sink;
+mod source;
+
+pub use batching::{Batching, BatchingError};
+pub use failure::{ConnectorError, Failure};
+pub use settings::{Settings, SettingsError, parse_duration};
+pub use sink::{Handover, Outgoing, Receipt, Sink, SinkKind};
+pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

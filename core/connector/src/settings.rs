@@ -1,0 +1,80 @@
+//! The settings of a connector as the council wrote them in `system.toml`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+/// The table `[source.settings]` or `[target.settings]`, with the folder under which its relative paths lie.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The table as it was written.
+    pub table: toml::Table,
+    /// The hub's data folder: relative paths in settings start here.
+    pub data: PathBuf,
+    /// The system's name.
+    pub system: String,
+}
+
+/// Settings that a connector cannot take: where and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{key}`: {words}")]
+pub struct SettingsError {
+    /// The key, dotted.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub words: String,
+}
+
+impl SettingsError {
+    /// An error at `key`.
+    pub fn new(key: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { key: key.into(), words: words.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the table into a connector's own type; unknown keys are refused where that type denies them.
+    ///
+    /// # Errors
+    /// The first key that does not fit.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
+        T::deserialize(toml::Value::Table(self.table.clone()))
+            .map_err(|error| SettingsError::new("", error.message().to_owned()))
+    }
+
+    /// A path of the settings, under the data folder unless it is absolute.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.data.join(path)
+    }
+}
+
+/// Units of a duration in settings, in seconds.
+const UNITS: [(&str, u64); 5] = [("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
+
+/// Reads a duration as the settings write it: `30s`, `5min`, `1h`, `2d`, `1w`, `250ms`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    if unit == "ms" {
+        return Some(Duration::from_millis(number));
+    }
+    let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    number.checked_mul(*seconds).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit_and_never_without() {
+        assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_duration("2d"), Some(Duration::from_secs(172_800)));
+        for wrong in ["30", "s", "", "-1s", "1 h", "5m", "99999999999999999999s"] {
+            assert_eq!(parse_duration(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The side that hands messages to a system.
+
+use async_trait::async_trait;
+use postroom_event::DispatchId;
+use serde_json::Value;
+
+use crate::{ConnectorError, Settings, SettingsError};
+
+/// A kind of sink, by the name that `system.toml` uses.
+pub trait SinkKind: Send + Sync {
+    /// The name in `connector = "..."`.
+    fn name(&self) -> &'static str;
+
+    /// Checks the settings without touching the outside world.
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
+
+    /// Makes a sink from settings that passed [`Self::check`].
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError>;
+}
+
+/// A sink. Calls for different subjects may run at the same time.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Hands over one or more messages as one unit. Called again with the same id after a crash or an unknown outcome:
+    /// the second call must not deliver twice.
+    ///
+    /// # Errors
+    /// With what the failure means for the next attempt.
+    async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError>;
+}
+
+/// What is handed over at once: one message, or a batch in the order of its lane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handover {
+    /// The idempotency key: the dispatch id of a single message, the batch id of a batch.
+    pub id: String,
+    /// The messages, at least one.
+    pub items: Vec<Outgoing>,
+}
+
+/// One message on its way out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// The idempotency key of this message.
+    pub dispatch: DispatchId,
+    /// The event's type.
+    pub event_type: String,
+    /// What it is about.
+    pub subject: String,
+    /// The message, valid for the target's schema.
+    pub message: Value,
+}
+
+/// That a handover arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The target's own reference, or the name of the file written.
+    pub reference: Option<String>,
+}

@@ -1,0 +1,106 @@
+//! The side that reads records from a system.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use postroom_event::{Fault, Reading};
+
+use crate::{ConnectorError, Settings, SettingsError};
+
+/// A kind of source, by the name that `system.toml` uses.
+pub trait SourceKind: Send + Sync {
+    /// The name in `connector = "..."`.
+    fn name(&self) -> &'static str;
+
+    /// Checks the settings without touching the outside world.
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
+
+    /// The names of the fields that every record has as text, where the settings fix them (columns of rows): what
+    /// `check` compiles the source mapping against. `None`: records are any JSON.
+    fn fields(&self, settings: &Settings) -> Option<Vec<String>>;
+
+    /// Makes a source from settings that passed [`Self::check`].
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError>;
+
+    /// Opens one input by its path, outside the source's own watch, for `postroom publish`.
+    ///
+    /// # Errors
+    /// Where the kind has no such inputs, or the input cannot be read.
+    fn open(&self, settings: &Settings, path: &Path) -> Result<Arrival, ConnectorError>;
+}
+
+/// A source of batches. One task owns it.
+#[async_trait]
+pub trait Source: Send {
+    /// Waits for the next batch; returns [`Arrival::Idle`] at the latest after a few seconds, so that the caller can stop.
+    ///
+    /// # Errors
+    /// When the system cannot be read; the caller tries again with backoff.
+    async fn next(&mut self) -> Result<Arrival, ConnectorError>;
+}
+
+/// What waiting for a batch brought.
+pub enum Arrival {
+    /// Nothing yet.
+    Idle,
+    /// A batch that was checked whole and can be read.
+    Batch(Box<dyn Batch>),
+    /// An input that cannot be read; it is already put aside with its reason beside it.
+    Refused(RefusedBatch),
+}
+
+/// An input that was refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedBatch {
+    /// Its name, e.g. the file's.
+    pub label: String,
+    /// SHA-256 of its content, in hex; empty where it was not read.
+    pub id: String,
+    /// Where and why.
+    pub fault: Fault,
+}
+
+/// A batch of records: a file, a page of an answer, a set of rows.
+#[async_trait]
+pub trait Batch: Send {
+    /// Its name for people, e.g. the file's; no path.
+    fn label(&self) -> &str;
+
+    /// What makes it the same batch wherever and whenever it comes: SHA-256 of the content, in hex.
+    fn id(&self) -> &str;
+
+    /// How many records (refused ones included) the check counted.
+    fn len(&self) -> u64;
+
+    /// Whether it holds no record at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next records, at most `limit`; none at the end.
+    ///
+    /// # Errors
+    /// When the input cannot be read any more, or has changed since it was checked.
+    async fn read(&mut self, limit: usize) -> Result<Vec<Reading>, ConnectorError>;
+
+    /// Called once, when every record was confirmed by the broker (or the batch was recognised): puts the input away.
+    ///
+    /// # Errors
+    /// When the input cannot be put away; it is then found again and recognised by its id.
+    async fn finish(self: Box<Self>, ending: Ending) -> Result<(), ConnectorError>;
+}
+
+/// How a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every record was published, refused with its reason, or ignored by a named rule.
+    Done,
+    /// The same content was taken before.
+    Repeated,
+}

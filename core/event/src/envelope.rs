@@ -1,0 +1,89 @@
+//! The envelope: CloudEvents 1.0 attributes, and the extensions of the council vocabulary.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset, NaiveDate};
+use serde_json::Value;
+
+use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_CHARS, Refusal, Rule};
+
+/// How a fact reached the council (extension `channel`).
+pub const CHANNELS: [&str; 5] = ["online", "phone", "counter", "post", "system"];
+
+/// A business fact that some system states: CloudEvents 1.0 with JSON data; `subject` is required.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Unique within its source.
+    pub id: String,
+    /// Who states it: a URI reference that one system owns.
+    pub source: String,
+    /// The event type with its version, e.g. `property.created.v1` (CloudEvents `type`).
+    pub event_type: String,
+    /// What it is about, e.g. `uprn:100061234567`; order is kept per source and subject.
+    pub subject: String,
+    /// When it was recorded.
+    pub time: Option<DateTime<FixedOffset>>,
+    /// Every other attribute by name: `correlationid`, `effectivetime`, `channel`, `entityversion`, `traceparent` ...
+    pub extensions: BTreeMap<String, String>,
+    /// The data, normalised by the decoder.
+    pub data: Value,
+}
+
+impl Event {
+    /// The key under which the ledger knows this event.
+    pub fn key(&self) -> EventKey {
+        EventKey::new(&self.source, &self.id)
+    }
+
+    /// The id of this event's dispatch through `route`.
+    pub fn dispatch_id(&self, route: &str) -> DispatchId {
+        DispatchId::new(&self.source, &self.id, route)
+    }
+}
+
+/// Checks a subject: not empty, bounded, without control characters.
+///
+/// # Errors
+/// [`Rule::BadAttribute`] or [`Rule::MissingAttribute`] at `subject`.
+pub fn check_subject(subject: &str) -> Result<(), Refusal> {
+    check_attribute("subject", subject)
+}
+
+/// Checks one attribute's text: not empty, at most [`MAX_ATTRIBUTE_CHARS`], no control characters.
+pub(crate) fn check_attribute(name: &str, text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::new(Rule::MissingAttribute, name, format!("`{name}` is empty")));
+    }
+    if text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some() {
+        let words = format!("`{name}` is longer than {MAX_ATTRIBUTE_CHARS} characters");
+        return Err(Refusal::new(Rule::BadAttribute, name, words));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::new(Rule::BadAttribute, name, format!("`{name}` holds a control character")));
+    }
+    Ok(())
+}
+
+/// Checks the name and text of an extension attribute, and the form of those that the vocabulary defines.
+///
+/// # Errors
+/// [`Rule::BadAttribute`] at the extension's name.
+pub fn check_extension(name: &str, text: &str) -> Result<(), Refusal> {
+    let bad = |words: String| Err(Refusal::new(Rule::BadAttribute, name, words));
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        return bad("an extension's name is made of lower-case letters and digits".into());
+    }
+    check_attribute(name, text)?;
+    match name {
+        "channel" if !CHANNELS.contains(&text) => bad(format!("`channel` is one of {}", CHANNELS.join(", "))),
+        "effectivetime" if parse_time(text).is_none() && text.parse::<NaiveDate>().is_err() => {
+            bad("`effectivetime` is a date, or an RFC 3339 instant with its offset".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An RFC 3339 instant with its offset.
+pub(crate) fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(text).ok()
+}

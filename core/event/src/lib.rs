@@ -1,0 +1,32 @@
+//! The model of an event: the CloudEvents 1.0 envelope, ids, subjects, and the one decoder.
+//!
+//! Everything that enters the hub becomes an [`Event`] here or is refused with a [`Refusal`]; nothing behind this
+//! crate sees bytes that were not checked. It knows neither schemas nor brokers, and does no I/O.
+
+mod decode;
+mod encode;
+mod envelope;
+mod id;
+mod record;
+mod refusal;
+mod strict;
+
+pub use decode::{Received, decode};
+pub use envelope::{CHANNELS, Event, check_extension, check_subject};
+pub use id::{DispatchId, EventKey};
+pub use record::{Fault, Reading, Record};
+pub use refusal::{Refusal, Rule};
+pub use strict::read_value;
+
+/// Content type of an event in structured mode (CloudEvents JSON format 1.0).
+pub const STRUCTURED: &str = "application/cloudevents+json";
+/// The version of CloudEvents that is understood.
+pub const SPEC_VERSION: &str = "1.0";
+/// Largest body of an event, in bytes, unless the council sets another.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Deepest nesting of objects and lists in a body, in levels.
+pub const MAX_DEPTH: usize = 64;
+/// Longest attribute of the envelope (id, source, type, subject, extensions), in characters.
+pub const MAX_ATTRIBUTE_CHARS: usize = 512;
+/// Most extension attributes on one event.
+pub const MAX_EXTENSIONS: usize = 32;

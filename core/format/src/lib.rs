@@ -1,0 +1,1 @@
+//! Records from bytes and back, as a stream, with line numbers.

@@ -1,0 +1,1 @@
+//! The hub's own database; the only crate that names sqlx.

@@ -1,0 +1,1 @@
+//! Decide, route, deliver: the way of an event through the hub.

@@ -1,0 +1,1 @@
+//! Validation of events and messages; the only crate that names jsonschema.

@@ -1,0 +1,1 @@
+//! Mappings and filters; the only crate that names vrl.

@@ -1,0 +1,2 @@
+//! The program `postroom`.
+fn main() {}

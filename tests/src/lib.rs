@@ -1,0 +1,1 @@
+//! End-to-end tests, simulation, golden cases, the tidy test and the bench.
