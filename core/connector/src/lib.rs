@@ -5,12 +5,14 @@
 
 mod batching;
 mod failure;
+mod registry;
 mod settings;
 mod sink;
 mod source;
 
 pub use batching::{Batching, BatchingError};
 pub use failure::{ConnectorError, Failure};
+pub use registry::{Connectors, QUEUE};
 pub use settings::{Settings, SettingsError, parse_duration};
 pub use sink::{Handover, Outgoing, Receipt, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

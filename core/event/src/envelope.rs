@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use serde_json::Value;
 
-use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_CHARS, Refusal, Rule};
+use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, Refusal, Rule};
 
 /// How a fact reached the council (extension `channel`).
 pub const CHANNELS: [&str; 5] = ["online", "phone", "counter", "post", "system"];
@@ -49,13 +49,17 @@ pub fn check_subject(subject: &str) -> Result<(), Refusal> {
     check_attribute("subject", subject)
 }
 
-/// Checks one attribute's text: not empty, at most [`MAX_ATTRIBUTE_CHARS`], no control characters.
+/// Checks a required attribute's text: not empty, at most [`MAX_ATTRIBUTE_BYTES`], no control characters.
 pub(crate) fn check_attribute(name: &str, text: &str) -> Result<(), Refusal> {
+    check_text(name, text, MAX_ATTRIBUTE_BYTES)
+}
+
+fn check_text(name: &str, text: &str, max_bytes: usize) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(Refusal::new(Rule::MissingAttribute, name, format!("`{name}` is empty")));
     }
-    if text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some() {
-        let words = format!("`{name}` is longer than {MAX_ATTRIBUTE_CHARS} characters");
+    if text.len() > max_bytes {
+        let words = format!("`{name}` is longer than {max_bytes} bytes");
         return Err(Refusal::new(Rule::BadAttribute, name, words));
     }
     if text.chars().any(char::is_control) {
@@ -73,7 +77,7 @@ pub fn check_extension(name: &str, text: &str) -> Result<(), Refusal> {
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         return bad("an extension's name is made of lower-case letters and digits".into());
     }
-    check_attribute(name, text)?;
+    check_text(name, text, MAX_EXTENSION_BYTES)?;
     match name {
         "channel" if !CHANNELS.contains(&text) => bad(format!("`channel` is one of {}", CHANNELS.join(", "))),
         "effectivetime" if parse_time(text).is_none() && text.parse::<NaiveDate>().is_err() => {

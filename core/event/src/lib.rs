@@ -26,7 +26,9 @@ pub const SPEC_VERSION: &str = "1.0";
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of objects and lists in a body, in levels.
 pub const MAX_DEPTH: usize = 64;
-/// Longest attribute of the envelope (id, source, type, subject, extensions), in characters.
-pub const MAX_ATTRIBUTE_CHARS: usize = 512;
+/// Longest id, source, type or subject, in bytes: what AMQP can carry as a property.
+pub const MAX_ATTRIBUTE_BYTES: usize = 255;
+/// Longest extension attribute, in bytes.
+pub const MAX_EXTENSION_BYTES: usize = 1024;
 /// Most extension attributes on one event.
 pub const MAX_EXTENSIONS: usize = 32;
