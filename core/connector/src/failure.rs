@@ -31,6 +31,7 @@ fn detail_suffix(detail: &str) -> String {
 
 impl ConnectorError {
     /// An error of kind `failure`, told in `words`, with the technical `detail`.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over as they come")]
     pub fn new(failure: Failure, words: impl Into<String>, detail: impl ToString) -> Self {
         Self { failure, words: words.into(), detail: detail.to_string() }
     }

@@ -22,6 +22,14 @@ pub trait SourceKind: Send + Sync {
     /// `check` compiles the source mapping against. `None`: records are any JSON.
     fn fields(&self, settings: &Settings) -> Option<Vec<String>>;
 
+    /// How many inputs the source can see that it has not taken yet; 0 where the kind cannot tell.
+    ///
+    /// # Errors
+    /// When the system cannot be looked at.
+    fn waiting(&self, _settings: &Settings) -> Result<u64, ConnectorError> {
+        Ok(0)
+    }
+
     /// Makes a source from settings that passed [`Self::check`].
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::{Event, SPEC_VERSION};
 impl Event {
     /// The event in structured mode ([`crate::STRUCTURED`]), UTF-8.
     pub fn to_bytes(&self) -> Vec<u8> {
+        // JSON in memory always becomes bytes.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
@@ -19,8 +20,8 @@ impl Serialize for Event {
         map.serialize_entry("source", &self.source)?;
         map.serialize_entry("type", &self.event_type)?;
         map.serialize_entry("subject", &self.subject)?;
-        if let Some(time) = &self.time {
-            map.serialize_entry("time", &time.to_rfc3339())?;
+        if let Some(time) = self.time_text() {
+            map.serialize_entry("time", &time)?;
         }
         for (name, text) in &self.extensions {
             map.serialize_entry(name, text)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use chrono::{DateTime, FixedOffset, NaiveDate, SecondsFormat};
 use serde_json::Value;
 
 use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, Refusal, Rule};
@@ -33,6 +33,11 @@ impl Event {
     /// The key under which the ledger knows this event.
     pub fn key(&self) -> EventKey {
         EventKey::new(&self.source, &self.id)
+    }
+
+    /// When it was recorded, as RFC 3339 text.
+    pub fn time_text(&self) -> Option<String> {
+        self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 
     /// The id of this event's dispatch through `route`.

@@ -87,6 +87,31 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// What it means, for the documentation.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::TooLarge => "the body is larger than the limit; it is kept as its hash and size",
+            Self::NotJson => "the body is not well-formed JSON in UTF-8",
+            Self::DuplicateKey => "an object names the same key twice",
+            Self::NulCharacter => "a text or a key holds the character NUL",
+            Self::TooDeep => "objects and lists are nested deeper than the limit",
+            Self::NumberOutOfRange => "a whole number cannot be carried exactly",
+            Self::ContentType => "neither structured nor binary CloudEvents with JSON data",
+            Self::SpecVersion => "the envelope is not CloudEvents 1.0",
+            Self::MissingAttribute => "a required attribute is absent",
+            Self::BadAttribute => "an attribute has a form that is not allowed",
+            Self::NoData => "the event carries no JSON data",
+            Self::ForbiddenProperty => "an AMQP property that can lose, reorder or smuggle messages",
+            Self::Sender => "`user_id` is absent, or not the system's own broker user",
+            Self::Source => "the CloudEvents source is not one that the system owns",
+            Self::UnknownType => "no schema is known for the event type",
+            Self::Schema => "the data does not fit the schema of its type",
+            Self::Poison => "the hub stopped three times while it had this event in hand",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
