@@ -1,0 +1,67 @@
+//! JSON Lines: a JSON value on each line. A line that is not JSON is refused, and the rest goes on.
+
+use std::io::BufRead;
+
+use postroom_event::{Fault, Reading, Record, Refusal, read_value};
+use serde::Deserialize;
+
+use crate::decode::Text;
+use crate::json_scan::{fault, position};
+use crate::{Encoding, MAX_RECORD_BYTES, ReadError, rules};
+
+/// JSON Lines (`kind = "jsonl"`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JsonLines {
+    /// The encoding of the file.
+    #[serde(default)]
+    pub encoding: Encoding,
+}
+
+impl JsonLines {
+    pub(crate) fn reader(text: Text) -> LineReader {
+        LineReader { text, bytes: Vec::new(), number: 0 }
+    }
+}
+
+/// Records out of lines.
+pub(crate) struct LineReader {
+    text: Text,
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+impl LineReader {
+    pub(crate) fn step(&mut self) -> Result<Option<Reading>, ReadError> {
+        let line = loop {
+            self.text.allow(MAX_RECORD_BYTES);
+            self.bytes.clear();
+            let line = self.text.line();
+            if self.text.read_until(b'\n', &mut self.bytes)? == 0 {
+                return Ok(None);
+            }
+            if !self.bytes.trim_ascii().is_empty() {
+                break line;
+            }
+        };
+        self.number += 1;
+        match read_value(self.bytes.trim_ascii_end()) {
+            Ok(value) => Ok(Some(Reading::Record(Record { number: self.number, line, value }))),
+            Err(_) if self.is_cut_off() => {
+                Err(ReadError::whole(line, rules::CUT_OFF, "the last line ends too early"))
+            }
+            Err(refusal) => Ok(Some(Reading::Refused(self.refused(refusal, line)))),
+        }
+    }
+
+    /// Whether this is the last line, its line end is missing although lines before had one, and its JSON is incomplete.
+    fn is_cut_off(&self) -> bool {
+        self.number > 1
+            && self.bytes.last() != Some(&b'\n')
+            && position(self.bytes.trim_ascii_end()).is_some_and(|at| at.too_early)
+    }
+
+    fn refused(&self, refusal: Refusal, line: u64) -> Fault {
+        fault(refusal, self.bytes.trim_ascii_end(), self.number, line)
+    }
+}
