@@ -1,1 +1,18 @@
-//! Validation of events and messages; the only crate that names jsonschema.
+//! Validation of events and messages, and the vocabulary of event types: the only crate that names `jsonschema`.
+//!
+//! Violations are told by JSON pointer and rule; no value of an event or message is ever in their words. The crate
+//! knows nothing of routes or systems, and fetches nothing: a `$ref` leads inside its own file.
+
+mod examples;
+mod rules;
+mod validator;
+mod vocabulary;
+mod words;
+
+pub use validator::{SchemaProblem, Validator, Violation};
+pub use vocabulary::{EventType, FileProblem, Vocabulary};
+
+/// Most violations that are told of one value.
+pub const MAX_VIOLATIONS: usize = 20;
+/// Classes of data that a field may have (`x-class`): none, personal, special category, council tax, social security.
+pub const CLASSES: [&str; 5] = ["none", "P", "S", "C", "B"];

@@ -1,0 +1,69 @@
+//! One schema, compiled.
+
+use jsonschema::Draft;
+use serde_json::Value;
+
+use crate::{MAX_VIOLATIONS, words};
+
+/// A compiled JSON Schema (draft 2020-12), with formats asserted.
+#[derive(Debug, Clone)]
+pub struct Validator(jsonschema::Validator);
+
+/// What is wrong with a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer:?}: {words}")]
+pub struct SchemaProblem {
+    /// JSON pointer into the schema.
+    pub pointer: String,
+    /// What is wrong.
+    pub words: String,
+}
+
+/// One rule that a value broke.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule} at {pointer:?}: {words}")]
+pub struct Violation {
+    /// JSON pointer into the value; `*` for a name of the sender's that could be a value.
+    pub pointer: String,
+    /// The keyword of the schema, e.g. `required`.
+    pub rule: String,
+    /// What an officer should read; no value.
+    pub words: String,
+}
+
+impl Validator {
+    /// Compiles a schema: its own form is checked first, and formats that are not known are errors.
+    ///
+    /// # Errors
+    /// The first place at which the schema is wrong.
+    pub fn compile(schema: &Value) -> Result<Self, SchemaProblem> {
+        let problem = |error: &jsonschema::ValidationError<'_>| SchemaProblem {
+            pointer: error.instance_path().to_string(),
+            words: error.to_string(),
+        };
+        jsonschema::draft202012::meta::validate(schema).map_err(|error| problem(&error))?;
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
+            .build(schema)
+            .map(Self)
+            .map_err(|error| problem(&error))
+    }
+
+    /// Validates a value.
+    ///
+    /// # Errors
+    /// Every rule that it broke, at most [`MAX_VIOLATIONS`].
+    pub fn validate(&self, value: &Value) -> Result<(), Vec<Violation>> {
+        if self.0.is_valid(value) {
+            return Ok(());
+        }
+        let violation = |error: jsonschema::ValidationError<'_>| Violation {
+            pointer: words::pointer(&error.instance_path().to_string()),
+            rule: error.kind().keyword().to_owned(),
+            words: words::of(error.kind()),
+        };
+        Err(self.0.iter_errors(value).take(MAX_VIOLATIONS).map(violation).collect())
+    }
+}
