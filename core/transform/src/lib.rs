@@ -1,1 +1,45 @@
-//! Mappings and filters; the only crate that names vrl.
+//! Mappings and filters: the council's VRL, compiled against what the data may be, and run on one event at a time.
+//!
+//! The only crate that names `vrl`. A program that compiles here reads only fields that exist, handles every error,
+//! calls only functions from [`FUNCTIONS`], changes nothing but its own variables, and does no I/O. The crate knows
+//! nothing of routes, systems or the broker, and its errors hold no value of the data.
+
+mod compile;
+mod context;
+mod fields;
+mod functions;
+mod guard;
+mod limits;
+mod operators;
+mod problem;
+mod proof;
+mod rules;
+mod run;
+mod shape;
+#[cfg(test)]
+mod soundness;
+mod value;
+
+pub use compile::{Filter, Mapping};
+pub use context::{Context, MetaValue};
+pub use functions::{Allowed, FUNCTIONS};
+pub use guard::Guard;
+pub use problem::Problem;
+pub use proof::Misfit;
+pub use run::{Input, RunError, Runner};
+pub use shape::Shape;
+
+/// Largest source of one mapping or filter, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
+/// Deepest nesting of brackets in a source, in levels.
+pub const MAX_NESTING: usize = 24;
+/// The stack on which a source is compiled, in bytes: VRL recurses, and callers' stacks are small.
+const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;
+/// Most closures inside one another; each level doubles the time that compiling takes.
+pub const MAX_CLOSURES: usize = 6;
+/// Most operators, dots and keywords in one expression between separators.
+pub const MAX_CHAIN: usize = 250;
+/// Most assignments in one source; each may nest the type of a variable one level deeper.
+pub const MAX_ASSIGNMENTS: usize = 300;
+/// Most steps that one run may take; a step is an expression or one turn of a closure.
+pub const MAX_STEPS: u64 = 1_000_000;

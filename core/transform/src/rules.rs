@@ -1,0 +1,290 @@
+//! The rules that VRL does not hold, over the syntax tree, with their places.
+//!
+//! Assignments and `return` stand only where statements stand, because VRL loses their types elsewhere (in operands,
+//! arguments and closures). Where the tree passes through, unsound operators are replaced.
+
+use std::collections::{BTreeSet, HashSet};
+
+use vrl::diagnostic::Span;
+use vrl::parser::ast::{
+    Array, Assignment, AssignmentTarget, Block, Container, Expr, FunctionArgument, FunctionCall,
+    FunctionClosure, Group, IfStatement, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
+    Return, RootExpr, Unary,
+};
+
+use crate::fields::Fields;
+use crate::problem::{Problem, Source};
+use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES};
+use crate::{functions, operators};
+
+/// Where an expression stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// As a line of the program or of a block: here it may assign or return.
+    Statement,
+    /// As the value of an assignment: a block in it has statements again.
+    Assigned,
+    /// Anywhere else.
+    Operand,
+}
+
+impl Place {
+    fn in_block(self) -> Self {
+        if self == Self::Operand { Self::Operand } else { Self::Statement }
+    }
+}
+
+/// What the walk found.
+pub(crate) struct Held {
+    /// What breaks a rule.
+    pub(crate) problems: Vec<Problem>,
+    /// Every variable that is assigned anywhere.
+    pub(crate) assigned: BTreeSet<String>,
+    /// Whether compiling it would take too long or too deep a stack.
+    pub(crate) too_large: bool,
+}
+
+/// Walks `program`, noting what breaks a rule, and gives back the tree that is compiled.
+pub(crate) fn hold(source: Source<'_>, fields: Fields, program: Program) -> (Program, Held) {
+    let mut rules = Rules {
+        source,
+        fields,
+        scopes: vec![HashSet::new()],
+        assigned: BTreeSet::new(),
+        assignments: 0,
+        too_large: false,
+        problems: vec![],
+    };
+    let lines = program.into_iter().map(|line| {
+        let (span, line) = line.take();
+        let line = match line {
+            RootExpr::Expr(expr) => RootExpr::Expr(rules.expr(expr, Place::Statement)),
+            error @ RootExpr::Error(_) => error,
+        };
+        Node::new(span, line)
+    });
+    let program = Program(lines.collect());
+    (program, Held { problems: rules.problems, assigned: rules.assigned, too_large: rules.too_large })
+}
+
+struct Rules<'a> {
+    source: Source<'a>,
+    fields: Fields,
+    /// The variables assigned so far: of the program, then of each closure around the place.
+    scopes: Vec<HashSet<String>>,
+    /// Every variable that is assigned anywhere.
+    assigned: BTreeSet<String>,
+    assignments: usize,
+    too_large: bool,
+    problems: Vec<Problem>,
+}
+
+impl Rules<'_> {
+    fn note(&mut self, span: Span, code: &str, words: impl Into<String>, hint: Option<&str>) {
+        let hint = hint.map(str::to_owned);
+        self.problems.push(Problem { hint, ..self.source.at(span, code, words) });
+    }
+
+    fn expr(&mut self, node: Node<Expr>, place: Place) -> Node<Expr> {
+        let (span, expr) = node.take();
+        let expr = match expr {
+            Expr::Container(container) => Expr::Container(container.map(|it| self.container(it, place))),
+            Expr::IfStatement(it) => Expr::IfStatement(it.map(|it| self.if_statement(it, place))),
+            Expr::Op(op) => self.op(span, op.into_inner()),
+            Expr::Assignment(it) => {
+                if place != Place::Statement {
+                    self.note(
+                        span,
+                        "assignment-here",
+                        "an assignment has to stand on a line of its own",
+                        None,
+                    );
+                }
+                Expr::Assignment(it.map(|it| self.assignment(it)))
+            }
+            Expr::Query(query) => Expr::Query(query.map(|it| self.query(it))),
+            Expr::FunctionCall(call) => Expr::FunctionCall(call.map(|it| self.call(it))),
+            Expr::Unary(unary) => Expr::Unary(unary.map(|Unary::Not(not)| Unary::Not(self.not(not)))),
+            Expr::Return(it) => {
+                if place != Place::Statement || self.scopes.len() > 1 {
+                    self.note(
+                        span,
+                        "return-here",
+                        "`return` has to stand on a line of its own, outside closures",
+                        None,
+                    );
+                }
+                Expr::Return(it.map(|it| Return { expr: Box::new(self.expr(*it.expr, Place::Operand)) }))
+            }
+            Expr::Abort(it) => {
+                let hint = "a record or event that is not wanted is left out by a `when`";
+                self.note(span, "abort", "`abort` is not allowed in mappings", Some(hint));
+                Expr::Abort(it)
+            }
+            plain @ (Expr::Literal(_) | Expr::Variable(_) | Expr::Break(_)) => plain,
+        };
+        Node::new(span, expr)
+    }
+
+    fn not(&mut self, node: Node<Not>) -> Node<Not> {
+        let (span, not) = node.take();
+        let (bang, inner) = not.take();
+        Node::new(span, Not::new(bang.span(), self.expr(*inner, Place::Operand)))
+    }
+
+    fn container(&mut self, container: Container, place: Place) -> Container {
+        match container {
+            Container::Group(group) => Container::Group(Box::new(
+                group.map(|group| Group(self.expr(group.into_inner(), Place::Operand))),
+            )),
+            Container::Block(block) => Container::Block(block.map(|block| self.block(block, place))),
+            Container::Array(items) => Container::Array(items.map(|items| {
+                items.into_iter().map(|item| self.expr(item, Place::Operand)).collect::<Array>()
+            })),
+            Container::Object(fields) => Container::Object(fields.map(|fields| self.object(fields))),
+        }
+    }
+
+    fn object(&mut self, fields: Object) -> Object {
+        let mut names = HashSet::new();
+        let mut kept = Vec::new();
+        for (name, value) in fields {
+            if !names.insert(name.inner().clone()) {
+                self.note(name.span(), "duplicate-key", format!("the field `{name}` is given twice"), None);
+            }
+            kept.push((name, self.expr(value, Place::Operand)));
+        }
+        kept.into_iter().collect()
+    }
+
+    fn block(&mut self, block: Block, place: Place) -> Block {
+        Block(block.into_iter().map(|line| self.expr(line, place.in_block())).collect())
+    }
+
+    fn if_statement(&mut self, it: IfStatement, place: Place) -> IfStatement {
+        IfStatement {
+            predicate: it.predicate.map(|predicate| match predicate {
+                Predicate::One(expr) => Predicate::One(Box::new(self.expr(*expr, Place::Operand))),
+                Predicate::Many(exprs) => {
+                    Predicate::Many(exprs.into_iter().map(|expr| self.expr(expr, Place::Operand)).collect())
+                }
+            }),
+            if_node: it.if_node.map(|block| self.block(block, place)),
+            else_node: it.else_node.map(|block| block.map(|block| self.block(block, place))),
+        }
+    }
+
+    fn op(&mut self, span: Span, Op(left, code, right): Op) -> Expr {
+        let (left, right) = (self.expr(*left, Place::Operand), self.expr(*right, Place::Operand));
+        operators::sound(span, Op(Box::new(left), code, Box::new(right)))
+    }
+
+    fn assignment(&mut self, assignment: Assignment) -> Assignment {
+        match assignment {
+            Assignment::Single { target, op, expr } => {
+                let kind = self.fields.of(expr.inner());
+                let expr = Box::new(self.expr(*expr, Place::Assigned));
+                self.target(&target, kind);
+                Assignment::Single { target, op, expr }
+            }
+            Assignment::Infallible { ok, err, op, expr } => {
+                let expr = Box::new(self.expr(*expr, Place::Operand));
+                self.target(&ok, None);
+                self.target(&err, None);
+                Assignment::Infallible { ok, err, op, expr }
+            }
+        }
+    }
+
+    fn target(&mut self, target: &Node<AssignmentTarget>, kind: Option<vrl::value::Kind>) {
+        let (name, kind) = match target.inner() {
+            AssignmentTarget::Internal(name, None) => (name, kind),
+            AssignmentTarget::Internal(name, Some(_)) => (name, None),
+            AssignmentTarget::Query(query) => match query.target.inner() {
+                QueryTarget::Internal(name) => (name, None),
+                QueryTarget::External(_) => return self.read_only(target.span()),
+                _ => return,
+            },
+            AssignmentTarget::External(_) => return self.read_only(target.span()),
+            AssignmentTarget::Noop => return,
+        };
+        self.assignments += 1;
+        if self.assignments == MAX_ASSIGNMENTS + 1 {
+            self.too_large = true;
+            let words = format!("more than {MAX_ASSIGNMENTS} assignments");
+            self.note(target.span(), "too-many-assignments", words, None);
+        }
+        let name = name.to_string();
+        let own = self.scopes.last().is_some_and(|scope| scope.contains(&name));
+        if !own && self.scopes.iter().any(|scope| scope.contains(&name)) {
+            let words = format!("`{name}` belongs to what is around the closure, which cannot change it");
+            let hint = "let the closure give the value back, or use another name";
+            self.note(target.span(), "assignment-in-closure", words, Some(hint));
+        }
+        self.fields.assign(&name, kind);
+        self.assigned.insert(name.clone());
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name);
+        }
+    }
+
+    fn read_only(&mut self, span: Span) {
+        let hint = "collect the result in a variable and put it on the last line";
+        self.note(span, "read-only", "`.` and `%` cannot be changed", Some(hint));
+    }
+
+    fn query(&mut self, query: Query) -> Query {
+        if let Some(missing) = self.fields.missing(&query.target, &query.path) {
+            let words = format!("there is no field `{}` here", missing.name);
+            let hint = missing.near.map(|near| format!("did you mean `{near}`?"));
+            let span = Span::new(query.target.span().start(), query.path.span().end());
+            self.note(span, "unknown-field", words, hint.as_deref());
+        }
+        let target = query.target.map(|target| match target {
+            QueryTarget::FunctionCall(call) => QueryTarget::FunctionCall(self.call(call)),
+            QueryTarget::Container(container) => {
+                QueryTarget::Container(self.container(container, Place::Operand))
+            }
+            plain => plain,
+        });
+        Query { target, path: query.path }
+    }
+
+    fn call(&mut self, call: FunctionCall) -> FunctionCall {
+        let name = call.ident.inner().clone();
+        if !functions::is_allowed(&name) {
+            let words = format!("the function `{name}` is not allowed in mappings");
+            self.note(call.ident.span(), "unknown-function", words, None);
+        }
+        if call.abort_on_error {
+            let words = format!("`{name}!` would stop the mapping at an error, which is not allowed");
+            let hint = "give a default with `??`, or take the error with `value, err = ...`";
+            self.note(call.ident.span(), "failing-call", words, Some(hint));
+        }
+        let item = self.fields.item(&call);
+        let arguments = call.arguments.into_iter().map(|argument| {
+            argument.map(|it| FunctionArgument { ident: it.ident, expr: self.expr(it.expr, Place::Operand) })
+        });
+        FunctionCall {
+            arguments: arguments.collect(),
+            closure: call.closure.map(|closure| closure.map(|closure| self.closure(closure, item.clone()))),
+            ident: call.ident,
+            abort_on_error: call.abort_on_error,
+        }
+    }
+
+    fn closure(&mut self, closure: FunctionClosure, item: Option<vrl::value::Kind>) -> FunctionClosure {
+        let FunctionClosure { variables, block } = closure;
+        if self.scopes.len() == MAX_CLOSURES + 1 {
+            self.too_large = true;
+            let words = format!("closures are nested deeper than {MAX_CLOSURES} levels");
+            self.note(block.span(), "nested-too-deep", words, None);
+        }
+        self.scopes.push(variables.iter().map(|variable| variable.inner().to_string()).collect());
+        self.fields.enter(variables.first().map(|variable| (variable.inner().to_string(), item)));
+        let block = block.map(|block| self.block(block, Place::Statement));
+        self.fields.leave();
+        self.scopes.pop();
+        FunctionClosure { variables, block }
+    }
+}

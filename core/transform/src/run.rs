@@ -1,0 +1,118 @@
+//! Running programs: one [`Runner`] a task, one [`Input`] an event or record, which all its routes read.
+
+use std::ops::ControlFlow;
+
+use chrono_tz::Europe::London;
+use serde_json::Value as Json;
+use vrl::compiler::runtime::{Runtime, Terminate};
+use vrl::compiler::{ExpressionError, TargetValueRef, TimeZone};
+use vrl::value::{KeyString, ObjectMap, Secrets, Value};
+
+use crate::compile::Compiled;
+use crate::problem::Source;
+use crate::{Filter, MAX_STEPS, Mapping, MetaValue, value};
+
+/// The data and metadata of one event or record; programs read it and cannot change it.
+#[derive(Debug)]
+pub struct Input {
+    data: Value,
+    meta: Value,
+    secrets: Secrets,
+}
+
+impl Input {
+    /// Takes the data in once, for any number of programs.
+    #[must_use]
+    pub fn new(data: Json, meta: &[(&str, MetaValue<'_>)]) -> Self {
+        let meta: ObjectMap = meta
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    MetaValue::Text(text) => Value::from(*text),
+                    MetaValue::Number(number) => Value::Integer(*number),
+                };
+                (KeyString::from(*name), value)
+            })
+            .collect();
+        Self { data: value::into_vrl(data), meta: Value::Object(meta), secrets: Secrets::default() }
+    }
+}
+
+/// A run that gave nothing: where, and in which words; never a value of the data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{words}", place(.line, .column))]
+pub struct RunError {
+    /// The line in the source, from 1; 0 where it is not known.
+    pub line: usize,
+    /// The column, from 1, in characters; 0 where it is not known.
+    pub column: usize,
+    /// What happened.
+    pub words: &'static str,
+}
+
+fn place(line: &usize, column: &usize) -> String {
+    if *line == 0 { String::new() } else { format!("{line}:{column}: ") }
+}
+
+impl RunError {
+    fn nowhere(words: &'static str) -> Self {
+        Self { line: 0, column: 0, words }
+    }
+}
+
+/// What a task needs to run programs; it keeps its memory from one run to the next.
+#[derive(Debug, Default)]
+pub struct Runner {
+    runtime: Runtime,
+}
+
+impl Runner {
+    /// What the mapping makes of the input.
+    ///
+    /// # Errors
+    /// When it takes more than [`MAX_STEPS`], counts beyond 64 bits, or makes what JSON cannot carry.
+    pub fn map(&mut self, mapping: &Mapping, input: &mut Input) -> Result<Json, RunError> {
+        let result = self.run(mapping.compiled(), input)?;
+        value::into_json(result).map_err(RunError::nowhere)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn map_raw(&mut self, mapping: &Mapping, input: &mut Input) -> Result<Value, RunError> {
+        self.run(mapping.compiled(), input)
+    }
+
+    /// Whether the filter holds for the input.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn holds(&mut self, filter: &Filter, input: &mut Input) -> Result<bool, RunError> {
+        let result = self.run(filter.compiled(), input)?;
+        result.as_boolean().ok_or_else(|| RunError::nowhere("the filter is neither true nor false"))
+    }
+
+    fn run(&mut self, compiled: &Compiled, input: &mut Input) -> Result<Value, RunError> {
+        self.runtime.clear();
+        let mut target =
+            TargetValueRef { value: &mut input.data, metadata: &mut input.meta, secrets: &mut input.secrets };
+        let mut steps = 0_u64;
+        let mut budget = || {
+            steps += 1;
+            if steps > MAX_STEPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let zone = TimeZone::Named(London);
+        self.runtime
+            .resolve_with_control(&mut target, &compiled.program, &zone, &mut budget)
+            .map_err(|ended| told(&compiled.source, &ended))
+    }
+}
+
+/// VRL's own words may quote the data, so that only the place is kept.
+fn told(source: &str, ended: &Terminate) -> RunError {
+    let (Terminate::Error(error) | Terminate::Abort(error)) = ended else {
+        return RunError::nowhere("the mapping takes too many steps");
+    };
+    let words = "an operation cannot be done with this data";
+    let ExpressionError::Error { labels, .. } = error else { return RunError::nowhere(words) };
+    let (line, column) = labels.first().map_or((0, 0), |label| Source(source).place(label.span.start()));
+    RunError { line, column, words }
+}

@@ -1,0 +1,266 @@
+//! What `.` may hold: a JSON Schema, or the columns of rows, as the `Kind` that a program is compiled against.
+//!
+//! Every shape over-approximates: a value that the schema allows is always inside it, once numbers are normalised as
+//! `postroom_event` does. Patterns, formats, lengths, ranges and conditions are left to validation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use vrl::value::Kind;
+use vrl::value::kind::{Collection, Field, Index};
+
+/// How many references are followed into one another before anything is allowed.
+const MAX_HOPS: usize = 8;
+/// How many elements that a list certainly has are told apart.
+const MAX_CERTAIN: u64 = 4;
+
+/// What the data of a program may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape(pub(crate) Kind);
+
+impl Shape {
+    /// Any JSON.
+    #[must_use]
+    pub fn any() -> Self {
+        Self(Kind::json())
+    }
+
+    /// What a JSON Schema (2020-12) allows; `$ref` is followed inside `schema` only.
+    #[must_use]
+    pub fn of_schema(schema: &Value) -> Self {
+        Self::of_part(schema, schema)
+    }
+
+    /// What a part of the schema `root` allows.
+    pub(crate) fn of_part(root: &Value, part: &Value) -> Self {
+        Self(Reader { root }.kind(part, MAX_HOPS))
+    }
+
+    /// An object that has exactly these fields, each a text: a row with these columns.
+    #[must_use]
+    pub fn of_texts(fields: &[String]) -> Self {
+        let known: BTreeMap<Field, Kind> =
+            fields.iter().map(|name| (Field::from(name.as_str()), Kind::bytes())).collect();
+        Self(Kind::object(Collection::from_parts(known, Kind::undefined())))
+    }
+
+    /// Either this or the other, e.g. rows of several kinds in one file.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0.union(other.0))
+    }
+}
+
+struct Reader<'a> {
+    root: &'a Value,
+}
+
+impl<'a> Reader<'a> {
+    fn kind(&self, schema: &'a Value, hops: usize) -> Kind {
+        let rules = match schema {
+            Value::Object(rules) => rules,
+            Value::Bool(false) => return Kind::never(),
+            _ => return Kind::json(),
+        };
+        // Keywords beside one another only restrict, so that the first one which tells a type is enough.
+        self.listed(rules)
+            .or_else(|| self.typed(rules, hops))
+            .or_else(|| self.referred(rules, hops))
+            .or_else(|| self.branched(rules, hops))
+            .unwrap_or_else(Kind::json)
+    }
+
+    fn listed(&self, rules: &'a Map<String, Value>) -> Option<Kind> {
+        if let Some(value) = rules.get("const") {
+            return Some(kind_of(value));
+        }
+        let values = rules.get("enum")?.as_array()?;
+        Some(values.iter().map(kind_of).fold(Kind::never(), |all, kind| all.union(kind)))
+    }
+
+    fn typed(&self, rules: &'a Map<String, Value>, hops: usize) -> Option<Kind> {
+        let names: Vec<&str> = match rules.get("type")? {
+            Value::String(name) => vec![name],
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+            _ => return None,
+        };
+        let mut kind = Kind::never();
+        for name in names {
+            match name {
+                "string" => kind.add_bytes(),
+                "integer" => kind.add_integer(),
+                "number" => kind.add_integer() | kind.add_float(),
+                "boolean" => kind.add_boolean(),
+                "null" => kind.add_null(),
+                "array" => kind.add_array(self.list(rules, hops)),
+                "object" => kind.add_object(self.object(rules, hops)),
+                _ => return None,
+            };
+        }
+        Some(kind)
+    }
+
+    fn referred(&self, rules: &'a Map<String, Value>, hops: usize) -> Option<Kind> {
+        let target = rules.get("$ref")?.as_str()?.strip_prefix('#')?;
+        let target = self.root.pointer(target)?;
+        Some(if hops == 0 { Kind::json() } else { self.kind(target, hops - 1) })
+    }
+
+    fn branched(&self, rules: &'a Map<String, Value>, hops: usize) -> Option<Kind> {
+        let below = hops.checked_sub(1)?;
+        let either = |key: &str| {
+            let branches = rules.get(key)?.as_array()?;
+            Some(branches.iter().fold(Kind::never(), |all, branch| all.union(self.kind(branch, below))))
+        };
+        either("oneOf").or_else(|| either("anyOf")).or_else(|| {
+            let all = rules.get("allOf")?.as_array()?;
+            all.iter().map(|part| self.kind(part, below)).find(|kind| !kind.is_json())
+        })
+    }
+
+    fn object(&self, rules: &'a Map<String, Value>, hops: usize) -> Collection<Field> {
+        let mut unknown = match rules.get("additionalProperties") {
+            Some(schema) => self.kind(schema, hops),
+            None => Kind::json(),
+        };
+        for schema in
+            rules.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values)
+        {
+            unknown = unknown.union(self.kind(schema, hops));
+        }
+        let required: BTreeSet<&str> = texts(rules.get("required"));
+        let mut known: BTreeMap<Field, Kind> = BTreeMap::new();
+        for (name, schema) in rules.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let kind = self.kind(schema, hops);
+            let certain = required.contains(name.as_str()) && !kind.is_never();
+            known.insert(Field::from(name.as_str()), if certain { kind } else { kind.or_undefined() });
+        }
+        for name in required {
+            known.entry(Field::from(name)).or_insert_with(|| unknown.clone());
+        }
+        Collection::from_parts(known, unknown.or_undefined())
+    }
+
+    /// Elements that are certain come first; what may be absent is never told by its place, because VRL would count it.
+    fn list(&self, rules: &'a Map<String, Value>, hops: usize) -> Collection<Index> {
+        let rest = rules.get("items").map_or_else(Kind::json, |schema| self.kind(schema, hops));
+        let certain = rules.get("minItems").and_then(Value::as_u64).unwrap_or(0).min(MAX_CERTAIN);
+        let prefix = rules.get("prefixItems").and_then(Value::as_array);
+        let prefix: Vec<Kind> = prefix.into_iter().flatten().map(|schema| self.kind(schema, hops)).collect();
+        let certain = usize::try_from(certain).unwrap_or(0);
+        let known: BTreeMap<Index, Kind> = (0..certain)
+            .map(|at| (Index::from(at), prefix.get(at).unwrap_or(&rest).clone()))
+            .filter(|(_, kind)| !kind.is_never())
+            .collect();
+        let unknown = prefix.into_iter().skip(known.len()).fold(rest, |all, kind| all.union(kind));
+        Collection::from_parts(known, unknown.or_undefined())
+    }
+}
+
+fn texts(list: Option<&Value>) -> BTreeSet<&str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// The kind of a value that a schema lists; lists and objects are only told to be such.
+fn kind_of(value: &Value) -> Kind {
+    match value {
+        Value::Null => Kind::null(),
+        Value::Bool(_) => Kind::boolean(),
+        Value::String(_) => Kind::bytes(),
+        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
+            Kind::integer()
+        }
+        Value::Number(_) => Kind::float(),
+        Value::Array(_) => Kind::array(Collection::json()),
+        Value::Object(_) => Kind::object(Collection::json()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(schema: &Value, inside: &[Value], outside: &[Value]) {
+        let shape = Shape::of_schema(schema);
+        let fits = |value: &Value| crate::proof::holds(&shape.0, &crate::value::into_vrl(value.clone()));
+        for value in inside {
+            assert!(fits(value), "{schema} has to allow {value}");
+        }
+        for value in outside {
+            assert!(!fits(value), "{schema} should not allow {value}");
+        }
+    }
+
+    #[test]
+    fn scalars_lists_and_closed_objects_are_told_exactly() {
+        check(&json!({"type": "integer"}), &[json!(1), json!(2.0)], &[json!("1"), json!(1.5), json!(null)]);
+        check(&json!({"type": ["string", "null"]}), &[json!("a"), json!(null)], &[json!(1)]);
+        check(
+            &json!({"type": "object", "additionalProperties": false, "required": ["a"],
+                "properties": {"a": {"type": "string"}, "b": {"type": "number"}}}),
+            &[json!({"a": "x"}), json!({"a": "x", "b": 1}), json!({"a": "x", "b": 1.5})],
+            &[json!({}), json!({"a": 1}), json!({"a": "x", "c": 1}), json!([])],
+        );
+        check(
+            &json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+            &[json!(["a"]), json!(["a", "b", "c", "d", "e", "f"])],
+            &[json!([]), json!([1]), json!(["a", 1])],
+        );
+    }
+
+    #[test]
+    fn an_enum_of_floats_allows_the_integer_that_arrives() {
+        check(&json!({"enum": [1.0, "a", null]}), &[json!(1), json!("a"), json!(null)], &[json!(true)]);
+    }
+
+    #[test]
+    fn what_is_not_understood_allows_anything() {
+        for schema in [
+            json!(true),
+            json!({}),
+            json!({"properties": {"a": {"type": "string"}}}),
+            json!({"items": {"type": "string"}}),
+            json!({"$ref": "urn:other"}),
+            json!({"$ref": "#/nowhere"}),
+            json!({"not": {"type": "string"}}),
+            json!({"if": {"type": "string"}, "then": {"type": "null"}}),
+            json!({"type": "strange"}),
+        ] {
+            check(&schema, &[json!(1), json!("a"), json!({"a": 1}), json!([1]), json!(null)], &[]);
+        }
+    }
+
+    #[test]
+    fn branches_are_united_and_references_followed_to_a_limit() {
+        let either = json!({"oneOf": [{"type": "string"}, {"$ref": "#/$defs/n"}], "$defs": {"n": {"type": "integer"}}});
+        check(&either, &[json!("a"), json!(1)], &[json!(true), json!(1.5)]);
+        let tree = json!({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {
+            "left": {"$ref": "#/$defs/node"}, "right": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}}}});
+        let deep = (0..40).fold(json!({}), |inner, _| json!({"left": inner, "right": null}));
+        check(&tree, &[json!({}), deep], &[json!([])]);
+    }
+
+    #[test]
+    fn properties_by_pattern_and_forbidden_ones_are_allowed_for() {
+        check(
+            &json!({"type": "object", "properties": {"no": false}, "required": ["yes"],
+                "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "string"}}),
+            &[json!({"yes": "a"}), json!({"yes": 1, "x1": 5, "other": "text"})],
+            &[json!({}), json!({"yes": "a", "other": true}), json!({"yes": "a", "no": 1})],
+        );
+        check(
+            &json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false}),
+            &[json!([]), json!(["a"]), json!(["a", 1])],
+            &[json!([true])],
+        );
+    }
+
+    #[test]
+    fn rows_have_exactly_their_columns_as_texts() {
+        let shape = Shape::of_texts(&["a".into(), "b".into()]).or(Shape::of_texts(&["a".into(), "c".into()]));
+        assert!(shape.0.at_path(&vrl::path::parse_value_path("a").expect("a path")).is_bytes());
+        assert!(shape.0.at_path(&vrl::path::parse_value_path("c").expect("a path")).contains_undefined());
+        assert!(shape.0.at_path(&vrl::path::parse_value_path("d").expect("a path")).is_undefined());
+    }
+}

@@ -1,0 +1,259 @@
+//! Right and wrong programs: what compiles, what is wrong where, and what a run gives.
+
+use postroom_transform::{Context, Filter, Input, Mapping, MetaValue, Problem, Runner, Shape};
+use serde_json::{Value, json};
+
+fn shape() -> Shape {
+    Shape::of_schema(&json!({
+        "type": "object", "additionalProperties": false,
+        "required": ["uprn", "name", "kind", "open", "rate", "people", "address"],
+        "properties": {
+            "uprn": {"type": "integer"}, "name": {"type": "string"}, "kind": {"enum": ["street", "property"]},
+            "open": {"type": "boolean"}, "rate": {"type": "number"}, "note": {"type": ["string", "null"]},
+            "date": {"type": "string"}, "count": {"type": "integer"},
+            "people": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+                "required": ["given"], "properties": {
+                    "given": {"type": "string"}, "family": {"type": "string"}, "age": {"type": "integer"}}}},
+            "address": {"type": "object", "additionalProperties": false, "required": ["line1"], "properties": {
+                "line1": {"type": "string"}, "town": {"type": "string"}}}
+        }
+    }))
+}
+
+fn input() -> Input {
+    let data = json!({
+        "uprn": 100_061_234_567_i64, "name": " Élodie ", "kind": "street", "open": true, "rate": 2.5,
+        "people": [{"given": "Ann", "age": 40}, {"given": "Bo", "family": "Dee"}],
+        "address": {"line1": "1 High Street"}
+    });
+    Input::new(data, &[("id", MetaValue::Text("e1")), ("type", MetaValue::Text("t.v1"))])
+}
+
+fn gives(source: &str, expected: &Value) {
+    let result = Mapping::compile(source, &shape(), Context::Route)
+        .map_err(|found| found.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
+        .and_then(|mapping| Runner::default().map(&mapping, &mut input()).map_err(|error| error.to_string()));
+    assert_eq!(result.as_ref(), Ok(expected), "{source}");
+}
+
+fn problems(found: &[Problem]) -> Vec<String> {
+    found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.code)).collect()
+}
+
+fn refuses(source: &str, expected: &[&str]) {
+    let found = Mapping::compile(source, &shape(), Context::Route).err().unwrap_or_default();
+    assert_eq!(problems(&found), expected, "{source}");
+}
+
+#[test]
+fn a_mapping_gives_what_it_says() {
+    gives(
+        "{ \"ref\": .uprn, \"who\": strip_whitespace(.name) }",
+        &json!({"ref": 100_061_234_567_i64, "who": "Élodie"}),
+    );
+    gives(
+        "out = {}\nif .open { out.state = \"open\" } else { out.state = \"shut\" }\nout",
+        &json!({"state": "open"}),
+    );
+    gives("if .kind == \"street\" { return 1 }\n2", &json!(1));
+    gives(
+        "map(.people) -> |p| { p.given + \" \" + (string(p.family) ?? \"?\") }",
+        &json!(["Ann ?", "Bo Dee"]),
+    );
+    gives("filter(.people) -> |p| { exists(p.age) }", &json!([{"given": "Ann", "age": 40}]));
+    gives("count(.people) -> |p| { p.given != \"Bo\" }", &json!(1));
+    gives("[%id, %type, %subject == null]", &json!(["e1", "t.v1", true]));
+    gives("m = parse_regex(.address.line1, r'^(?P<no>\\d+) ') ?? {}\nm.no", &json!("1"));
+    gives(
+        "text, err = string(.note)\n{ \"text\": text, \"failed\": err != null }",
+        &json!({"text": "", "failed": true}),
+    );
+    gives("compact({ \"a\": .note, \"b\": [\"\", {}], \"c\": 0, \"d\": \"x\" })", &json!({"c": 0, "d": "x"}));
+    gives("who = \"you\"\n\"Dear {{ who }}\"", &json!("Dear you"));
+}
+
+#[test]
+fn numbers_are_decimal_and_null_is_never_zero() {
+    gives(
+        "[parse_int(\"000100061234\") ?? -1, parse_int(\"08\") ?? -1, parse_int(\"0x1f\") ?? -1]",
+        &json!([100_061_234, 8, -1]),
+    );
+    gives(
+        "[to_int(.count) ?? -1, to_float(.note) ?? -1.5, to_string(.note) ?? \"none\"]",
+        &json!([-1, -1.5, "none"]),
+    );
+    gives("[to_int(\"12\") ?? 0, to_int(2.5) ?? 0, to_int(true)]", &json!([12, 0, 1]));
+    gives(
+        "[parse_float(\"inf\") ?? 0.5, parse_float(\"1e999\") ?? 0.5, parse_float(\" 1\") ?? 0.5]",
+        &json!([0.5, 0.5, 0.5]),
+    );
+    gives(
+        "[to_bool(\"Yes\") ?? null, to_bool(\"0\") ?? null, to_bool(\"maybe\") ?? null]",
+        &json!([true, false, null]),
+    );
+    gives(
+        "[floor(.rate), ceil(.rate), round(2.345, precision: 2), round(1.5, 400), abs(-3), mod(7, 0) ?? -1]",
+        &json!([2, 3, 2.35, 1.5, 3, -1]),
+    );
+    gives("[.uprn * 2, .rate * 2, .rate * .rate, 7 / 2]", &json!([200_122_469_134_i64, 5, 6.25, 3.5]));
+}
+
+#[test]
+fn texts_are_counted_and_cut_by_characters() {
+    gives("[length(.name), length(.people), length(.address)]", &json!([8, 2, 1]));
+    gives(
+        "[slice(.name, 1, 4) ?? \"\", slice(\"abc\", -2) ?? \"\", slice(\"abc\", 5) ?? \"out\"]",
+        &json!(["Élo", "bc", "out"]),
+    );
+    gives("slice(.people, 1) ?? []", &json!([{"given": "Bo", "family": "Dee"}]));
+    gives("[join([\"a\", \"b\"], \"-\"), join([1]) ?? \"no\"]", &json!(["a-b", "no"]));
+    gives(
+        "[truncate(\"Éa☃b\", 3), split(\"a,b\", \",\"), replace(\"a-b\", r'-', \"+\")]",
+        &json!(["Éa☃", ["a", "b"], "a+b"]),
+    );
+    gives(
+        "[flatten([1, [2, [[]], [3]]]), push([1], \"a\"), append([1], [2]), unique([1, 1, 2])]",
+        &json!([[1, 2, 3], [1, "a"], [1, 2], [1, 2]]),
+    );
+}
+
+#[test]
+fn a_london_time_becomes_an_instant_in_winter_and_in_summer() {
+    let parse = |text: &str| format!("parse_timestamp({text:?}, \"%d/%m/%Y %H:%M\") ?? null");
+    gives(&parse("15/01/2026 12:00"), &json!("2026-01-15T12:00:00Z"));
+    gives(&parse("15/07/2026 12:00"), &json!("2026-07-15T11:00:00Z"));
+    gives(&parse("29/03/2026 01:30"), &Value::Null);
+    gives(&parse("25/10/2026 01:30"), &Value::Null);
+    gives(&parse("15/07/2026"), &Value::Null);
+    let told = |zone: &str| {
+        format!(
+            "t = parse_timestamp(\"2026-07-15 12:00:00\", \"%F %T\") ?? t'2000-01-01T00:00:00Z'
+format_timestamp(t, \"%Y-%m-%dT%H:%M:%S%:z\"{zone})"
+        )
+    };
+    gives(&told(""), &json!("2026-07-15T12:00:00+01:00"));
+    gives(&told(", timezone: \"UTC\""), &json!("2026-07-15T11:00:00+00:00"));
+    gives("parse_timestamp(\"2026-07-15T12:00:00-05:00\", \"%+\") ?? null", &json!("2026-07-15T17:00:00Z"));
+    gives(
+        "parse_timestamp(\"2026-07-15 12:00\", \"%F %R\", \"Asia/Tokyo\") ?? null",
+        &json!("2026-07-15T03:00:00Z"),
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    refuses("", &["1:1 empty"]);
+    refuses("# nothing\n", &["1:1 empty"]);
+    refuses("{ \"a\": .nmae }", &["1:8 unknown-field"]);
+    refuses("x = \"é\" + .address.postcode\nx", &["1:11 unknown-field"]);
+    refuses("%subjct", &["1:1 unknown-field"]);
+    refuses("a = .address\na.lin1", &["2:1 unknown-field"]);
+    refuses("map(.people) -> |p| { p.gvien }", &["1:23 unknown-field"]);
+    refuses("map(filter(.people) -> |p| { true }) -> |q| { [q.gvien] }", &["1:48 unknown-field"]);
+    refuses("now()", &["1:1 unknown-function"]);
+    refuses("get_env_var(\"HOME\") ?? \"\"", &["1:1 unknown-function"]);
+    refuses("x = int!(.note)\nx", &["1:5 failing-call"]);
+    refuses("string!(.name)", &["1:1 failing-call"]);
+    refuses("if .open { abort }\n1", &["1:12 abort"]);
+    refuses(".x = 1\n1", &["1:1 read-only"]);
+    refuses("%x = 1\n1", &["1:1 read-only"]);
+    refuses(". = {}\n1", &["1:1 read-only"]);
+    refuses("., err = parse_int(.name)\n1", &["1:1 read-only"]);
+    refuses("x = 1\nmap(.people) -> |p| { x = p.given }\nx", &["2:23 assignment-in-closure"]);
+    refuses("x = (y = 1)\nx", &["1:6 assignment-here"]);
+    refuses("map(.people) -> |p| { return p }", &["1:23 return-here"]);
+    refuses("x = { return 1 } ?? 2\nx", &["1:7 return-here"]);
+    refuses("{ \"a\": 1, \"a\": 2 }", &["1:11 duplicate-key"]);
+    refuses("x = parse_int(.name)\nx", &["1:5 unhandled-error"]);
+    refuses("upcase(.note)", &["1:8 wrong-type"]);
+    refuses("upcase(.uprn)", &["1:8 wrong-type"]);
+    refuses(".name * .uprn", &["1:1 wrong-type"]);
+    refuses("x = 1 ?? 2\nx", &["1:5 needless-default"]);
+    refuses("outt", &["1:1 unknown-variable"]);
+    refuses("parse_timestamp(.name, .kind) ?? null", &["1:1 wrong-arguments"]);
+    refuses("parse_timestamp(.name, \"%Q\") ?? null", &["1:1 wrong-arguments"]);
+    refuses("parse_timestamp(.name, \"%F\", \"local\") ?? null", &["1:1 wrong-arguments"]);
+    refuses("match(.name, r'(')", &["1:14 invalid-pattern"]);
+    refuses("{ \"a\": }", &["1:8 syntax"]);
+    refuses("\"open", &["1:1 syntax"]);
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_order() {
+    let source = "a = .nmae\nb = nope(a)\nc = parse_int(.name)\n.x = 1\nd = upcase!(.name)\n[a, c, d]";
+    refuses(
+        source,
+        &[
+            "1:5 unknown-field",
+            "2:5 unknown-function",
+            "3:5 unhandled-error",
+            "4:1 read-only",
+            "5:5 failing-call",
+        ],
+    );
+}
+
+#[test]
+fn the_words_of_a_problem_are_these() {
+    let source = "a = .nmae\nb = nope(a)\nc = parse_int(.name)\nd = upcase(.uprn)\n.x = b + c + d\nx";
+    let found = Mapping::compile(source, &shape(), Context::Route).err().unwrap_or_default();
+    let told: Vec<String> = found.iter().map(Problem::to_string).collect();
+    assert_eq!(told.join("\n"), include_str!("golden/problems.txt").trim_end());
+}
+
+#[test]
+fn a_filter_is_exactly_true_or_false() {
+    let filter = |source: &str| Filter::compile(source, &shape(), Context::Route);
+    for (source, expected) in [
+        (".kind == \"street\" && .open", true),
+        ("starts_with(.name, \"x\") || includes([\"street\"], .kind)", true),
+        ("exists(.note) || .rate > 3", false),
+        ("(string(.note) ?? \"\") == \"x\"", false),
+    ] {
+        let filter = filter(source).expect(source);
+        assert_eq!(Runner::default().holds(&filter, &mut input()), Ok(expected), "{source}");
+    }
+    for (source, expected) in [
+        (".name", "1:1 not-boolean"),
+        (".note == null || .name", "1:1 not-boolean"),
+        ("if .open { true }", "1:1 not-boolean"),
+        ("parse_int(.name) == 1", "1:1 unhandled-error"),
+        (".note > \"a\"", "1:1 unhandled-error"),
+    ] {
+        assert_eq!(problems(&filter(source).err().unwrap_or_default()), [expected], "{source}");
+    }
+}
+
+#[test]
+fn functions_over_lists_compile_where_nothing_is_known_of_the_data() {
+    for source in
+        ["compact({\"a\": .a})", "flatten(array(.a) ?? [])", "compact(.) ?? {}", "push(array(.a) ?? [], .b)"]
+    {
+        let compiled = Mapping::compile(source, &Shape::any(), Context::Source);
+        assert!(compiled.is_ok(), "{source}: {:?}", problems(&compiled.err().unwrap_or_default()));
+    }
+}
+
+#[test]
+fn an_input_serves_many_programs_unchanged() {
+    let (mut runner, mut input) = (Runner::default(), input());
+    let compile = |source: &str| Mapping::compile(source, &shape(), Context::Route).expect(source);
+    let (first, second) = (compile("x = .\nx.uprn = 1\nx.uprn"), compile(".uprn"));
+    assert_eq!(runner.map(&first, &mut input), Ok(json!(1)));
+    assert_eq!(runner.map(&second, &mut input), Ok(json!(100_061_234_567_i64)));
+}
+
+#[test]
+fn a_source_reads_rows_and_where_they_stood() {
+    let shape = Shape::of_texts(&["UPRN".into(), "NAME".into()]);
+    let mapping = Mapping::compile(
+        "{ \"subject\": \"uprn:\" + .UPRN, \"data\": { \"n\": parse_int(.UPRN) ?? 0, \"line\": %line } }",
+        &shape,
+        Context::Source,
+    );
+    let data = json!({"UPRN": "0017", "NAME": "Ann"});
+    let mut input = Input::new(data, &[("line", MetaValue::Number(4))]);
+    let expected = json!({"subject": "uprn:0017", "data": {"n": 17, "line": 4}});
+    assert_eq!(Runner::default().map(&mapping.expect("right"), &mut input), Ok(expected));
+    assert!(Mapping::compile(".USRN", &shape, Context::Source).is_err());
+}
