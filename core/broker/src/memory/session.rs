@@ -1,0 +1,211 @@
+//! A session with the broker in this process.
+
+use std::{future, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{Server, Shared, state::Taken};
+use crate::{
+    Acker, Broker, BrokerError, Confirms, Consumer, Delivery, Depth, Names, Outgoing, Publication, Publisher,
+    Topology,
+};
+
+/// The session ends with its last user: the broker, its publishers, its consumers.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    id: u64,
+    user: String,
+}
+
+impl Session {
+    pub(super) fn open(shared: Arc<Shared>, user: &str) -> Arc<Self> {
+        let id = shared.state().open();
+        Arc::new(Self { shared, id, user: user.to_owned() })
+    }
+
+    fn check(&self, doing: &str) -> Result<(), BrokerError> {
+        if self.shared.state().alive(self.id) { Ok(()) } else { Err(lost(doing)) }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.change(|state| state.end(self.id));
+    }
+}
+
+fn lost(doing: &str) -> BrokerError {
+    BrokerError::Lost { doing: doing.to_owned(), detail: "the session was cut".to_owned() }
+}
+
+/// A session with a [`Server`].
+pub struct MemoryBroker {
+    server: Server,
+    session: Arc<Session>,
+    names: Names,
+}
+
+impl MemoryBroker {
+    pub(super) fn new(server: Server, session: Arc<Session>, names: Names) -> Self {
+        Self { server, session, names }
+    }
+
+    /// The broker behind this session, to order faults and to look into queues.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.session.shared
+    }
+}
+
+#[async_trait]
+impl Broker for MemoryBroker {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn user(&self) -> &str {
+        &self.session.user
+    }
+
+    async fn declare(&self, topology: &Topology) -> Result<(), BrokerError> {
+        self.session.check("declaring")?;
+        self.shared().change(|state| {
+            topology.declarations(&self.names).into_iter().try_for_each(|one| state.declare(one))
+        })
+    }
+
+    async fn publisher(&self) -> Result<Box<dyn Publisher>, BrokerError> {
+        self.session.check("opening a channel")?;
+        Ok(Box::new(MemoryPublisher { session: Arc::clone(&self.session), closed: false }))
+    }
+
+    async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
+        let doing = format!("consuming queue {queue:?}");
+        self.session.check(&doing)?;
+        let id = self.shared().change(|state| state.consume(self.session.id, queue, prefetch));
+        let id = id.ok_or(BrokerError::Missing { doing })?;
+        let channel = Arc::new(Channel { session: Arc::clone(&self.session), id });
+        Ok(Box::new(MemoryConsumer { channel, ended: false }))
+    }
+
+    async fn lock(&self) -> Result<(), BrokerError> {
+        self.session.check("taking the lock")?;
+        let queue = self.names.hub_lock();
+        let held = self.shared().change(|state| state.lock(self.session.id, &queue));
+        if held { Ok(()) } else { Err(BrokerError::Locked { queue }) }
+    }
+
+    async fn depth(&self, queue: &str) -> Result<Depth, BrokerError> {
+        let doing = format!("asking for the depth of queue {queue:?}");
+        self.session.check(&doing)?;
+        self.shared().state().depth(queue).ok_or(BrokerError::Missing { doing })
+    }
+
+    fn blocked(&self) -> bool {
+        self.shared().state().blocked
+    }
+
+    async fn lost(&self) -> String {
+        self.shared().until(|state| (!state.alive(self.session.id)).then_some(())).await;
+        "the session was cut".to_owned()
+    }
+
+    async fn close(&self) {
+        self.shared().change(|state| state.end(self.session.id));
+    }
+}
+
+struct MemoryPublisher {
+    session: Arc<Session>,
+    /// Closed by the broker, for a message to an exchange that is not there or in another user's name.
+    closed: bool,
+}
+
+impl MemoryPublisher {
+    fn publish_one(&mut self, outgoing: Outgoing) -> Publication {
+        let forged = outgoing.message.user_id.as_ref().is_some_and(|user| *user != self.session.user);
+        if self.closed || forged {
+            self.closed = true;
+            return Publication::Unknown;
+        }
+        let published = self.session.shared.change(|state| state.publish(outgoing));
+        self.closed = published.is_none();
+        published.unwrap_or(Publication::Unknown)
+    }
+}
+
+#[async_trait]
+impl Publisher for MemoryPublisher {
+    async fn publish(&mut self, batch: Vec<Outgoing>) -> Result<Confirms, BrokerError> {
+        self.session.check("publishing")?;
+        if self.closed {
+            return Err(lost("publishing"));
+        }
+        let answers: Vec<_> = batch.into_iter().map(|outgoing| self.publish_one(outgoing)).collect();
+        Ok(Confirms::new(future::ready(answers)))
+    }
+}
+
+/// The consumer's channel, which its acker shares.
+struct Channel {
+    session: Arc<Session>,
+    id: u64,
+}
+
+impl Channel {
+    fn acked(&self, tags: impl Fn(u64) -> bool) -> Result<(), BrokerError> {
+        let alive = self.session.shared.change(|state| state.ack(self.id, tags));
+        if alive { Ok(()) } else { Err(lost("acking")) }
+    }
+}
+
+#[async_trait]
+impl Acker for Channel {
+    async fn ack(&self, tag: u64) -> Result<(), BrokerError> {
+        self.acked(|other| other == tag)
+    }
+
+    async fn ack_up_to(&self, tag: u64) -> Result<(), BrokerError> {
+        self.acked(|other| other <= tag)
+    }
+}
+
+struct MemoryConsumer {
+    channel: Arc<Channel>,
+    ended: bool,
+}
+
+#[async_trait]
+impl Consumer for MemoryConsumer {
+    async fn next(&mut self, most: usize) -> Option<Vec<Delivery>> {
+        let id = self.channel.id;
+        let shared = &self.channel.session.shared;
+        let taken = shared.until(|state| match state.take(id, most.max(1)) {
+            Taken::Gone => Some(None),
+            Taken::Nothing => None,
+            Taken::Chunk(chunk) => Some(Some(chunk)),
+        });
+        let chunk = taken.await;
+        self.ended = chunk.is_none();
+        chunk
+    }
+
+    fn ended(&self) -> Option<&str> {
+        self.ended.then_some("the session was cut")
+    }
+
+    fn acker(&self) -> Arc<dyn Acker> {
+        Arc::clone(&self.channel) as Arc<dyn Acker>
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+impl Drop for MemoryConsumer {
+    fn drop(&mut self) {
+        self.channel.session.shared.change(|state| state.release(self.channel.id));
+    }
+}
