@@ -1,0 +1,106 @@
+//! Journeys: what became of an event, from its source to every target.
+
+use postroom_event::{DispatchId, EventKey};
+use serde::Serialize;
+
+/// One event's journey. Times are microseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Journey {
+    /// Its key; absent for an invalid event.
+    pub key: Option<EventKey>,
+    /// The system it came from.
+    pub system: String,
+    /// CloudEvents source; empty where it could not be read.
+    pub source: String,
+    /// CloudEvents id; empty where it could not be read.
+    pub id: String,
+    /// CloudEvents type; empty where it could not be read.
+    pub event_type: String,
+    /// CloudEvents subject; empty where it could not be read.
+    pub subject: String,
+    /// The extension `correlationid`.
+    pub correlation: Option<String>,
+    /// When the hub took it.
+    pub received_at: i64,
+    /// How it was decided.
+    pub verdict: Verdict,
+    /// The name of the batch it came in, where one is known.
+    pub import: Option<String>,
+    /// Its dispatches, in the order of their routes.
+    pub legs: Vec<Leg>,
+}
+
+/// How an event was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "verdict")]
+pub enum Verdict {
+    /// At least one route matched.
+    Routed,
+    /// No route matched.
+    NoRoute,
+    /// It could not be understood.
+    Invalid {
+        /// Its number in the list of invalid events.
+        number: i64,
+        /// The code of the rule that was broken.
+        code: String,
+        /// Where.
+        place: String,
+        /// What an officer should read.
+        words: String,
+    },
+}
+
+/// One dispatch of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leg {
+    /// Its id.
+    pub id: DispatchId,
+    /// Its route.
+    pub route: String,
+    /// Its target.
+    pub target: String,
+    /// How far it came.
+    pub state: State,
+}
+
+/// How far a dispatch came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum State {
+    /// In its lane.
+    Waiting,
+    /// In the ledger, for the next batch.
+    Staged {
+        /// When.
+        at: i64,
+        /// The batch, once it has one.
+        batch: Option<String>,
+    },
+    /// In the queue that the target reads itself.
+    Queued,
+    /// It has a receipt.
+    Delivered {
+        /// When.
+        at: i64,
+        /// Attempts made.
+        attempts: u32,
+        /// The batch it went in.
+        batch: Option<String>,
+        /// The target's reference, or the name of the file written.
+        reference: Option<String>,
+    },
+    /// It was given up.
+    Dead {
+        /// When the last attempt failed.
+        at: i64,
+        /// Attempts made.
+        attempts: u32,
+        /// The reason's code.
+        code: String,
+        /// What an officer should read.
+        words: String,
+        /// Whether it was discarded since.
+        discarded: bool,
+    },
+}

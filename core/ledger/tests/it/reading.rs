@@ -1,0 +1,174 @@
+//! Sums and traces.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Place, delivered, dispatch, event, key, letter, staged};
+use postroom_ledger::{Entry, EventSums, Fate, NewImport, State, TargetSums, Verdict};
+
+/// A small generator, so that a failing mix can be had again by its seed.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// What one lane dispatch comes to.
+fn end(id: &str, target: &str, choice: u64, expected: &mut TargetSums) -> Option<Entry> {
+    let (field, entry) = match choice {
+        0 => (&mut expected.waiting, None),
+        1 => (&mut expected.staged, Some(staged(id, target))),
+        2 => (&mut expected.delivered, Some(delivered(id, target))),
+        _ => (&mut expected.dead, Some(Entry::Dead(letter(id, target)))),
+    };
+    *field += 1;
+    entry
+}
+
+async fn check_mix(seed: u64) {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let mut random = Seeded(seed);
+    let mut events = EventSums::default();
+    let mut targets = BTreeMap::<String, TargetSums>::new();
+    for number in 0..200 {
+        let id = number.to_string();
+        let mut fates = Vec::new();
+        let mut after = Vec::new();
+        for target in ["waste", "tax", "land"] {
+            let choice = random.below(8);
+            if choice == 7 {
+                continue;
+            }
+            let expected = targets.entry(target.to_owned()).or_default();
+            expected.dispatched += 1;
+            match choice {
+                4 | 5 => {
+                    expected.delivered += 1;
+                    fates.push((target, Fate::Queued));
+                }
+                6 => {
+                    expected.dead += 1;
+                    fates.push((target, Fate::Dead(Box::new(letter(&id, target)))));
+                }
+                lane => {
+                    fates.push((target, Fate::InLane));
+                    after.extend(end(&id, target, lane, expected));
+                }
+            }
+        }
+        *(if fates.is_empty() { &mut events.no_route } else { &mut events.routed }) += 1;
+        let mut entries = vec![Entry::Event(event(&id, fates))];
+        // A receipt may come before the router's own outcome, and an event twice.
+        if random.below(2) == 0 {
+            entries.splice(0..0, after);
+        } else {
+            entries.extend(after);
+        }
+        for entry in entries {
+            for _ in 0..=random.below(2) {
+                ledger.record(vec![entry.clone()]).await.expect("recorded");
+                if matches!(entry, Entry::Event(_)) {
+                    events.duplicate += 1;
+                }
+            }
+        }
+        events.duplicate -= 1;
+    }
+    let sums = ledger.sums().await.expect("read");
+    assert_eq!(sums.sources["gazetteer"].events, events, "seed {seed}");
+    assert_eq!(sums.targets, targets, "seed {seed}");
+}
+
+#[tokio::test]
+async fn the_sums_add_up_for_any_mix() {
+    for seed in 1..=4 {
+        check_mix(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trace_finds_an_event_by_each_of_its_names() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let fates = vec![("waste", Fate::Queued), ("tax", Fate::InLane)];
+    ledger
+        .record(vec![Entry::Event(event("1", fates)), Entry::Event(event("2", vec![]))])
+        .await
+        .expect("recorded");
+    let lane = dispatch("1", "tax").id.to_string();
+    let queued = dispatch("1", "waste").id.to_string();
+    for name in ["1", "uprn:1", &key("1").0.to_string(), &lane, &queued] {
+        let found = ledger.trace(name).await.expect("read");
+        assert_eq!(found.iter().map(|journey| journey.id.as_str()).collect::<Vec<_>>(), ["1"], "{name}");
+        let states: Vec<_> = found[0].legs.iter().map(|leg| leg.state.clone()).collect();
+        assert_eq!(states, [State::Queued, State::Waiting]);
+    }
+    assert_eq!(ledger.trace("2").await.expect("read")[0].verdict, Verdict::NoRoute);
+    assert!(ledger.trace(&dispatch("3", "tax").id.to_string()).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ended() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    for (id, at) in [("late", 30), ("early", 10), ("middle", 20)] {
+        let fates = ["waste", "tax", "land"].map(|target| (target, Fate::InLane)).to_vec();
+        let mut outcome = event(id, fates);
+        outcome.received_at = at;
+        outcome.subject = "uprn:1".into();
+        ledger.record(vec![Entry::Event(outcome)]).await.expect("recorded");
+    }
+    ledger
+        .record(vec![
+            delivered("early", "waste"),
+            staged("early", "tax"),
+            Entry::Dead(letter("early", "land")),
+        ])
+        .await
+        .expect("recorded");
+    let journeys = ledger.trace("uprn:1").await.expect("read");
+    assert_eq!(
+        journeys.iter().map(|journey| journey.id.as_str()).collect::<Vec<_>>(),
+        ["early", "middle", "late"]
+    );
+    let states: Vec<_> = journeys[0].legs.iter().map(|leg| leg.state.clone()).collect();
+    let receipt = State::Delivered { at: 3_000, attempts: 2, batch: None, reference: Some("R1".into()) };
+    assert_eq!(states[..2], [receipt, State::Staged { at: 2_000, batch: None }]);
+    assert!(matches!(&states[2], State::Dead { code, discarded: false, .. } if code == "refused"));
+    assert!(journeys[1].legs.iter().all(|leg| leg.state == State::Waiting));
+}
+
+#[tokio::test]
+async fn a_trace_names_the_batch_of_records_and_the_file_delivered() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let batch = "0f".repeat(32);
+    let new = NewImport {
+        system: "gazetteer".into(),
+        batch: batch.clone(),
+        label: "insert.csv".into(),
+        total: 1,
+        at: 1,
+    };
+    ledger.open_import(new).await.expect("written");
+    let id = format!("{batch}-1");
+    ledger
+        .record(vec![Entry::Event(event(&id, vec![("tax", Fate::InLane)])), staged(&id, "tax")])
+        .await
+        .expect("recorded");
+    let handed = ledger.assign_batch("tax", 10, 8).await.expect("written").expect("a batch");
+    let end = Entry::BatchDelivered { id: handed.id.clone(), reference: Some("changes.csv".into()), at: 9 };
+    ledger.record(vec![end]).await.expect("recorded");
+    let journey = &ledger.trace(&id).await.expect("read")[0];
+    assert_eq!(journey.import.as_deref(), Some("insert.csv"));
+    let expected = State::Delivered {
+        at: 9,
+        attempts: 1,
+        batch: Some(handed.id),
+        reference: Some("changes.csv".into()),
+    };
+    assert_eq!(journey.legs[0].state, expected);
+}

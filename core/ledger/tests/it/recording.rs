@@ -1,0 +1,153 @@
+//! What is recorded is there, once, and can be asked for.
+
+use crate::support::{Place, event, key};
+use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, RunStart};
+
+fn routed(id: &str) -> Entry {
+    Entry::Event(event(id, vec![("waste", Fate::Queued)]))
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_known_after_the_ledger_is_opened_again() {
+    let place = Place::new();
+    place.open().await.record(vec![routed("1"), routed("2")]).await.expect("recorded");
+    let ledger = place.open().await;
+    let known = ledger.known(&[key("1"), key("2"), key("3")]).await.expect("read");
+    assert_eq!(known, [key("1"), key("2")].into());
+}
+
+#[tokio::test]
+async fn many_callers_at_once_are_all_recorded() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let calls = (0..300).map(|number| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ledger.record(vec![routed(&number.to_string())]).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.expect("not cancelled").expect("recorded");
+    }
+    let keys: Vec<_> = (0..300).map(|number| key(&number.to_string())).collect();
+    assert_eq!(ledger.known(&keys).await.expect("read").len(), 300);
+}
+
+#[tokio::test]
+async fn an_event_recorded_twice_counts_once_and_as_one_duplicate() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger.record(vec![routed("1"), routed("1")]).await.expect("recorded");
+    ledger.record(vec![routed("1")]).await.expect("recorded");
+    ledger.record(vec![Entry::Duplicates { system: "gazetteer".into(), count: 5 }]).await.expect("recorded");
+    let sums = ledger.sums().await.expect("read");
+    let events = &sums.sources["gazetteer"].events;
+    assert_eq!((events.routed, events.duplicate), (1, 7));
+    assert_eq!(sums.targets["waste"].delivered, 1);
+}
+
+#[tokio::test]
+async fn events_on_both_sides_of_the_index_are_known_and_traced() {
+    const EVENTS: usize = 33_000;
+    let place = Place::new();
+    let ledger = place.open().await;
+    let ids: Vec<String> = (0..=EVENTS).map(|number| number.to_string()).collect();
+    for chunk in ids.chunks(1_000) {
+        ledger.record(chunk.iter().map(|id| routed(id)).collect()).await.expect("recorded");
+    }
+    let (first, last) = (ids.first().expect("one"), ids.last().expect("one"));
+    for ledger in [ledger, place.open().await] {
+        let known = ledger.known(&[key(first), key(last), key("none")]).await.expect("read");
+        assert_eq!(known, [key(first), key(last)].into());
+        for id in [first, last] {
+            assert_eq!(ledger.trace(id).await.expect("read").len(), 1, "by id {id}");
+            assert_eq!(ledger.trace(&format!("uprn:{id}")).await.expect("read").len(), 1, "by subject {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_ledger_reads_while_the_first_one_writes() {
+    let place = Place::new();
+    let (writing, reading) = (place.open().await, place.open().await);
+    let mut seen = 0;
+    for number in 0..20 {
+        writing.record(vec![routed(&number.to_string())]).await.expect("recorded");
+        let sums = reading.sums().await.expect("read");
+        let now = sums.sources["gazetteer"].events.routed;
+        assert_eq!(now, seen + 1, "a commit is visible at once");
+        seen = now;
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_whose_file_was_removed_takes_no_more() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    std::fs::remove_file(place.file()).expect("removed");
+    let error = ledger.record(vec![routed("1")]).await.expect_err("refused");
+    assert_eq!(error.failure(), postroom_ledger::Failure::Permanent);
+    assert_eq!(error.to_string(), "the ledger's file was removed or replaced");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_refused_for_good() {
+    let place = Place::new();
+    std::fs::write(place.file(), "a letter to the council, by no means a database".repeat(100))
+        .expect("written");
+    let error = postroom_ledger::Ledger::open(&place.file()).await.expect_err("refused");
+    assert_eq!(error.failure(), postroom_ledger::Failure::Permanent);
+}
+
+fn invalid(body: &[u8]) -> Entry {
+    Entry::Invalid(InvalidEvent {
+        system: "planning".into(),
+        received_at: 5,
+        code: "schema".into(),
+        place: "/data/uprn".into(),
+        words: "`uprn` is not a whole number".into(),
+        content_type: None,
+        headers: vec![("x-delivery-count".into(), body.len().to_string()), ("n".into(), "1".into())],
+        body: Body::kept(body, 4),
+        claims: Claims { id: Some("7".into()), ..Claims::default() },
+    })
+}
+
+#[tokio::test]
+async fn an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger.record(vec![invalid(b"{}"), invalid(b"{}"), invalid(b"large")]).await.expect("recorded");
+    let list = ledger.invalid_list(Some("planning"), 10).await.expect("read");
+    assert_eq!(list.iter().map(|row| row.body_size).collect::<Vec<_>>(), [5, 2], "newest first");
+    assert!(ledger.invalid_list(Some("waste"), 10).await.expect("read").is_empty());
+    let shown = ledger.invalid_show(list[1].id).await.expect("read").expect("there");
+    assert_eq!(shown.body, Body::kept(b"{}", 4));
+    assert_eq!(shown.headers[1], ("n".to_owned(), "1".to_owned()));
+    let large = ledger.invalid_show(list[0].id).await.expect("read").expect("there");
+    assert_eq!((large.body.bytes, large.body.sha256), (None, Body::kept(b"large", 4).sha256));
+    let events = &ledger.sums().await.expect("read").sources["planning"].events;
+    assert_eq!((events.invalid, events.duplicate), (2, 1));
+    assert!(ledger.known(&[key("7")]).await.expect("read").is_empty(), "a corrected event may come");
+}
+
+#[tokio::test]
+async fn a_run_that_did_not_end_leaves_the_next_start_unclean() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    assert_eq!(ledger.start_run(1).await.expect("written"), RunStart { clean: true });
+    assert_eq!(ledger.start_run(2).await.expect("written"), RunStart { clean: false });
+    ledger.end_run(3).await.expect("written");
+    assert_eq!(place.open().await.start_run(4).await.expect("written"), RunStart { clean: true });
+}
+
+#[tokio::test]
+async fn attempts_are_counted_until_the_event_survives() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    for keys in [vec![key("1"), key("2")], vec![key("1")]] {
+        ledger.record(vec![Entry::Trying(keys)]).await.expect("written");
+    }
+    let keys = [key("1"), key("2"), key("3")];
+    assert_eq!(place.open().await.tried(&keys).await.expect("read"), [(key("1"), 2), (key("2"), 1)].into());
+    ledger.record(vec![Entry::Survived(vec![key("1")])]).await.expect("written");
+    assert_eq!(ledger.tried(&keys).await.expect("read"), [(key("2"), 1)].into());
+}
