@@ -11,6 +11,10 @@ log_events! {
     info "hub.ready" "the hub is ready"
     fn hub_ready(milliseconds: u64);
 
+    /// Every mapping is compiled; before, the first event of a route waited for its compilation. Nothing to do.
+    info "hub.compiled" "every mapping is compiled"
+    fn hub_compiled(milliseconds: u64);
+
     /// The hub was asked to stop; what is in hand is finished or left to the broker. Nothing to do.
     info "hub.stopping" "the hub is stopping"
     fn hub_stopping();
@@ -83,7 +87,7 @@ log_events! {
     /// A batch was taken: each record is published, refused with its reason, or ignored by a named rule. Look at
     /// `refused` if it is not 0: `postroom invalid list`.
     info "import.finished" "took a batch"
-    fn import_finished(system: &str, batch: &str, label: &str, mapped: u64, refused: u64, ignored: u64);
+    fn import_finished(system: &str, label: &str, mapped: u64, refused: u64, ignored: u64);
 
     /// The same content was taken before, and is put away. `postroom publish --again` takes it once more.
     info "import.repeated" "the same content was taken before"
@@ -95,7 +99,7 @@ log_events! {
 
     /// One record of a batch was refused; the rest goes on. `postroom invalid list` has it with its line.
     warn "record.refused" "a record is refused"
-    fn record_refused(system: &str, batch: &str, line: u64, rule: &str, place: &str, words: &str);
+    fn record_refused(system: &str, batch: &str, line: u64, rule: &str, words: &str);
 
     /// A source cannot be read at the moment; it is tried again. Said once per outage.
     warn "source.failed" "a source cannot be read"
@@ -120,6 +124,10 @@ log_events! {
     /// A batch of messages was handed to a target. Nothing to do.
     info "batch.delivered" "delivered a batch"
     fn batch_delivered(target: &str, batch: &str, messages: usize, reference: &str);
+
+    /// A target refused a batch for good; each of its dispatches is kept whole as a dead letter: `postroom dead list`.
+    error "batch.refused" "a batch is refused"
+    fn batch_refused(target: &str, batch: &str, messages: usize, words: &str);
 
     /// A batch could not be handed to a target and will be tried again under the same id. Said once per outage.
     warn "batch.retried" "a batch could not be delivered"

@@ -9,5 +9,5 @@ mod output;
 mod register;
 
 pub use events::*;
-pub use output::{Form, start};
+pub use output::{Form, chain, start};
 pub use register::{LogEvent, as_markdown};

@@ -4,6 +4,10 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// What is written unless `RUST_LOG` says otherwise: the hub's own lines, and warnings of others but lapin, whose
+/// outages the hub tells itself.
+const DEFAULT_FILTER: &str = "warn,lapin=off,postroom_telemetry=info";
+
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -13,13 +17,24 @@ pub enum Form {
     Text,
 }
 
-/// Starts writing log lines to standard error. `RUST_LOG` sets what is written below info; other crates' lines are
-/// written from warn. A second call in the same process changes nothing.
+/// An error with everything behind it, as one line: the one way in which a chain is told.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !told.ends_with(&words) {
+            told.push_str(": ");
+            told.push_str(&words);
+        }
+        next = cause.source();
+    }
+    told
+}
+
+/// Starts writing log lines to standard error. A second call in the same process changes nothing.
 pub fn start(form: Form) {
-    let filter = || {
-        EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| EnvFilter::new("warn,postroom=info,postroom_telemetry=info"))
-    };
+    let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let lines =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter()).with_target(false);
     let _already_started = match form {

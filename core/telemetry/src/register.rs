@@ -19,7 +19,7 @@ pub struct LogEvent {
 pub fn as_markdown(events: &[LogEvent]) -> String {
     let mut page = String::from(
         "# What the hub says\n\n\
-         Written by `postroom docs logs` from `core/telemetry`. Lines are JSON by default, `--log text` for reading.\n\
+         Written by `postroom docs logs` from `core/telemetry`. Lines are JSON, at a terminal text; `--log` sets it.\n\
          Error: a person must act. Warn: it will be tried again. Info: a change of state. Each event counts in the\n\
          metric `postroom_log_events_total{event}`.\n\n\
          | event | level | fields | when, and what to do |\n|---|---|---|---|\n",
