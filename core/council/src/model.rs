@@ -1,0 +1,164 @@
+//! A council as it was read: systems, routes, vocabulary.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroom_connector::{Batching, QUEUE, Settings};
+use postroom_schema::{Validator, Vocabulary};
+use postroom_transform::{Filter, Mapping};
+
+use crate::{Program, Purpose};
+
+/// Everything that the council wrote.
+pub struct Council {
+    /// Its name, for people.
+    pub name: String,
+    /// The folder of its text.
+    pub folder: PathBuf,
+    /// The folder of inboxes, outboxes and the ledger.
+    pub data: PathBuf,
+    /// Prefix of every object on the broker.
+    pub prefix: String,
+    /// The broker's URL, where the text gives one.
+    pub broker_url: Option<String>,
+    /// Whether a journal of everything that came in is kept.
+    pub journal: bool,
+    /// Largest body of an event, in bytes.
+    pub max_body: usize,
+    /// The event types.
+    pub vocabulary: Vocabulary,
+    /// The systems by name.
+    pub systems: BTreeMap<String, System>,
+    /// The routes, by name.
+    pub routes: Vec<Route>,
+    /// The purposes by name.
+    pub purposes: BTreeMap<String, Purpose>,
+}
+
+/// One back-office system.
+pub struct System {
+    /// The name of its folder.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Whose it is.
+    pub department: Option<String>,
+    /// Who sells it.
+    pub supplier: Option<String>,
+    /// The broker user with which it publishes or reads a queue itself.
+    pub broker_user: Option<String>,
+    /// How often something is expected from it.
+    pub expect_every: Option<Duration>,
+    /// What it states.
+    pub source: Option<SourceSystem>,
+    /// What it receives.
+    pub target: Option<Target>,
+}
+
+/// The side of a system that states events.
+pub struct SourceSystem {
+    /// The kind of connector, or [`QUEUE`].
+    pub connector: String,
+    /// The CloudEvents sources that it owns, at least one.
+    pub owns: Vec<String>,
+    /// The connector's settings.
+    pub settings: Settings,
+    /// Which records become which events, in the order of the text.
+    pub maps: Vec<MapRule>,
+    /// Which records are ignored on purpose.
+    pub ignores: Vec<IgnoreRule>,
+}
+
+/// A rule by which a record becomes events.
+pub struct MapRule {
+    /// Its name.
+    pub rule: String,
+    /// Which records; `None` is all.
+    pub when: Option<Program<Filter>>,
+    /// The type of the events.
+    pub event_type: String,
+    /// Record to events.
+    pub mapping: Program<Mapping>,
+}
+
+/// A rule by which a record is ignored.
+pub struct IgnoreRule {
+    /// Its name, which the accounts show.
+    pub rule: String,
+    /// Which records; `None` is all.
+    pub when: Option<Program<Filter>>,
+}
+
+/// The side of a system that receives messages.
+pub struct Target {
+    /// The kind of connector, or [`QUEUE`].
+    pub connector: String,
+    /// The connector's settings.
+    pub settings: Settings,
+    /// When messages are handed over together; `None` is each by itself.
+    pub batching: Option<Batching>,
+    /// The messages that it accepts, by name.
+    pub messages: BTreeMap<String, Arc<Validator>>,
+}
+
+/// One way of an event to a system.
+pub struct Route {
+    /// The name of its folder.
+    pub name: Arc<str>,
+    /// The event type.
+    pub from: String,
+    /// The target system.
+    pub to: Arc<str>,
+    /// The message's name.
+    pub message: String,
+    /// What the target accepts.
+    pub accepts: Arc<Validator>,
+    /// Which events; `None` is all.
+    pub when: Option<Program<Filter>>,
+    /// Event data to message.
+    pub mapping: Program<Mapping>,
+    /// Why personal data may flow.
+    pub purpose: Option<String>,
+    /// The folder, for its golden cases.
+    pub folder: PathBuf,
+}
+
+impl SourceSystem {
+    /// Whether the system publishes CloudEvents to its exchange itself.
+    pub fn is_queue(&self) -> bool {
+        self.connector == QUEUE
+    }
+}
+
+impl Target {
+    /// Whether the system reads its queue itself.
+    pub fn is_queue(&self) -> bool {
+        self.connector == QUEUE
+    }
+}
+
+impl Council {
+    /// The systems that state events, by name.
+    pub fn sources(&self) -> impl Iterator<Item = (&System, &SourceSystem)> {
+        self.systems.values().filter_map(|system| Some((system, system.source.as_ref()?)))
+    }
+
+    /// The systems that receive messages, by name.
+    pub fn targets(&self) -> impl Iterator<Item = (&System, &Target)> {
+        self.systems.values().filter_map(|system| Some((system, system.target.as_ref()?)))
+    }
+
+    /// Whether `system` reads its queue itself.
+    pub fn is_queue_target(&self, system: &str) -> bool {
+        self.systems.get(system).and_then(|system| system.target.as_ref()).is_some_and(Target::is_queue)
+    }
+
+    /// The system that owns the CloudEvents source.
+    pub fn owner_of(&self, source: &str) -> Option<&System> {
+        self.sources()
+            .find(|(_, side)| side.owns.iter().any(|owned| owned == source))
+            .map(|(system, _)| system)
+    }
+}

@@ -1,0 +1,100 @@
+//! A mapping or filter of the council: its text, and the compiled form, made when it is first needed.
+//!
+//! Compiling one takes 20 to 40 ms, so a hub that was checked before starts without compiling any.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use postroom_transform::{Context, Filter, Mapping, Shape};
+
+use crate::{Place, Problem};
+
+/// What can be compiled from a text against a shape.
+pub trait Compile: Sized {
+    /// Compiles; every problem at once.
+    ///
+    /// # Errors
+    /// Problems with line and column in `source`.
+    fn compile(
+        source: &str,
+        shape: &Shape,
+        context: Context,
+    ) -> Result<Self, Vec<postroom_transform::Problem>>;
+}
+
+impl Compile for Mapping {
+    fn compile(
+        source: &str,
+        shape: &Shape,
+        context: Context,
+    ) -> Result<Self, Vec<postroom_transform::Problem>> {
+        Self::compile(source, shape, context)
+    }
+}
+
+impl Compile for Filter {
+    fn compile(
+        source: &str,
+        shape: &Shape,
+        context: Context,
+    ) -> Result<Self, Vec<postroom_transform::Problem>> {
+        Self::compile(source, shape, context)
+    }
+}
+
+/// A mapping or filter with the place where it is written.
+pub struct Program<T> {
+    file: PathBuf,
+    /// Where the text starts in its file: line and column from 0.
+    origin: (usize, usize),
+    source: String,
+    shape: Arc<Shape>,
+    context: Context,
+    compiled: OnceLock<Result<T, Vec<Problem>>>,
+}
+
+impl<T: Compile> Program<T> {
+    /// A program that is a whole file.
+    pub(crate) fn of_file(file: PathBuf, source: String, shape: Arc<Shape>, context: Context) -> Self {
+        Self { file, origin: (0, 0), source, shape, context, compiled: OnceLock::new() }
+    }
+
+    /// A program that is written inside another file, `place` being the opening quote of its text.
+    pub(crate) fn inside(
+        file: PathBuf,
+        place: Place,
+        source: String,
+        shape: Arc<Shape>,
+        context: Context,
+    ) -> Self {
+        Self { origin: (place.line - 1, place.column), ..Self::of_file(file, source, shape, context) }
+    }
+
+    /// The compiled form.
+    ///
+    /// # Errors
+    /// Every problem of the text, with file, line and column.
+    pub fn get(&self) -> Result<&T, &[Problem]> {
+        let compiled = self.compiled.get_or_init(|| {
+            T::compile(&self.source, &self.shape, self.context)
+                .map_err(|problems| problems.into_iter().map(|problem| self.placed(problem)).collect())
+        });
+        compiled.as_ref().map_err(Vec::as_slice)
+    }
+
+    fn placed(&self, problem: postroom_transform::Problem) -> Problem {
+        let (line, column) = self.origin;
+        let place = Place {
+            line: problem.line + line,
+            column: if problem.line == 1 { problem.column + column } else { problem.column },
+            length: problem.length,
+        };
+        Problem {
+            file: self.file.clone(),
+            place: Some(place),
+            code: problem.code,
+            words: problem.words,
+            hint: problem.hint.map(String::into_boxed_str),
+        }
+    }
+}

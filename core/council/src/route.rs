@@ -1,0 +1,81 @@
+//! Reading one route: the names it joins must exist.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use postroom_transform::{Context, Shape};
+use toml::Spanned;
+
+use crate::reading::Reading;
+use crate::written::{RouteText, Text};
+use crate::{Council, Problem, Program, Route, system};
+
+/// Reads the route `name` in `folder`; problems are kept in `reading`.
+pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut Reading<'_>) -> Option<Route> {
+    let text = Text::read(&folder.join("route.toml"));
+    let text = reading.keep(text)?;
+    let written: RouteText = reading.keep(text.parse())?;
+    let mapping = Text::read(&folder.join("mapping.vrl"));
+    let mapping = reading.keep(mapping);
+    check_purpose(&text, written.purpose.as_ref(), council, reading);
+    let from = written.from.as_ref();
+    let unknown = |at: &Spanned<String>, code: &str, words: String, known: Vec<&str>| {
+        let problem = text.problem(at, code, words);
+        match nearest(at.as_ref(), known) {
+            Some(name) => problem.hint(format!("did you mean `{name}`?")),
+            None => problem,
+        }
+    };
+    let event = council.vocabulary.get(from).ok_or_else(|| {
+        let known = council.vocabulary.names().collect();
+        unknown(&written.from, "unknown-type", format!("event type `{from}` has no schema"), known)
+    });
+    let event = reading.keep(event);
+    let to = written.to.as_ref();
+    let target = council.systems.get(to).and_then(|system| system.target.as_ref()).ok_or_else(|| {
+        let known = council.targets().map(|(system, _)| system.name.as_str()).collect();
+        unknown(&written.to, "unknown-system", format!("target `{to}` is not defined"), known)
+    });
+    let target = reading.keep(target)?;
+    let message = written.message.as_ref();
+    let accepts = target.messages.get(message).cloned().ok_or_else(|| {
+        let known = target.messages.keys().map(String::as_str).collect();
+        let words = format!("`{to}` accepts no message `{message}`");
+        unknown(&written.message, "unknown-message", words, known)
+    });
+    let accepts = reading.keep(accepts);
+    let (event, mapping, accepts) = (event?, mapping?, accepts?);
+    let shape = Arc::new(Shape::of_schema(&event.schema));
+    let when = written.when.as_ref();
+    Some(Route {
+        name: name.into(),
+        from: from.clone(),
+        to: to.as_str().into(),
+        message: message.clone(),
+        accepts,
+        when: when.map(|when| system::filter(&text, when, Arc::clone(&shape), Context::Route)),
+        mapping: Program::of_file(mapping.file, mapping.text, shape, Context::Route),
+        purpose: written.purpose.map(Spanned::into_inner),
+        folder: folder.to_owned(),
+    })
+}
+
+fn check_purpose(
+    text: &Text,
+    purpose: Option<&Spanned<String>>,
+    council: &Council,
+    reading: &mut Reading<'_>,
+) {
+    let Some(purpose) = purpose else { return };
+    if !council.purposes.contains_key(purpose.as_ref()) {
+        let words = format!("purpose `{}` is not in purposes.toml", purpose.as_ref());
+        let problem: Problem = text.problem(purpose, "unknown-purpose", words);
+        reading.problems.push(problem);
+    }
+}
+
+/// The known name that was probably meant: at most a third of its letters differ.
+fn nearest<'a>(written: &str, known: Vec<&'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(written, name), name));
+    scored.min().filter(|(distance, name)| distance * 3 <= name.len()).map(|(_, name)| name)
+}

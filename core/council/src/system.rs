@@ -1,0 +1,193 @@
+//! Reading one system: its sides, their settings, its source mappings and the messages it accepts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use postroom_connector::{Batching, QUEUE, Settings, parse_duration};
+use postroom_schema::{Validator, Vocabulary};
+use postroom_transform::{Context, Filter, Shape};
+use toml::Spanned;
+
+use crate::reading::Reading;
+use crate::written::{MapText, SourceText, SystemText, TargetText, Text};
+use crate::{IgnoreRule, MapRule, Place, Problem, Program, SourceSystem, System, Target};
+
+/// Reads the system `name` in `folder`; problems are kept in `reading`.
+pub(crate) fn read(
+    name: &str,
+    folder: &Path,
+    vocabulary: &Vocabulary,
+    reading: &mut Reading<'_>,
+) -> Option<System> {
+    let text = Text::read(&folder.join("system.toml"));
+    let text = reading.keep(text)?;
+    let written: SystemText = reading.keep(text.parse())?;
+    let expect_every = written.expect_every.as_ref().and_then(|every| {
+        let parsed = parse_duration(every.as_ref());
+        reading.keep(parsed.ok_or_else(|| {
+            text.problem(every, "duration", "`expect_every` is a duration such as `2h` or `1d`")
+        }))
+    });
+    let part = Part { name, folder, text: &text };
+    let queue_source = written.source.as_ref().is_some_and(|side| side.connector.as_ref() == QUEUE);
+    if queue_source && written.broker_user.is_none() {
+        let words = "a system that publishes itself needs its `broker_user`";
+        reading.problems.push(Problem::new(&text.file, "broker-user", words));
+    }
+    let source = written.source.and_then(|side| part.source(side, vocabulary, reading));
+    let target = written.target.and_then(|side| part.target(side, reading));
+    Some(System {
+        name: name.to_owned(),
+        title: written.title,
+        department: written.department,
+        supplier: written.supplier,
+        broker_user: written.broker_user.map(Spanned::into_inner),
+        expect_every,
+        source,
+        target,
+    })
+}
+
+/// A system while it is read.
+struct Part<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    text: &'a Text,
+}
+
+impl Part<'_> {
+    fn settings(&self, table: toml::Table, reading: &Reading<'_>) -> Settings {
+        Settings { table, data: reading.data.clone(), system: self.name.to_owned() }
+    }
+
+    fn source(
+        &self,
+        side: SourceText,
+        vocabulary: &Vocabulary,
+        reading: &mut Reading<'_>,
+    ) -> Option<SourceSystem> {
+        let settings = self.settings(side.settings, reading);
+        let connector = side.connector.as_ref().clone();
+        let mut shape = Shape::any();
+        if connector != QUEUE {
+            let kind = reading.connectors.source(&connector);
+            let names = reading.connectors.source_names();
+            let kind = reading.keep(kind.ok_or_else(|| self.unknown_connector(&side.connector, &names)))?;
+            reading.keep(kind.check(&settings).map_err(|error| self.setting("source", &error)));
+            if let Some(fields) = kind.fields(&settings) {
+                shape = Shape::of_texts(&fields);
+            }
+            if side.map.is_empty() {
+                let words = "a source with a connector needs at least one [[source.map]]";
+                reading.problems.push(Problem::new(&self.text.file, "no-map", words));
+            }
+        }
+        let shape = Arc::new(shape);
+        let maps =
+            side.map.into_iter().filter_map(|map| self.map(map, &shape, vocabulary, reading)).collect();
+        let ignores = side
+            .ignore
+            .into_iter()
+            .map(|ignore| IgnoreRule { rule: ignore.rule, when: self.when(ignore.when.as_ref(), &shape) })
+            .collect();
+        let owns = side.sources.unwrap_or_else(|| vec![format!("/systems/{}", self.name)]);
+        if owns.is_empty() {
+            let words = "`sources` lists at least one CloudEvents source";
+            reading.problems.push(Problem::new(&self.text.file, "sources", words));
+        }
+        Some(SourceSystem { connector, owns, settings, maps, ignores })
+    }
+
+    fn map(
+        &self,
+        map: MapText,
+        shape: &Arc<Shape>,
+        vocabulary: &Vocabulary,
+        reading: &mut Reading<'_>,
+    ) -> Option<MapRule> {
+        let event_type = map.event.as_ref().clone();
+        if vocabulary.get(&event_type).is_none() {
+            let words = format!("event type `{event_type}` has no schema");
+            reading.problems.push(self.text.problem(&map.event, "unknown-type", words));
+        }
+        let mapping = Text::read(&self.folder.join("events").join(format!("{event_type}.vrl")));
+        let mapping = reading.keep(mapping)?;
+        let when = self.when(map.when.as_ref(), shape);
+        let mapping = Program::of_file(mapping.file, mapping.text, Arc::clone(shape), Context::Source);
+        Some(MapRule { rule: map.rule, when, event_type, mapping })
+    }
+
+    fn when(&self, when: Option<&Spanned<String>>, shape: &Arc<Shape>) -> Option<Program<Filter>> {
+        when.map(|when| filter(self.text, when, Arc::clone(shape), Context::Source))
+    }
+
+    fn target(&self, side: TargetText, reading: &mut Reading<'_>) -> Option<Target> {
+        let settings = self.settings(side.settings, reading);
+        let connector = side.connector.as_ref().clone();
+        if connector != QUEUE {
+            let kind = reading.connectors.sink(&connector);
+            let names = reading.connectors.sink_names();
+            let kind = reading.keep(kind.ok_or_else(|| self.unknown_connector(&side.connector, &names)))?;
+            reading.keep(kind.check(&settings).map_err(|error| self.setting("target", &error)));
+        }
+        let batching =
+            side.batch.and_then(|table| {
+                let parsed = Batching::from_table(&table);
+                reading.keep(parsed.map_err(|error| {
+                    Problem::new(&self.text.file, "batch", format!("[target.batch]: {error}"))
+                }))
+            });
+        if connector == QUEUE && batching.is_some() {
+            let words = "a system that reads its queue itself takes no batches";
+            reading.problems.push(Problem::new(&self.text.file, "batch", words));
+        }
+        Some(Target { connector, settings, batching, messages: self.messages(reading) })
+    }
+
+    /// The messages by name, compiled: they are few and compile in microseconds.
+    fn messages(&self, reading: &mut Reading<'_>) -> BTreeMap<String, Arc<Validator>> {
+        let mut messages = BTreeMap::new();
+        let Ok(entries) = std::fs::read_dir(self.folder.join("messages")) else { return messages };
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some(name) = file_name.strip_suffix(".schema.json") else {
+                let problem = Problem::new(&path, "name", "a message's schema is named NAME.schema.json");
+                reading.problems.push(problem);
+                continue;
+            };
+            if let Some(validator) = reading.keep(message(&path)) {
+                messages.insert(name.to_owned(), Arc::new(validator));
+            }
+        }
+        messages
+    }
+
+    fn unknown_connector(&self, written: &Spanned<String>, names: &[&str]) -> Problem {
+        let words = format!("connector `{}` is not known", written.as_ref());
+        self.text.problem(written, "unknown-connector", words).hint(format!("known are {}", names.join(", ")))
+    }
+
+    fn setting(&self, side: &str, error: &postroom_connector::SettingsError) -> Problem {
+        Problem::new(&self.text.file, "setting", format!("[{side}.settings] {error}"))
+    }
+}
+
+/// A filter written as a text of a TOML file.
+pub(crate) fn filter(
+    text: &Text,
+    when: &Spanned<String>,
+    shape: Arc<Shape>,
+    context: Context,
+) -> Program<Filter> {
+    let place = Place::of(&text.text, &when.span());
+    Program::inside(text.file.clone(), place, when.as_ref().clone(), shape, context)
+}
+
+fn message(path: &Path) -> Result<Validator, Problem> {
+    let text = Text::read(path)?;
+    let schema = postroom_event::read_value(text.text.as_bytes())
+        .map_err(|refusal| Problem::new(path, "schema", refusal.words))?;
+    Validator::compile(&schema)
+        .map_err(|problem| Problem::new(path, "schema", format!("{}: {}", problem.pointer, problem.words)))
+}

@@ -1,0 +1,163 @@
+//! The TOML files as the council writes them, before anything is checked against anything else.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use crate::{Place, Problem};
+
+/// Largest TOML file, in bytes.
+const MAX_TOML_BYTES: u64 = 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CouncilText {
+    pub(crate) name: String,
+    pub(crate) data: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) broker: BrokerText,
+    #[serde(default)]
+    pub(crate) schemas: SchemasText,
+    #[serde(default)]
+    pub(crate) limits: LimitsText,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BrokerText {
+    pub(crate) url: Option<String>,
+    pub(crate) prefix: Option<Spanned<String>>,
+    pub(crate) journal: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemasText {
+    #[serde(default)]
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsText {
+    pub(crate) body_bytes: Option<Spanned<usize>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SystemText {
+    pub(crate) title: String,
+    pub(crate) department: Option<String>,
+    pub(crate) supplier: Option<String>,
+    pub(crate) expect_every: Option<Spanned<String>>,
+    pub(crate) broker_user: Option<Spanned<String>>,
+    pub(crate) source: Option<SourceText>,
+    pub(crate) target: Option<TargetText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceText {
+    pub(crate) connector: Spanned<String>,
+    pub(crate) sources: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) settings: toml::Table,
+    #[serde(default)]
+    pub(crate) map: Vec<MapText>,
+    #[serde(default)]
+    pub(crate) ignore: Vec<IgnoreText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MapText {
+    pub(crate) rule: String,
+    pub(crate) when: Option<Spanned<String>>,
+    pub(crate) event: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IgnoreText {
+    pub(crate) rule: String,
+    pub(crate) when: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetText {
+    pub(crate) connector: Spanned<String>,
+    #[serde(default)]
+    pub(crate) settings: toml::Table,
+    pub(crate) batch: Option<toml::Table>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteText {
+    pub(crate) from: Spanned<String>,
+    pub(crate) to: Spanned<String>,
+    pub(crate) message: Spanned<String>,
+    pub(crate) when: Option<Spanned<String>>,
+    pub(crate) purpose: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PurposesText {
+    #[serde(default)]
+    pub(crate) purposes: std::collections::BTreeMap<String, Purpose>,
+}
+
+/// Why personal data may flow (`purposes.toml`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purpose {
+    /// What it is called.
+    pub title: String,
+    /// The lawful basis (UK GDPR Article 6).
+    pub lawful_basis: String,
+    /// The classes of data allowed (`x-class`).
+    pub classes: Vec<String>,
+    /// How long a target keeps it, in the council's words.
+    pub retention: Option<String>,
+}
+
+/// A file that was read, with its text for places.
+pub(crate) struct Text {
+    pub(crate) file: PathBuf,
+    pub(crate) text: String,
+}
+
+impl Text {
+    /// Reads a file whole; `None` and a problem where it cannot be.
+    pub(crate) fn read(file: &Path) -> Result<Self, Problem> {
+        let unreadable =
+            |error: std::io::Error| Problem::new(file, "unreadable", format!("reading it: {error}"));
+        let size = std::fs::metadata(file).map_err(unreadable)?.len();
+        if size > MAX_TOML_BYTES {
+            let words = format!("it has {size} bytes, the limit is {MAX_TOML_BYTES}");
+            return Err(Problem::new(file, "too-large", words));
+        }
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        Ok(Self { file: file.to_owned(), text })
+    }
+
+    /// The text as TOML of the shape `T`.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        toml::from_str(&self.text).map_err(|error| {
+            let problem = Problem::new(&self.file, "toml", error.message());
+            match error.span() {
+                Some(span) => problem.at(Place::of(&self.text, &span)),
+                None => problem,
+            }
+        })
+    }
+
+    /// A problem at something that was written in this file.
+    pub(crate) fn problem<T>(&self, at: &Spanned<T>, code: &str, words: impl Into<String>) -> Problem {
+        Problem::new(&self.file, code, words).at(Place::of(&self.text, &at.span()))
+    }
+}
