@@ -1,0 +1,89 @@
+//! The worker that hands staged messages over when a batch is due. A batch keeps its id until it is finished, so that
+//! a second run of any step is recognised by the sink.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use postroom_broker::Backoff;
+use postroom_connector::{Failure, Handover, Outgoing};
+use postroom_ledger::{Entry, StagedBatch};
+use postroom_telemetry as telemetry;
+
+use crate::attempt::once;
+use crate::entries;
+use crate::session::{Session, WorkerError};
+use crate::staging::BatchTarget;
+
+/// How often the worker looks whether a batch is due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// First and longest wait before a batch is tried again.
+const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Hands over the batches of one target until the session stops.
+pub(crate) async fn run(session: Session, target: BatchTarget) -> Result<(), WorkerError> {
+    while !session.stop.is_cancelled() {
+        match due(&session, &target).await? {
+            Some(batch) => hand_over(&session, &target, batch).await?,
+            None => session.pause(LOOK_EVERY).await,
+        }
+    }
+    Ok(())
+}
+
+/// The batch to hand over now: one that was begun, or what is due.
+async fn due(session: &Session, target: &BatchTarget) -> Result<Option<StagedBatch>, WorkerError> {
+    if let Some(begun) = session.ledger.open_batch(&target.target).await? {
+        return Ok(Some(begun));
+    }
+    let staged = session.ledger.staged_summary(&target.target).await?;
+    let oldest = staged.oldest.and_then(DateTime::from_timestamp_micros).unwrap_or_default();
+    let count = usize::try_from(staged.count).unwrap_or(usize::MAX);
+    if !target.batching.due(Utc::now(), oldest, count) {
+        return Ok(None);
+    }
+    Ok(session.ledger.assign_batch(&target.target, target.batching.max_items, entries::now()).await?)
+}
+
+/// Tries until the batch arrived, is refused for good, or the session stops.
+async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) -> Result<(), WorkerError> {
+    let handover = Handover { id: batch.id.clone(), items: batch.items.iter().map(outgoing).collect() };
+    let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
+    let mut told = false;
+    loop {
+        let error = match once(target.sink.as_ref(), &handover).await {
+            Ok(receipt) => {
+                let reference = receipt.reference.clone();
+                let delivered = Entry::BatchDelivered { id: batch.id.clone(), reference, at: entries::now() };
+                session.ledger.record(vec![delivered]).await?;
+                let reference = receipt.reference.unwrap_or_default();
+                telemetry::batch_delivered(&target.target, &batch.id, handover.items.len(), &reference);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if error.failure == Failure::Permanent {
+            let reason = entries::connector_reason("refused", &error);
+            let refused = Entry::BatchRefused { id: batch.id.clone(), reason, at: entries::now() };
+            session.ledger.record(vec![refused]).await?;
+            telemetry::batch_refused(&target.target, &batch.id, handover.items.len(), &error.words);
+            return Ok(());
+        }
+        if !told {
+            telemetry::batch_retried(&target.target, &batch.id, &error.to_string());
+            told = true;
+        }
+        session.pause(waits.next_delay()).await;
+        if session.stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+fn outgoing(item: &postroom_ledger::StagedItem) -> Outgoing {
+    Outgoing {
+        dispatch: item.dispatch,
+        event_type: item.event_type.clone(),
+        subject: item.subject.clone(),
+        message: item.message.clone(),
+    }
+}

@@ -1,0 +1,24 @@
+//! The codes that the router adds to those of events and formats, with what they mean.
+
+/// Why a record is refused although it was read.
+pub const RECORD_CODES: &[(&str, &str)] = &[
+    (
+        "no-rule",
+        "no rule of `[[source.map]]` or `[[source.ignore]]` applies: an unknown code is an exception",
+    ),
+    ("mapping", "the source mapping of the rule could not be run on this record"),
+    ("event", "the mapping gave something that is no event"),
+];
+
+/// Why a dispatch is dead.
+pub const DEAD_CODES: &[(&str, &str)] = &[
+    ("filter", "the route's `when` could not be run on this event"),
+    ("mapping", "the route's mapping could not be run on this event"),
+    ("message", "what the mapping made does not fit the target's schema"),
+    ("queue-full", "the queue of the target takes no more messages"),
+    ("no-such-route", "the route was removed while the dispatch waited"),
+    ("foreign", "something on a lane that this hub did not put there; it is listed as invalid"),
+    ("refused", "the target refused it for good"),
+    ("exhausted", "it still failed after the retries in place"),
+    ("poison", "the hub stopped three times while it had this dispatch in hand; it is listed as invalid"),
+];

@@ -1,0 +1,274 @@
+//! The decision about one event, pure: what it is, which routes it takes, and what each target gets.
+
+use std::sync::Arc;
+
+use postroom_broker::Delivery;
+use postroom_council::{Council, Route, SourceSystem};
+use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
+use postroom_transform::{Input, MetaValue, RunError, Runner};
+use serde_json::Value;
+
+use crate::Table;
+
+/// What was decided about one event.
+#[derive(Debug)]
+pub struct Decision {
+    /// Who and what, as far as it is known.
+    pub head: Option<Head>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// The envelope of an event, without its data.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The key under which the ledger knows it.
+    pub key: EventKey,
+    /// CloudEvents id.
+    pub id: String,
+    /// CloudEvents source.
+    pub source: String,
+    /// CloudEvents type.
+    pub event_type: String,
+    /// What it is about.
+    pub subject: String,
+    /// Extension `correlationid`.
+    pub correlation: Option<String>,
+}
+
+/// What becomes of an event.
+#[derive(Debug)]
+pub enum Verdict {
+    /// At least one route matches.
+    Routed(Vec<Dispatch>),
+    /// The event is valid and no route wants it.
+    NoRoute,
+    /// It broke a rule.
+    Invalid(Refusal),
+}
+
+/// One event through one route.
+#[derive(Debug)]
+pub struct Dispatch {
+    /// The idempotency key.
+    pub id: DispatchId,
+    /// The route.
+    pub route: Arc<str>,
+    /// The target.
+    pub target: Arc<str>,
+    /// How it goes on.
+    pub way: Way,
+}
+
+/// How a dispatch goes on.
+#[derive(Debug)]
+pub enum Way {
+    /// The message, for the queue that the target reads itself.
+    Queue(Vec<u8>),
+    /// To the lane, where it is mapped at delivery.
+    Lane,
+    /// No message can be made.
+    Dead(Unmappable),
+}
+
+/// Why no message can be made of an event; no value of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {words}")]
+pub struct Unmappable {
+    /// `filter`, `mapping` or `message`.
+    pub code: &'static str,
+    /// What an officer should read.
+    pub words: String,
+}
+
+impl Unmappable {
+    fn new(code: &'static str, words: impl Into<String>) -> Self {
+        Self { code, words: words.into() }
+    }
+
+    fn run(code: &'static str, error: &RunError) -> Self {
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Decides about events. One task owns it.
+pub struct Decider {
+    council: Arc<Council>,
+    table: Arc<Table>,
+    runner: Runner,
+    hub_user: String,
+}
+
+impl Decider {
+    /// A decider on `table`; `hub_user` is the broker user of the hub's own connectors.
+    pub fn new(council: Arc<Council>, table: Arc<Table>, hub_user: String) -> Self {
+        Self { council, table, runner: Runner::default(), hub_user }
+    }
+
+    /// Decides about one delivery from `ingress.<system>`.
+    pub fn decide(&mut self, system: &str, delivery: &Delivery) -> Decision {
+        if let Err(refusal) = self.check_properties(system, delivery) {
+            return Decision { head: None, verdict: Verdict::Invalid(refusal) };
+        }
+        let received = Received {
+            content_type: delivery.content_type.as_deref(),
+            headers: &delivery.headers,
+            body: &delivery.body,
+        };
+        match decode(&received, self.council.max_body) {
+            Ok(event) => self.decide_event(system, event),
+            Err(refusal) => Decision { head: None, verdict: Verdict::Invalid(refusal) },
+        }
+    }
+
+    /// Decides about a decoded event of `system`.
+    pub fn decide_event(&mut self, system: &str, event: Event) -> Decision {
+        let head = Head::of(&event);
+        let verdict = self.check_event(system, &event).map_or_else(Verdict::Invalid, |()| self.route(event));
+        Decision { head: Some(head), verdict }
+    }
+
+    /// The message of `route` for a decoded event: what delivery does for a lane.
+    ///
+    /// # Errors
+    /// Why no message can be made.
+    pub fn message(&mut self, route: &Route, event: Event) -> Result<Value, Unmappable> {
+        map(&mut self.runner, route, &mut input(event))
+    }
+
+    /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
+    fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
+        if let Some(property) = delivery.forbidden.first() {
+            let words = format!("the AMQP property `{property}` is not allowed");
+            return Err(Refusal::new(Rule::ForbiddenProperty, *property, words));
+        }
+        let system = self.council.systems.get(system);
+        let queue = system.and_then(|system| system.source.as_ref()).is_some_and(SourceSystem::is_queue);
+        let expected = if queue { system.and_then(|system| system.broker_user.as_deref()) } else { None };
+        match delivery.user_id.as_deref() {
+            None => Err(Refusal::new(Rule::Sender, "user-id", "the AMQP property `user_id` is required")),
+            Some(user) if user == expected.unwrap_or(&self.hub_user) => Ok(()),
+            Some(_) => {
+                Err(Refusal::new(Rule::Sender, "user-id", "the sender is not the system's broker user"))
+            }
+        }
+    }
+
+    fn check_event(&self, system: &str, event: &Event) -> Result<(), Refusal> {
+        let side = self.council.systems.get(system).and_then(|system| system.source.as_ref());
+        if !side.is_some_and(|side| side.owns.contains(&event.source)) {
+            let words = format!("the CloudEvents source is not one that `{system}` owns");
+            return Err(Refusal::new(Rule::Source, "source", words));
+        }
+        check_data(&self.council, &event.event_type, &event.data)
+    }
+
+    fn route(&mut self, event: Event) -> Verdict {
+        let ids = (event.source.clone(), event.id.clone());
+        let candidates = self.table.candidates(&event.event_type, &event.data);
+        if candidates.is_empty() {
+            return Verdict::NoRoute;
+        }
+        let mut input = input(event);
+        let mut dispatches = Vec::with_capacity(candidates.len());
+        for route in candidates {
+            let Some(way) = way(&mut self.runner, &self.council, route, &mut input) else { continue };
+            let id = DispatchId::new(&ids.0, &ids.1, &route.name);
+            dispatches.push(Dispatch {
+                id,
+                route: Arc::clone(&route.name),
+                target: Arc::clone(&route.to),
+                way,
+            });
+        }
+        if dispatches.is_empty() { Verdict::NoRoute } else { Verdict::Routed(dispatches) }
+    }
+}
+
+impl Head {
+    /// The head of an event.
+    pub fn of(event: &Event) -> Self {
+        Self {
+            key: event.key(),
+            id: event.id.clone(),
+            source: event.source.clone(),
+            event_type: event.event_type.clone(),
+            subject: event.subject.clone(),
+            correlation: event.extensions.get("correlationid").cloned(),
+        }
+    }
+}
+
+/// Checks data against the schema of its type.
+///
+/// # Errors
+/// [`Rule::UnknownType`], or [`Rule::Schema`] at the first violation, with all of them in its words.
+pub(crate) fn check_data(council: &Council, event_type: &str, data: &Value) -> Result<(), Refusal> {
+    let Some(known) = council.vocabulary.get(event_type) else {
+        return Err(Refusal::new(Rule::UnknownType, "type", "no schema is known for the event type"));
+    };
+    known.validator.validate(data).map_err(|violations| {
+        let place = violations.first().map(|violation| violation.pointer.clone()).unwrap_or_default();
+        Refusal::new(Rule::Schema, place, in_words(&violations))
+    })
+}
+
+fn in_words(violations: &[postroom_schema::Violation]) -> String {
+    let each = violations.iter().map(|violation| match violation.pointer.as_str() {
+        "" => violation.words.clone(),
+        pointer => format!("{pointer}: {}", violation.words),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// How an event goes through `route`; `None` where its `when` is false.
+fn way(runner: &mut Runner, council: &Council, route: &Route, input: &mut Input) -> Option<Way> {
+    if let Some(when) = &route.when {
+        let holds = match when.get() {
+            Ok(filter) => runner.holds(filter, input).map_err(|error| Unmappable::run("filter", &error)),
+            Err(_) => Err(Unmappable::new("filter", "the filter does not compile: postroom check")),
+        };
+        match holds {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(unmappable) => return Some(Way::Dead(unmappable)),
+        }
+    }
+    if !council.is_queue_target(&route.to) {
+        return Some(Way::Lane);
+    }
+    Some(match map(runner, route, input) {
+        // JSON in memory always becomes bytes.
+        Ok(message) => Way::Queue(serde_json::to_vec(&message).unwrap_or_default()),
+        Err(unmappable) => Way::Dead(unmappable),
+    })
+}
+
+fn map(runner: &mut Runner, route: &Route, input: &mut Input) -> Result<Value, Unmappable> {
+    let mapping = route
+        .mapping
+        .get()
+        .map_err(|_| Unmappable::new("mapping", "the mapping does not compile: postroom check"))?;
+    let message = runner.map(mapping, input).map_err(|error| Unmappable::run("mapping", &error))?;
+    route
+        .accepts
+        .validate(&message)
+        .map_err(|violations| Unmappable::new("message", in_words(&violations)))?;
+    Ok(message)
+}
+
+/// What filters and mappings of routes see: the data as `.`, the envelope as `%`.
+fn input(event: Event) -> Input {
+    let time = event.time_text();
+    let mut meta = vec![
+        ("id", MetaValue::Text(&event.id)),
+        ("source", MetaValue::Text(&event.source)),
+        ("type", MetaValue::Text(&event.event_type)),
+        ("subject", MetaValue::Text(&event.subject)),
+    ];
+    meta.extend(time.as_deref().map(|time| ("time", MetaValue::Text(time))));
+    for name in ["effectivetime", "channel", "correlationid", "entityversion"] {
+        meta.extend(event.extensions.get(name).map(|text| (name, MetaValue::Text(text))));
+    }
+    Input::new(event.data, &meta)
+}

@@ -1,0 +1,244 @@
+//! What the workers write to the ledger, and say in the log, about what they did.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use postroom_broker::Delivery;
+use postroom_connector::{ConnectorError, Handover, Outgoing};
+use postroom_event::{MAX_BODY_BYTES, Refusal};
+use postroom_ledger::{
+    Body, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, Reason,
+    StagedDispatch, Whole,
+};
+use postroom_telemetry as telemetry;
+
+use crate::attempt::Ended;
+use crate::decide::{self, Head, Unmappable, Verdict, Way};
+use crate::item::Item;
+use crate::lane_job::Job;
+
+/// Now, in microseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    Utc::now().timestamp_micros()
+}
+
+/// What a settled chunk of `system` comes to.
+pub(crate) fn of_chunk(system: &Arc<str>, items: &[Item], repeated: u64, max_body: usize) -> Vec<Entry> {
+    let at = now();
+    let mut entries: Vec<Entry> = items.iter().map(|item| of_item(system, item, at, max_body)).collect();
+    if repeated > 0 {
+        entries.push(Entry::Duplicates { system: system.to_string(), count: repeated });
+    }
+    entries
+}
+
+fn of_item(system: &Arc<str>, item: &Item, at: i64, max_body: usize) -> Entry {
+    let dispatches = match (&item.decision.verdict, &item.decision.head) {
+        (Verdict::Invalid(refusal), head) => {
+            return invalid(system, &item.delivery, head.as_ref(), refusal, max_body);
+        }
+        (Verdict::Routed(dispatches), _) => dispatches.as_slice(),
+        (Verdict::NoRoute, _) => &[],
+    };
+    let Some(head) = &item.decision.head else {
+        let refusal = Refusal::new(postroom_event::Rule::NotJson, "", "the event has no envelope");
+        return invalid(system, &item.delivery, None, &refusal, max_body);
+    };
+    Entry::Event(EventOutcome {
+        key: head.key,
+        system: Arc::clone(system),
+        source: head.source.as_str().into(),
+        id: head.id.clone(),
+        event_type: head.event_type.as_str().into(),
+        subject: head.subject.clone(),
+        correlation: head.correlation.clone(),
+        received_at: at,
+        dispatches: dispatches.iter().map(|dispatch| handed(head, dispatch, &item.delivery, at)).collect(),
+    })
+}
+
+fn handed(head: &Head, dispatch: &decide::Dispatch, delivery: &Delivery, at: i64) -> Handed {
+    let (route, target) = (Arc::clone(&dispatch.route), Arc::clone(&dispatch.target));
+    let fate = match &dispatch.way {
+        Way::Queue(_) => Fate::Queued,
+        Way::Lane => Fate::InLane,
+        Way::Dead(unmappable) => Fate::Dead(Box::new(DeadLetter {
+            dispatch: Dispatch {
+                id: dispatch.id,
+                event: head.key,
+                route: Arc::clone(&route),
+                target: Arc::clone(&target),
+                event_type: head.event_type.as_str().into(),
+                subject: head.subject.clone(),
+            },
+            reason: unmappable_reason(unmappable),
+            failed_at: at,
+            attempts: 0,
+            event: whole(delivery),
+            message: None,
+        })),
+    };
+    Handed { route, target, fate }
+}
+
+/// An event that broke a rule, kept whole, or as its hash where it is too large.
+fn invalid(
+    system: &str,
+    delivery: &Delivery,
+    head: Option<&Head>,
+    refusal: &Refusal,
+    max_body: usize,
+) -> Entry {
+    let claims = head.map_or_else(Claims::default, |head| Claims {
+        id: Some(head.id.clone()),
+        source: Some(head.source.clone()),
+        event_type: Some(head.event_type.clone()),
+        subject: Some(head.subject.clone()),
+    });
+    Entry::Invalid(InvalidEvent {
+        system: system.to_owned(),
+        received_at: now(),
+        code: refusal.rule.code().to_owned(),
+        place: refusal.place.clone(),
+        words: refusal.words.clone(),
+        content_type: delivery.content_type.clone(),
+        headers: delivery.headers.clone(),
+        body: Body::kept(&delivery.body, max_body),
+        claims,
+    })
+}
+
+/// Something on the lane of `target` that is no dispatch of this hub.
+pub(crate) fn foreign(target: &str, delivery: &Delivery, unmappable: &Unmappable) -> Entry {
+    Entry::Invalid(InvalidEvent {
+        system: target.to_owned(),
+        received_at: now(),
+        code: unmappable.code.to_owned(),
+        place: String::new(),
+        words: unmappable.words.clone(),
+        content_type: delivery.content_type.clone(),
+        headers: delivery.headers.clone(),
+        body: Body::kept(&delivery.body, MAX_BODY_BYTES),
+        claims: Claims::default(),
+    })
+}
+
+/// A dispatch of which no message can be made.
+pub(crate) fn unmappable(job: &Job, unmappable: &Unmappable) -> Entry {
+    Entry::Dead(dead(job, unmappable_reason(unmappable), 0, None))
+}
+
+/// A dispatch that waits for its target's next batch.
+pub(crate) fn staged(job: &Job, outgoing: &Outgoing) -> Entry {
+    Entry::Staged(StagedDispatch {
+        dispatch: dispatch(job),
+        message: outgoing.message.clone(),
+        event: whole(&job.delivery),
+        at: now(),
+    })
+}
+
+/// How the attempts at a dispatch ended; nothing where the hub only stops.
+pub(crate) fn of_attempt(job: &Job, handover: &Handover, ended: &Ended) -> Option<Entry> {
+    match ended {
+        Ended::Stopped => None,
+        Ended::Delivered(receipt, attempts) => Some(Entry::Delivered(Delivered {
+            dispatch: dispatch(job),
+            attempts: *attempts,
+            at: now(),
+            reference: receipt.reference.clone(),
+        })),
+        Ended::GivenUp { code, error, attempts } => {
+            let message = handover.items.first().map(|item| item.message.clone());
+            Some(Entry::Dead(dead(job, connector_reason(code, error), *attempts, message)))
+        }
+    }
+}
+
+/// Why a connector gave up.
+pub(crate) fn connector_reason(code: &str, error: &ConnectorError) -> Reason {
+    Reason { code: code.to_owned(), words: error.words.clone(), detail: error.detail.clone() }
+}
+
+fn unmappable_reason(unmappable: &Unmappable) -> Reason {
+    Reason { code: unmappable.code.to_owned(), words: unmappable.words.clone(), detail: String::new() }
+}
+
+fn dead(job: &Job, reason: Reason, attempts: u32, message: Option<serde_json::Value>) -> DeadLetter {
+    DeadLetter {
+        dispatch: dispatch(job),
+        reason,
+        failed_at: now(),
+        attempts,
+        event: whole(&job.delivery),
+        message,
+    }
+}
+
+fn dispatch(job: &Job) -> Dispatch {
+    Dispatch {
+        id: job.id,
+        event: job.head.key,
+        route: Arc::clone(&job.route),
+        target: Arc::clone(&job.target),
+        event_type: job.head.event_type.as_str().into(),
+        subject: job.head.subject.clone(),
+    }
+}
+
+fn whole(delivery: &Delivery) -> Whole {
+    Whole {
+        content_type: delivery.content_type.clone(),
+        headers: delivery.headers.clone(),
+        body: delivery.body.to_vec(),
+    }
+}
+
+/// Says what a settled chunk came to.
+pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
+    let (mut routed, mut no_route, mut invalid) = (0, 0, 0);
+    for item in items {
+        match &item.decision.verdict {
+            Verdict::NoRoute => no_route += 1,
+            Verdict::Invalid(refusal) => {
+                invalid += 1;
+                telemetry::event_invalid(system, refusal.rule.code(), &refusal.place, &refusal.words);
+            }
+            Verdict::Routed(dispatches) => {
+                routed += 1;
+                for dispatch in dispatches {
+                    if let Way::Dead(unmappable) = &dispatch.way {
+                        tell_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), unmappable);
+                    }
+                }
+            }
+        }
+    }
+    for (verdict, events) in
+        [("routed", routed), ("no-route", no_route), ("invalid", invalid), ("duplicate", repeated)]
+    {
+        if events > 0 {
+            telemetry::count_events(system, verdict, events);
+        }
+    }
+}
+
+fn tell_dead(target: &str, route: &str, dispatch: &str, unmappable: &Unmappable) {
+    telemetry::dispatch_dead(target, route, dispatch, unmappable.code, &unmappable.words);
+}
+
+/// Says that no message can be made of a dispatch.
+pub(crate) fn tell_unmappable(job: &Job, unmappable: &Unmappable) {
+    tell_dead(&job.target, &job.route, &job.id.to_string(), unmappable);
+}
+
+/// Says how the attempts at a dispatch ended.
+pub(crate) fn tell_attempt(job: &Job, ended: &Ended) {
+    match ended {
+        Ended::Stopped => {}
+        Ended::Delivered(..) => telemetry::count_dispatches(&job.target, "delivered", 1),
+        Ended::GivenUp { code, error, .. } => {
+            telemetry::dispatch_dead(&job.target, &job.route, &job.id.to_string(), code, &error.words);
+        }
+    }
+}

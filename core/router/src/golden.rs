@@ -1,0 +1,184 @@
+//! Golden cases: what a route or a source mapping must make of an example, written down by the council.
+//!
+//! A case that differs is told by the places that differ, never by their values: cases may come from real events.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::DateTime;
+use postroom_council::{Council, Problem, Route, SourceSystem};
+use postroom_event::{MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
+use serde_json::{Value, json};
+
+use crate::records::{Mapped, Origin, RecordMapper};
+use crate::{Decider, Table, Verdict, Way};
+
+/// Most places told of one case.
+const MAX_PLACES: usize = 10;
+
+/// Runs every golden case of the council whose programs compile; every problem, and how many cases ran.
+pub fn prove_cases(council: &Arc<Council>) -> (Vec<Problem>, usize) {
+    let mut problems = Vec::new();
+    let mut ran = 0;
+    let mut decider =
+        Decider::new(Arc::clone(council), Arc::new(Table::new(Arc::clone(council))), String::new());
+    for route in council.routes.iter().filter(|route| compiles(route)) {
+        for case in cases(&route.folder) {
+            ran += 1;
+            problems.extend(route_case(council, &mut decider, route, &case).err());
+        }
+    }
+    for (system, side) in council.sources().filter(|(_, side)| all_compile(side)) {
+        for case in cases(&council.folder.join("systems").join(&system.name)) {
+            ran += 1;
+            problems.extend(source_case(council, side, &system.name, &case).err());
+        }
+    }
+    (problems, ran)
+}
+
+fn compiles(route: &Route) -> bool {
+    route.mapping.get().is_ok() && route.when.as_ref().is_none_or(|when| when.get().is_ok())
+}
+
+fn all_compile(side: &SourceSystem) -> bool {
+    let maps = side.maps.iter().all(|map| map.mapping.get().is_ok());
+    let whens = side.maps.iter().map(|map| &map.when).chain(side.ignores.iter().map(|ignore| &ignore.when));
+    maps && whens.flatten().all(|when| when.get().is_ok())
+}
+
+/// The folders of cases below `folder`, in order.
+fn cases(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.join("cases")).into_iter().flatten();
+    let mut found: Vec<_> =
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> Result<(Vec<u8>, Value), Problem> {
+    let bytes =
+        std::fs::read(path).map_err(|error| Problem::new(path, "case", format!("reading it: {error}")))?;
+    let value = read_value(&bytes).map_err(|refusal| Problem::new(path, "case", refusal.to_string()))?;
+    Ok((bytes, value))
+}
+
+fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Path) -> Result<(), Problem> {
+    let file = case.join("event.json");
+    let (bytes, _) = read(&file)?;
+    let wrong = |words: String| Problem::new(&file, "case", words);
+    let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &bytes };
+    let event = decode(&received, MAX_BODY_BYTES).map_err(|refusal| wrong(refusal.to_string()))?;
+    if event.event_type != route.from {
+        return Err(wrong(format!("the event is not of type `{}`", route.from)));
+    }
+    let owner =
+        council.owner_of(&event.source).ok_or_else(|| wrong("no system owns the event's source".into()))?;
+    let message = match decider.decide_event(&owner.name, event.clone()).verdict {
+        Verdict::Invalid(refusal) => return Err(wrong(refusal.to_string())),
+        Verdict::NoRoute => Value::Null,
+        Verdict::Routed(dispatches) => {
+            match dispatches.into_iter().find(|dispatch| dispatch.route == route.name) {
+                None => Value::Null,
+                Some(dispatch) => match dispatch.way {
+                    Way::Dead(unmappable) => return Err(wrong(unmappable.to_string())),
+                    Way::Queue(_) | Way::Lane => {
+                        decider.message(route, event).map_err(|unmappable| wrong(unmappable.to_string()))?
+                    }
+                },
+            }
+        }
+    };
+    compare(&case.join("message.json"), &message)
+}
+
+fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path) -> Result<(), Problem> {
+    let file = case.join("record.json");
+    let (_, value) = read(&file)?;
+    let origin = Origin {
+        system,
+        label: "case",
+        batch: &"0".repeat(64),
+        round: 0,
+        now: DateTime::UNIX_EPOCH.fixed_offset(),
+    };
+    let mapped = RecordMapper::new(council, side).map(Record { number: 1, line: 1, value }, &origin);
+    let made = match mapped {
+        Mapped::Refused(fault) => return Err(Problem::new(&file, "case", fault.to_string())),
+        Mapped::Ignored(_) => json!([]),
+        Mapped::Events(events) => {
+            events.iter().map(|event| serde_json::to_value(event).unwrap_or_default()).collect()
+        }
+    };
+    let expected = case.join("events.json");
+    compare(&expected, &only_written(made, &read(&expected)?.1))
+}
+
+/// The events without the attributes that the case does not write down, e.g. ids.
+fn only_written(mut made: Value, expected: &Value) -> Value {
+    let empty = Vec::new();
+    let expected = expected.as_array().unwrap_or(&empty);
+    for (index, event) in made.as_array_mut().into_iter().flatten().enumerate() {
+        if let (Some(event), Some(Value::Object(written))) = (event.as_object_mut(), expected.get(index)) {
+            event.retain(|name, _| written.contains_key(name));
+        }
+    }
+    made
+}
+
+fn compare(file: &Path, made: &Value) -> Result<(), Problem> {
+    let (_, expected) = read(file)?;
+    let mut places = Vec::new();
+    differences(&expected, made, "", &mut places);
+    if places.is_empty() {
+        return Ok(());
+    }
+    places.truncate(MAX_PLACES);
+    let words = format!("the case gives something else: {}", places.join(", "));
+    Err(Problem::new(file, "case", words)
+        .hint("`postroom explain EVENT.json --reveal` shows what is made now"))
+}
+
+/// The places at which two values differ, as JSON pointers with what is the matter.
+pub(crate) fn differences(expected: &Value, made: &Value, at: &str, places: &mut Vec<String>) {
+    let place = if at.is_empty() { "/" } else { at };
+    match (expected, made) {
+        (Value::Object(expected), Value::Object(made)) => {
+            for (name, value) in expected {
+                match made.get(name) {
+                    Some(other) => differences(value, other, &format!("{at}/{name}"), places),
+                    None => places.push(format!("{at}/{name} is missing")),
+                }
+            }
+            let surplus = made.keys().filter(|name| !expected.contains_key(*name));
+            places.extend(surplus.map(|name| format!("{at}/{name} is not expected")));
+        }
+        (Value::Array(expected), Value::Array(made)) if expected.len() == made.len() => {
+            for (index, (value, other)) in expected.iter().zip(made).enumerate() {
+                differences(value, other, &format!("{at}/{index}"), places);
+            }
+        }
+        (Value::Array(expected), Value::Array(made)) => {
+            places.push(format!("{place} has {} items instead of {}", made.len(), expected.len()));
+        }
+        _ if expected == made => {}
+        _ => places.push(format!("{place} differs")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_places_and_never_values() {
+        let mut places = Vec::new();
+        let expected = json!({"a": 1, "b": {"c": "secret"}, "d": [1, 2], "e": 1});
+        let made = json!({"a": 1, "b": {"c": "other"}, "d": [1], "f": 2});
+        differences(&expected, &made, "", &mut places);
+        assert_eq!(
+            places,
+            ["/b/c differs", "/d has 1 items instead of 2", "/e is missing", "/f is not expected"]
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! The worker of one source connector: batches in, events out, and the cursor moves only after the confirms.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::Utc;
+use postroom_broker::{Backoff, Broker, Message, Outgoing, Publication, Publisher};
+use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
+use postroom_council::{Council, SourceSystem};
+use postroom_event::{Event, Reading, STRUCTURED};
+use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, NewImport, RefusedImport};
+use postroom_telemetry as telemetry;
+use tokio_util::sync::CancellationToken;
+
+use crate::entries::now;
+use crate::outgoing::APP_ID;
+use crate::records::{Mapped, Origin, RecordMapper};
+use crate::session::{BLOCKED_LOOK, Session, WorkerError};
+
+/// Records read, mapped, published and confirmed together.
+const CHUNK: usize = 500;
+/// First and longest wait before a source that failed is read again.
+const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Hears how many records of a batch are confirmed.
+pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// Takes batches of `system` until the session stops.
+pub(crate) async fn run(
+    session: Session,
+    system: String,
+    mut source: Box<dyn Source>,
+) -> Result<(), WorkerError> {
+    let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
+    let mut failing = false;
+    let publishing = session.publishing();
+    let mut intake = Intake::open(&publishing, &session.stop, &system).await?;
+    while !session.stop.is_cancelled() {
+        let arrival = tokio::select! {
+            () = session.stop.cancelled() => break,
+            arrival = source.next() => arrival,
+        };
+        let outcome = match arrival {
+            Ok(Arrival::Idle) => Ok(()),
+            Ok(Arrival::Refused(refused)) => intake.refuse(&refused).await.map_err(Stop::Worker),
+            Ok(Arrival::Batch(batch)) => intake.take(batch, Again::No, &|_| {}).await.map(drop),
+            Err(error) => Err(Stop::Source(error)),
+        };
+        match outcome {
+            Ok(()) => {
+                if failing {
+                    telemetry::source_recovered(&system);
+                }
+                failing = false;
+                waits.reset();
+            }
+            Err(Stop::Worker(error)) => return Err(error),
+            Err(Stop::Source(error)) => {
+                if !failing {
+                    telemetry::source_failed(&system, &error.to_string());
+                }
+                failing = true;
+                session.pause(waits.next_delay()).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a batch was left unfinished.
+pub(crate) enum Stop {
+    /// The source failed; it is tried again.
+    Source(postroom_connector::ConnectorError),
+    /// The worker cannot go on.
+    Worker(WorkerError),
+}
+
+impl<T: Into<WorkerError>> From<T> for Stop {
+    fn from(error: T) -> Self {
+        Self::Worker(error.into())
+    }
+}
+
+/// What is needed to publish: whose events, where they are recorded, and through which broker.
+#[derive(Clone)]
+pub struct Publishing {
+    /// The council.
+    pub council: Arc<Council>,
+    /// Its ledger, which holds the cursors.
+    pub ledger: Ledger,
+    /// A session with its broker.
+    pub broker: Arc<dyn Broker>,
+}
+
+/// Whether a batch that was taken before is taken once more, with new event ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// The same content is recognised.
+    No,
+    /// It is taken once more.
+    Yes,
+}
+
+/// Takes batches of one system.
+pub(crate) struct Intake<'a> {
+    council: &'a Council,
+    ledger: &'a Ledger,
+    broker: &'a dyn Broker,
+    stop: &'a CancellationToken,
+    system: &'a str,
+    publisher: Box<dyn Publisher>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Every record is accounted for.
+    Whole(Tally),
+    /// The same content was taken before.
+    Repeated,
+    /// The hub stops; the rest is taken when it runs again.
+    Stopped,
+}
+
+/// What became of the records of a batch, in this run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records that became events.
+    pub mapped: u64,
+    /// Records that were refused.
+    pub refused: u64,
+    /// Records that were ignored by a named rule.
+    pub ignored: u64,
+    /// Events published.
+    pub published: u64,
+}
+
+impl<'a> Intake<'a> {
+    /// An intake for `system` with a publisher of its own.
+    pub(crate) async fn open(
+        publishing: &'a Publishing,
+        stop: &'a CancellationToken,
+        system: &'a str,
+    ) -> Result<Self, WorkerError> {
+        let Publishing { council, ledger, broker } = publishing;
+        Ok(Self {
+            council,
+            ledger,
+            broker: broker.as_ref(),
+            stop,
+            system,
+            publisher: broker.publisher().await?,
+        })
+    }
+
+    /// Records an input that was refused whole.
+    pub(crate) async fn refuse(&mut self, refused: &RefusedBatch) -> Result<(), WorkerError> {
+        let refusal = RefusedImport {
+            system: self.system.to_owned(),
+            batch: refused.id.clone(),
+            label: refused.label.clone(),
+            fault: refused.fault.clone(),
+            at: now(),
+        };
+        self.ledger.record(vec![Entry::ImportRefused(refusal)]).await?;
+        let fault = &refused.fault;
+        telemetry::import_refused(self.system, &refused.label, fault.rule, fault.line, &fault.words);
+        Ok(())
+    }
+
+    /// Takes one batch from where its cursor stands to its end.
+    pub(crate) async fn take(
+        &mut self,
+        mut batch: Box<dyn Batch>,
+        again: Again,
+        progress: OnProgress<'_>,
+    ) -> Result<Taken, Stop> {
+        let Some(side) = self.council.systems.get(self.system).and_then(|system| system.source.as_ref())
+        else {
+            return Ok(Taken::Stopped);
+        };
+        let (id, label) = (batch.id().to_owned(), batch.label().to_owned());
+        let new = NewImport {
+            system: self.system.to_owned(),
+            batch: id.clone(),
+            label: label.clone(),
+            total: batch.len(),
+            at: now(),
+        };
+        let import = match again {
+            Again::No => self.ledger.open_import(new).await,
+            Again::Yes => self.ledger.import_again(new).await,
+        };
+        let import = import.map_err(WorkerError::from)?;
+        if import.state == ImportState::Done {
+            self.ledger.record(vec![Entry::ImportRepeated(import.key, now())]).await?;
+            telemetry::import_repeated(self.system, &id, &label);
+            batch.finish(Ending::Repeated).await.map_err(Stop::Source)?;
+            return Ok(Taken::Repeated);
+        }
+        telemetry::import_started(self.system, &id, &label, batch.len(), import.position);
+        skip(batch.as_mut(), import.position).await?;
+        let Some(tally) = self.publish_all(batch.as_mut(), side, &import, progress).await? else {
+            return Ok(Taken::Stopped);
+        };
+        self.ledger.record(vec![Entry::ImportDone(import.key, now())]).await?;
+        telemetry::import_finished(self.system, &label, tally.mapped, tally.refused, tally.ignored);
+        batch.finish(Ending::Done).await.map_err(Stop::Source)?;
+        Ok(Taken::Whole(tally))
+    }
+
+    /// Publishes what is left of a batch; nothing when the hub stopped before its end.
+    async fn publish_all(
+        &mut self,
+        batch: &mut dyn Batch,
+        side: &SourceSystem,
+        import: &Import,
+        progress: OnProgress<'_>,
+    ) -> Result<Option<Tally>, Stop> {
+        let mut mapper = RecordMapper::new(self.council, side);
+        let label = batch.label().to_owned();
+        let (mut position, mut tally) = (import.position, Tally::default());
+        loop {
+            while self.broker.blocked() && !self.stop.is_cancelled() {
+                tokio::time::sleep(BLOCKED_LOOK).await;
+            }
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            let readings = batch.read(CHUNK).await.map_err(Stop::Source)?;
+            if readings.is_empty() {
+                return Ok(Some(tally));
+            }
+            position += readings.len() as u64;
+            let origin = Origin {
+                system: self.system,
+                label: &label,
+                batch: &import.key.batch,
+                round: import.key.round,
+                now: Utc::now().fixed_offset(),
+            };
+            let (events, step) = map_all(&mut mapper, readings, &origin, import, position);
+            publish_with(self.publisher.as_mut(), self.broker, self.system, &events).await?;
+            for fault in &step.refused {
+                let words = format!("{:?}: {}", fault.place, fault.words);
+                telemetry::record_refused(self.system, origin.batch, fault.line, fault.rule, &words);
+            }
+            tally.add(&step);
+            self.ledger.record(vec![Entry::Advanced(step)]).await?;
+            progress(position);
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, step: &Advance) {
+        self.mapped += step.mapped;
+        self.published += step.published;
+        self.refused += step.refused.len() as u64;
+        self.ignored += step.ignored.iter().map(|(_, records)| records).sum::<u64>();
+    }
+}
+
+/// Publishes events of `system` and awaits that each is confirmed.
+pub(crate) async fn publish_with(
+    publisher: &mut dyn Publisher,
+    broker: &dyn Broker,
+    system: &str,
+    events: &[Event],
+) -> Result<(), WorkerError> {
+    let exchange = broker.names().in_exchange(system);
+    let outgoing = events.iter().map(|event| envelope(&exchange, broker.user(), event)).collect();
+    for publication in publisher.publish(outgoing).await?.wait().await {
+        if !matches!(publication, Publication::Confirmed(_)) {
+            return Err(WorkerError::Unanswered);
+        }
+    }
+    Ok(())
+}
+
+/// Reads past the records that were confirmed before.
+async fn skip(batch: &mut dyn Batch, position: u64) -> Result<(), Stop> {
+    let mut left = position;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let read = batch.read(most).await.map_err(Stop::Source)?.len() as u64;
+        if read == 0 {
+            break;
+        }
+        left -= read;
+    }
+    Ok(())
+}
+
+/// Maps a chunk, which ends at `position`; what it comes to is recorded once its events are confirmed.
+fn map_all(
+    mapper: &mut RecordMapper<'_>,
+    readings: Vec<Reading>,
+    origin: &Origin<'_>,
+    import: &Import,
+    position: u64,
+) -> (Vec<Event>, Advance) {
+    let mut events = Vec::with_capacity(readings.len());
+    let (mut mapped, mut refused, mut ignored) = (0, Vec::new(), BTreeMap::<String, u64>::new());
+    for reading in readings {
+        match reading {
+            Reading::Refused(fault) => refused.push(fault),
+            Reading::Record(record) => match mapper.map(record, origin) {
+                Mapped::Events(made) => {
+                    mapped += 1;
+                    events.extend(made);
+                }
+                Mapped::Ignored(rule) => *ignored.entry(rule).or_default() += 1,
+                Mapped::Refused(fault) => refused.push(fault),
+            },
+        }
+    }
+    let published = events.len() as u64;
+    let ignored = ignored.into_iter().collect();
+    let import = import.key.clone();
+    (events, Advance { import, position, mapped, published, ignored, refused, at: now() })
+}
+
+fn envelope(exchange: &str, user: &str, event: &Event) -> Outgoing {
+    Outgoing {
+        exchange: exchange.to_owned(),
+        routing_key: event.event_type.clone(),
+        message: Message {
+            body: Bytes::from(event.to_bytes()),
+            content_type: Some(STRUCTURED.to_owned()),
+            message_id: Some(event.id.clone()),
+            message_type: Some(event.event_type.clone()),
+            user_id: Some(user.to_owned()),
+            app_id: Some(APP_ID.to_owned()),
+            ..Message::default()
+        },
+    }
+}

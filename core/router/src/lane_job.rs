@@ -1,0 +1,97 @@
+//! A dispatch that arrived on a lane: read again from its bytes, and mapped now, so that a corrected mapping applies.
+
+use std::sync::Arc;
+
+use postroom_broker::Delivery;
+use postroom_connector::Outgoing;
+use postroom_council::Council;
+use postroom_event::{DispatchId, Received, decode};
+
+use crate::Table;
+use crate::decide::{Decider, Head, Unmappable};
+use crate::outgoing::ROUTE_HEADER;
+
+/// A dispatch in the hands of its lane.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) id: DispatchId,
+    pub(crate) route: Arc<str>,
+    pub(crate) target: Arc<str>,
+    pub(crate) head: Head,
+    pub(crate) delivery: Delivery,
+}
+
+/// What a delivery from a lane turned out to be.
+pub(crate) enum Arrived {
+    /// A dispatch with its message.
+    Mapped(Job, Outgoing),
+    /// A dispatch of which no message can be made.
+    Unmappable(Job, Unmappable),
+    /// Nothing that this hub put there.
+    Foreign(Delivery, Unmappable),
+}
+
+impl Arrived {
+    pub(crate) fn id(&self) -> Option<DispatchId> {
+        match self {
+            Self::Mapped(job, _) | Self::Unmappable(job, _) => Some(job.id),
+            Self::Foreign(..) => None,
+        }
+    }
+}
+
+/// Reads dispatches of one lane. One task owns it.
+pub(crate) struct Reader {
+    council: Arc<Council>,
+    decider: Decider,
+    target: Arc<str>,
+}
+
+impl Reader {
+    pub(crate) fn new(council: &Arc<Council>, table: &Arc<Table>, target: &str) -> Self {
+        let decider = Decider::new(Arc::clone(council), Arc::clone(table), String::new());
+        Self { council: Arc::clone(council), decider, target: target.into() }
+    }
+
+    /// Whose lane it is.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub(crate) fn read(&mut self, delivery: Delivery) -> Arrived {
+        let foreign = |words: &str| Unmappable { code: "foreign", words: words.to_owned() };
+        let Some(name) = delivery.headers.iter().find(|(name, _)| name == ROUTE_HEADER).map(|(_, text)| text)
+        else {
+            return Arrived::Foreign(delivery, foreign("the message on the lane names no route"));
+        };
+        let name: Arc<str> = name.as_str().into();
+        let received = Received {
+            content_type: delivery.content_type.as_deref(),
+            headers: &delivery.headers,
+            body: &delivery.body,
+        };
+        let Ok(event) = decode(&received, self.council.max_body) else {
+            return Arrived::Foreign(delivery, foreign("the message on the lane is not an event"));
+        };
+        let job = Job {
+            id: event.dispatch_id(&name),
+            head: Head::of(&event),
+            target: Arc::clone(&self.target),
+            route: Arc::clone(&name),
+            delivery,
+        };
+        let route = self.council.routes.iter().find(|route| route.name == name && route.to == self.target);
+        match route.map(|route| self.decider.message(route, event)) {
+            Some(Ok(message)) => {
+                let (event_type, subject) = (job.head.event_type.clone(), job.head.subject.clone());
+                let outgoing = Outgoing { dispatch: job.id, event_type, subject, message };
+                Arrived::Mapped(job, outgoing)
+            }
+            Some(Err(unmappable)) => Arrived::Unmappable(job, unmappable),
+            None => {
+                let words = "the route is not in the configuration any more".to_owned();
+                Arrived::Unmappable(job, Unmappable { code: "no-such-route", words })
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The decision about one record, pure: which rules apply, and which events they make.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset};
+use postroom_council::{Council, MapRule, SourceSystem};
+use postroom_event::{Event, Fault, Record, check_extension, check_subject};
+use postroom_transform::{Input, MetaValue, Runner};
+use serde_json::{Map, Value};
+
+use crate::decide::check_data;
+
+/// What a record became.
+#[derive(Debug)]
+pub enum Mapped {
+    /// At least one event.
+    Events(Vec<Event>),
+    /// Nothing, by the rule of this name.
+    Ignored(String),
+    /// Nothing, because it cannot be understood.
+    Refused(Fault),
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The system.
+    pub system: &'a str,
+    /// The batch's name, e.g. the file's.
+    pub label: &'a str,
+    /// SHA-256 of the batch's content, in hex.
+    pub batch: &'a str,
+    /// How often the batch is taken on purpose, from 0.
+    pub round: u32,
+    /// The time that events get whose mapping sets none.
+    pub now: DateTime<FixedOffset>,
+}
+
+/// Makes events of records. One task owns it.
+pub struct RecordMapper<'a> {
+    council: &'a Council,
+    side: &'a SourceSystem,
+    runner: Runner,
+}
+
+impl<'a> RecordMapper<'a> {
+    /// A mapper with the rules of `side`.
+    pub fn new(council: &'a Council, side: &'a SourceSystem) -> Self {
+        Self { council, side, runner: Runner::default() }
+    }
+
+    /// What `record` becomes. Every map rule that applies makes its events, in the order of the text.
+    pub fn map(&mut self, record: Record, origin: &Origin<'_>) -> Mapped {
+        let (number, line) = (record.number, record.line);
+        let fault = |rule: &'static str, place: &str, words: String| {
+            Mapped::Refused(Fault { number, line, place: place.to_owned(), rule, words })
+        };
+        let mut input = input(record, origin);
+        let mut events = Vec::new();
+        for map in &self.side.maps {
+            match self.apply(map, &mut input, origin, (number, events.len())) {
+                Ok(made) => events.extend(made),
+                Err(Refused { rule, place, words }) => return fault(rule, &place, words),
+            }
+        }
+        if !events.is_empty() {
+            return Mapped::Events(events);
+        }
+        for ignore in &self.side.ignores {
+            let applies = match &ignore.when {
+                None => true,
+                Some(when) => {
+                    when.get().is_ok_and(|when| self.runner.holds(when, &mut input).unwrap_or(false))
+                }
+            };
+            if applies {
+                return Mapped::Ignored(ignore.rule.clone());
+            }
+        }
+        fault("no-rule", "", "no rule of [[source.map]] or [[source.ignore]] applies".into())
+    }
+
+    fn apply(
+        &mut self,
+        map: &MapRule,
+        input: &mut Input,
+        origin: &Origin<'_>,
+        (number, made): (u64, usize),
+    ) -> Result<Vec<Event>, Refused> {
+        let run = |error: postroom_transform::RunError| Refused::new("mapping", &map.rule, error.to_string());
+        let uncompiled = |_: &[postroom_council::Problem]| {
+            Refused::new("mapping", &map.rule, "the rule does not compile: postroom check")
+        };
+        if let Some(when) = &map.when
+            && !self.runner.holds(when.get().map_err(uncompiled)?, input).map_err(run)?
+        {
+            return Ok(Vec::new());
+        }
+        let result = self.runner.map(map.mapping.get().map_err(uncompiled)?, input).map_err(run)?;
+        let results = match result {
+            Value::Array(list) => list,
+            one => vec![one],
+        };
+        let mut events = Vec::with_capacity(results.len());
+        for result in results {
+            let ordinal = made + events.len();
+            events.push(self.event(map, result, origin, (number, ordinal))?);
+        }
+        Ok(events)
+    }
+
+    /// An event from what a mapping gave: `subject` and `data`, and what else it sets of the envelope.
+    fn event(
+        &self,
+        map: &MapRule,
+        result: Value,
+        origin: &Origin<'_>,
+        (number, ordinal): (u64, usize),
+    ) -> Result<Event, Refused> {
+        let Value::Object(mut fields) = result else {
+            return Err(Refused::new(
+                "mapping",
+                &map.rule,
+                "a source mapping gives an object or a list of objects",
+            ));
+        };
+        let data = fields.remove("data").unwrap_or(Value::Null);
+        check_data(self.council, &map.event_type, &data).map_err(Refused::event)?;
+        let mut texts = texts(fields).map_err(|name| {
+            Refused::new("event", &name, "an attribute of the envelope is text, or absent")
+        })?;
+        let subject = texts.remove("subject").unwrap_or_default();
+        check_subject(&subject).map_err(Refused::event)?;
+        let time = match texts.remove("time") {
+            None => origin.now,
+            Some(text) => DateTime::parse_from_rfc3339(&text).map_err(|_| {
+                Refused::new("event", "time", "`time` is an RFC 3339 instant with its offset")
+            })?,
+        };
+        let id = texts.remove("id").unwrap_or_else(|| origin.event_id(number, ordinal));
+        for (name, text) in &texts {
+            check_extension(name, text).map_err(Refused::event)?;
+        }
+        let source = self.side.owns.first().cloned().unwrap_or_default();
+        let event_type = map.event_type.clone();
+        Ok(Event { id, source, event_type, subject, time: Some(time), extensions: texts, data })
+    }
+}
+
+impl Origin<'_> {
+    /// The id of the `ordinal`th event of a record: content hash and record number, so that a second run gives the
+    /// same, and the ledger can tell from the id which batch an event came in.
+    fn event_id(&self, number: u64, ordinal: usize) -> String {
+        let mut id = format!("{}-{number}", self.batch);
+        if ordinal > 0 {
+            id.push_str(&format!(".{ordinal}"));
+        }
+        if self.round > 0 {
+            id.push_str(&format!("-again{}", self.round));
+        }
+        id
+    }
+}
+
+/// Why a mapping's result is no event.
+struct Refused {
+    rule: &'static str,
+    place: String,
+    words: String,
+}
+
+impl Refused {
+    fn new(rule: &'static str, place: &str, words: impl Into<String>) -> Self {
+        Self { rule, place: place.to_owned(), words: words.into() }
+    }
+
+    fn event(refusal: postroom_event::Refusal) -> Self {
+        Self { rule: refusal.rule.code(), place: refusal.place, words: refusal.words }
+    }
+}
+
+/// The fields as text, nulls left out; else the name of the first that is none.
+fn texts(fields: Map<String, Value>) -> Result<BTreeMap<String, String>, String> {
+    let text = |(name, value)| match value {
+        Value::String(text) => Some(Ok((name, text))),
+        Value::Null => None,
+        _ => Some(Err(name)),
+    };
+    fields.into_iter().filter_map(text).collect()
+}
+
+/// What filters and mappings of sources see: the record as `.`, its origin as `%`.
+fn input(record: Record, origin: &Origin<'_>) -> Input {
+    let whole = |number: u64| MetaValue::Number(i64::try_from(number).unwrap_or(i64::MAX));
+    let meta = [
+        ("system", MetaValue::Text(origin.system)),
+        ("file", MetaValue::Text(origin.label)),
+        ("batch", MetaValue::Text(origin.batch)),
+        ("number", whole(record.number)),
+        ("line", whole(record.line)),
+    ];
+    Input::new(record.value, &meta)
+}
