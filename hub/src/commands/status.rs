@@ -1,0 +1,264 @@
+//! `postroom status`: the three sums, per source and per target, and what waits where.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use postroom_broker::{Broker, Depth};
+use postroom_ledger::{Ledger, SourceSums, Sums, TargetSums};
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, StatusArgs};
+use crate::failure::Failure;
+use crate::output;
+use crate::place::Place;
+
+/// How often `--wait` looks.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How many looks in a row must find nothing waiting and nothing changed: what is in a consumer's hands is not counted
+/// by the broker.
+const QUIET_LOOKS: u32 = 3;
+
+/// What was found at one moment.
+#[derive(PartialEq)]
+struct Found {
+    sums: Sums,
+    /// Depth of `ingress.<system>`, by source; absent where the broker was not reached.
+    ingress: BTreeMap<String, Depth>,
+    /// Depth of `lane.<system>` or `to.<system>`, by target.
+    targets: BTreeMap<String, Depth>,
+    /// Inputs that no connector has taken yet, by source.
+    inputs: BTreeMap<String, u64>,
+}
+
+pub(crate) async fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode, Failure> {
+    let place = Place::load(cli)?;
+    let ledger = place.ledger().await?;
+    let broker = place.broker().await;
+    let found = if args.wait {
+        let broker = broker?;
+        let found = wait(&place, &ledger, broker.as_ref(), args.timeout).await?;
+        broker.close().await;
+        found
+    } else {
+        let session = broker.as_ref().ok();
+        if session.is_none() {
+            output::complaint("the broker cannot be reached: depths are not shown");
+        }
+        look(&place, &ledger, session.map(AsRef::as_ref)).await?
+    };
+    if args.form.json {
+        output::json(&as_json(&found));
+    } else {
+        print(&place, &found);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks until nothing waits anywhere.
+async fn wait(
+    place: &Place,
+    ledger: &Ledger,
+    broker: &dyn Broker,
+    timeout: Duration,
+) -> Result<Found, Failure> {
+    let deadline = Instant::now() + timeout;
+    let mut found = look(place, ledger, Some(broker)).await?;
+    let mut quiet = 0;
+    while quiet < QUIET_LOOKS {
+        if Instant::now() >= deadline {
+            print(place, &found);
+            let waited = format!("after {} s something still waits", timeout.as_secs());
+            return Err(Failure::TimedOut(waited));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        let next = look(place, ledger, Some(broker)).await?;
+        quiet = if next.is_quiet(place) && next == found { quiet + 1 } else { 0 };
+        found = next;
+    }
+    Ok(found)
+}
+
+async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Result<Found, Failure> {
+    let mut found = Found {
+        sums: ledger.sums().await?,
+        ingress: BTreeMap::new(),
+        targets: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+    };
+    for (system, source) in place.council.sources() {
+        let kind = place.connectors.source(&source.connector);
+        if let Some(Ok(inputs)) = kind.map(|kind| kind.waiting(&source.settings)) {
+            found.inputs.insert(system.name.clone(), inputs);
+        }
+        if let Some(broker) = broker
+            && let Ok(depth) = broker.depth(&broker.names().ingress(&system.name)).await
+        {
+            found.ingress.insert(system.name.clone(), depth);
+        }
+    }
+    for (system, target) in place.council.targets() {
+        let Some(broker) = broker else { break };
+        let names = broker.names();
+        let queue = if target.is_queue() { names.to(&system.name) } else { names.lane(&system.name) };
+        if let Ok(depth) = broker.depth(&queue).await {
+            found.targets.insert(system.name.clone(), depth);
+        }
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Whether nothing waits for the hub: what lies in a queue that its system reads itself is delivered.
+    fn is_quiet(&self, place: &Place) -> bool {
+        let open = self.sums.sources.values().any(|source| source.batches_open > 0);
+        let waiting = self.sums.targets.values().any(|target| target.waiting + target.staged > 0);
+        let in_ingress = self.ingress.values().any(|depth| depth.messages > 0);
+        let in_lanes = self
+            .targets
+            .iter()
+            .any(|(name, depth)| depth.messages > 0 && !place.council.is_queue_target(name));
+        let inputs = self.inputs.values().any(|inputs| *inputs > 0);
+        let on_the_way = place.council.sources().any(|(system, _)| {
+            self.sums.sources.get(&system.name).is_some_and(|source| source.published > decided(source))
+        });
+        !(open || waiting || in_ingress || in_lanes || inputs || on_the_way)
+    }
+}
+
+/// Events that the router has decided.
+fn decided(source: &SourceSums) -> u64 {
+    let events = &source.events;
+    events.routed + events.no_route + events.invalid + events.duplicate
+}
+
+fn print(place: &Place, found: &Found) {
+    let head = [
+        "source",
+        "inputs",
+        "records",
+        "mapped",
+        "refused",
+        "ignored",
+        "events",
+        "waiting",
+        "routed",
+        "no route",
+        "invalid",
+        "duplicate",
+    ];
+    let mut table = output::table(&head);
+    for (system, _) in place.council.sources() {
+        let none = SourceSums::default();
+        let source = found.sums.sources.get(&system.name).unwrap_or(&none);
+        let ingress = found.ingress.get(&system.name).map_or(0, |depth| depth.messages);
+        let inputs = found.inputs.get(&system.name).copied().unwrap_or(0);
+        table.add_row(vec![
+            system.name.clone(),
+            waiting_inputs(source, inputs),
+            source.records_read.to_string(),
+            source.mapped.to_string(),
+            source.refused.to_string(),
+            source.ignored.values().sum::<u64>().to_string(),
+            (decided(source) + u64::from(ingress)).to_string(),
+            ingress.to_string(),
+            source.events.routed.to_string(),
+            source.events.no_route.to_string(),
+            source.events.invalid.to_string(),
+            source.events.duplicate.to_string(),
+        ]);
+    }
+    output::line(table.to_string());
+    ignored(found);
+    let head = [
+        "target",
+        "dispatches",
+        "waiting",
+        "staged",
+        "delivered",
+        "dead",
+        "discarded",
+        "in its queue",
+        "consumers",
+    ];
+    let mut table = output::table(&head);
+    for (system, target) in place.council.targets() {
+        let none = TargetSums::default();
+        let sums = found.sums.targets.get(&system.name).unwrap_or(&none);
+        let depth = found.targets.get(&system.name);
+        let queue = if target.is_queue() { depth } else { None };
+        let shown = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        table.add_row(vec![
+            system.name.clone(),
+            sums.dispatched.to_string(),
+            sums.waiting.to_string(),
+            sums.staged.to_string(),
+            sums.delivered.to_string(),
+            sums.dead.to_string(),
+            sums.discarded.to_string(),
+            shown(queue.map(|depth| depth.messages)),
+            shown(queue.map(|depth| depth.consumers)),
+        ]);
+    }
+    output::line(table.to_string());
+    differences(found).iter().for_each(|difference| output::line(format!("DIFFERENCE: {difference}")));
+}
+
+fn waiting_inputs(source: &SourceSums, waiting: u64) -> String {
+    let mut text = format!("{} done", source.batches_done);
+    for (count, what) in
+        [(waiting, "waiting"), (source.batches_refused, "refused"), (source.batches_repeated, "repeated")]
+    {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text
+}
+
+fn ignored(found: &Found) {
+    for (system, source) in &found.sums.sources {
+        for (rule, records) in &source.ignored {
+            output::line(format!("  {system}: {records} ignored by the rule \"{rule}\""));
+        }
+    }
+}
+
+/// Where one of the three sums does not add up.
+fn differences(found: &Found) -> Vec<String> {
+    let mut all = Vec::new();
+    for (system, source) in &found.sums.sources {
+        let sum = source.mapped + source.refused + source.ignored.values().sum::<u64>();
+        if sum != source.records_read {
+            all.push(format!("{system}: {} records read, {sum} accounted for", source.records_read));
+        }
+        let waiting = found.ingress.get(system).map_or(0, |depth| u64::from(depth.messages));
+        if source.published > 0
+            && found.ingress.contains_key(system)
+            && decided(source) + waiting < source.published
+        {
+            let events = decided(source) + waiting;
+            all.push(format!("{system}: {} events published, {events} accounted for", source.published));
+        }
+    }
+    for (system, target) in &found.sums.targets {
+        let sum = target.waiting + target.staged + target.delivered + target.dead + target.discarded;
+        if sum != target.dispatched {
+            all.push(format!("{system}: {} dispatches, {sum} accounted for", target.dispatched));
+        }
+    }
+    all
+}
+
+fn as_json(found: &Found) -> Value {
+    let depths = |depths: &BTreeMap<String, Depth>| -> Value {
+        let each = depths.iter().map(|(name, depth)| {
+            (name.clone(), json!({"messages": depth.messages, "consumers": depth.consumers}))
+        });
+        Value::Object(each.collect())
+    };
+    json!({
+        "sources": found.sums.sources, "targets": found.sums.targets, "ingress": depths(&found.ingress),
+        "queues": depths(&found.targets), "inputs": found.inputs, "differences": differences(found),
+    })
+}

@@ -1,0 +1,103 @@
+//! Where this hub works: its council, its ledger, its broker.
+
+use std::sync::Arc;
+
+use postroom_broker::{Amqp, Broker, Names, Options};
+use postroom_connector::Connectors;
+use postroom_council::{Council, Problem};
+use postroom_ledger::Ledger;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::registry;
+
+/// The version that verdicts and logs name.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The ledger's file below the data folder.
+const LEDGER_FILE: &str = "ledger.db";
+/// The environment's name for the broker's URL; it wins over council.toml.
+const AMQP_URL: &str = "AMQP_URL";
+
+/// A council that was read, with the connectors that it was read with.
+pub(crate) struct Place {
+    pub(crate) council: Arc<Council>,
+    pub(crate) connectors: Arc<Connectors>,
+}
+
+impl Place {
+    /// Reads the council's text; nothing is left wrong in it.
+    pub(crate) fn load(cli: &Cli) -> Result<Self, Failure> {
+        let (place, problems) = Self::read(cli)?;
+        if problems.is_empty() { Ok(place) } else { Err(Failure::Configuration(problems)) }
+    }
+
+    /// Reads what can be read of the council's text, and the problems of the rest.
+    pub(crate) fn read(cli: &Cli) -> Result<(Self, Vec<Problem>), Failure> {
+        let connectors = registry::connectors();
+        let (mut council, problems) =
+            Council::read(&cli.council, cli.data.as_deref(), &connectors).map_err(Failure::Configuration)?;
+        if let Some(prefix) = &cli.prefix {
+            council.set_prefix(prefix).map_err(Failure::Wrong)?;
+        }
+        Ok((Self { council: Arc::new(council), connectors: Arc::new(connectors) }, problems))
+    }
+
+    /// Proves what was read, unless this very text was proved before.
+    pub(crate) fn prove_once(&self) -> Result<(), Failure> {
+        let unreadable =
+            |error: std::io::Error| Failure::Unreachable(format!("reading the configuration: {error}"));
+        let fingerprint = self.council.fingerprint(VERSION).map_err(unreadable)?;
+        if self.council.is_proved(&fingerprint) {
+            return Ok(());
+        }
+        let (problems, _) = self.prove();
+        if !problems.is_empty() {
+            return Err(Failure::Configuration(problems));
+        }
+        self.council.note_proved(&fingerprint).map_err(|error| {
+            Failure::Unreachable(format!("writing the data folder {}: {error}", self.council.data.display()))
+        })
+    }
+
+    /// Proves what was read; every problem, and how many golden cases ran.
+    pub(crate) fn prove(&self) -> (Vec<Problem>, usize) {
+        let bar = crate::output::progress(0, "checking");
+        let mut problems = self.council.prove(&|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        });
+        bar.finish_and_clear();
+        let (cases, ran) = postroom_router::prove_cases(&self.council);
+        problems.extend(cases);
+        (problems, ran)
+    }
+
+    /// The ledger, made where it is missing.
+    pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
+        let folder = &self.council.data;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::Unreachable(format!("making the folder {}: {error}", folder.display()))
+        })?;
+        Ok(Ledger::open(&folder.join(LEDGER_FILE)).await?)
+    }
+
+    /// The broker's URL.
+    pub(crate) fn broker_url(&self) -> Result<String, Failure> {
+        let written = std::env::var(AMQP_URL).ok().or_else(|| self.council.broker_url.clone());
+        written.ok_or_else(|| {
+            Failure::Unreachable(format!(
+                "no broker: set {AMQP_URL}, or `url` under [broker] in council.toml"
+            ))
+        })
+    }
+
+    /// A session with the broker.
+    pub(crate) async fn broker(&self) -> Result<Arc<dyn Broker>, Failure> {
+        Ok(Arc::new(Amqp::connect(&self.broker_url()?, options(&self.council.prefix)).await?))
+    }
+}
+
+/// How this hub connects.
+pub(crate) fn options(prefix: &str) -> Options {
+    Options { names: Names::new(prefix), connection_name: "postroom".to_owned() }
+}

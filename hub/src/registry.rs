@@ -1,0 +1,10 @@
+//! The connectors that this program knows: one line each.
+
+use postroom_connector::Connectors;
+
+/// Every connector, by the name that `system.toml` uses.
+pub(crate) fn connectors() -> Connectors {
+    Connectors::default()
+        .with_source(postroom_connector_file::FileSource)
+        .with_sink(postroom_connector_file::FileSink)
+}
