@@ -1,1 +1,5 @@
 //! End-to-end tests, simulation, golden cases, the tidy test and the bench.
+
+pub mod council;
+pub mod hub;
+pub mod rabbitmq;

@@ -1,0 +1,82 @@
+//! `bench [decide] [drain] [ready] [import] [--events N]`: measures the house and prints one JSON document.
+//!
+//! Without a name it measures everything. `./deploy/bench` brings a broker and builds what is measured.
+
+#[path = "../bench/mod.rs"]
+mod bench;
+
+use std::io::{self, IsTerminal, Write};
+
+use bench::broker::Bench;
+use bench::figure::{Target, table};
+use bench::{Outcome, decide, drain, import, machine, pump, ready};
+use serde_json::{Value, json};
+
+/// Events of one drain, unless `--events` says otherwise.
+const EVENTS: usize = 20_000;
+const PARTS: [&str; 4] = ["decide", "drain", "ready", "import"];
+
+/// What the command line asks for.
+struct Asked {
+    parts: Vec<String>,
+    events: usize,
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next();
+    if first.as_deref() == Some("pump-child") {
+        let mut next = || arguments.next().ok_or("pump-child URL FROM TO...");
+        let (url, from) = (next()?, next()?);
+        return pump::run(&url, &from, arguments.collect()).await;
+    }
+    let asked = asked(first.into_iter().chain(arguments))?;
+    let (report, targets) = measure(&asked).await?;
+    if io::stderr().is_terminal() {
+        write!(io::stderr(), "{}", table(&targets))?;
+    }
+    Ok(writeln!(io::stdout(), "{report:#}")?)
+}
+
+fn asked(mut arguments: impl Iterator<Item = String>) -> Outcome<Asked> {
+    let mut asked = Asked { parts: Vec::new(), events: EVENTS };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--events" => asked.events = arguments.next().ok_or("--events N")?.parse()?,
+            part if PARTS.contains(&part) => asked.parts.push(argument),
+            other => return Err(format!("`{other}` is none of {}, --events N", PARTS.join(", ")).into()),
+        }
+    }
+    if asked.parts.is_empty() {
+        asked.parts = PARTS.map(str::to_owned).to_vec();
+    }
+    Ok(asked)
+}
+
+/// Measures each part in turn.
+async fn measure(asked: &Asked) -> Outcome<(Value, Vec<Target>)> {
+    let mut report = json!({"machine": machine::describe()});
+    let mut targets = Vec::new();
+    for part in &asked.parts {
+        let (figures, set) = match part.as_str() {
+            "decide" => tokio::task::spawn_blocking(decide::measure).await??,
+            part => with_broker(part, asked.events).await?,
+        };
+        report[part] = figures;
+        targets.extend(set);
+    }
+    report["targets"] = targets.iter().map(Target::to_json).collect();
+    Ok((report, targets))
+}
+
+async fn with_broker(part: &str, events: usize) -> Outcome<(Value, Vec<Target>)> {
+    let bench = Bench::connect().await?;
+    let measured = match part {
+        "drain" => drain::measure(&bench, events).await?,
+        "ready" => ready::measure(&bench).await?,
+        _ => import::measure(&bench).await?,
+    };
+    bench.close().await?;
+    Ok(measured)
+}

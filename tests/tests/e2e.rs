@@ -1,0 +1,126 @@
+//! The example council end to end: what is fed as files and published as events comes out where it belongs.
+
+use std::collections::BTreeSet;
+
+use postroom_tests::council::{TestCouncil, house, names_in};
+use postroom_tests::hub::{TestHub, wire::Wire};
+use postroom_tests::rabbitmq::Rabbit;
+use serde_json::{Value, json};
+
+/// The folders of samples that are fed to the source of the same name.
+const FED: [&str; 6] =
+    ["billing", "elections-dcounts", "elections-idox", "elections-xpress", "gazetteer", "planning"];
+const PASSWORD: &str = "a-password";
+
+/// The example council at work, with all its samples taken and delivered, and its status then.
+fn fed() -> (TestHub, Value) {
+    let rabbit = Rabbit::shared();
+    let council = TestCouncil::example();
+    let samples = house().join("deploy/council/samples");
+    let mut files = 0;
+    for system in FED {
+        files += council.feed_all(&samples.join(system), &format!("{system}/in"), |_| true);
+    }
+    let mut hub = TestHub::ready(council, rabbit.url());
+    publish_as_customer_services(rabbit, &mut hub);
+    for _ in 0..files {
+        hub.wait_for("import.finished");
+    }
+    let status = hub.settled();
+    (hub, status)
+}
+
+/// Publishes the sample events as their system does, under its own name.
+fn publish_as_customer_services(rabbit: &Rabbit, hub: &mut TestHub) {
+    let (user, prefix) = (hub.council.publisher.clone(), hub.council.prefix.replace('.', r"\."));
+    rabbit.add_user(&user, PASSWORD, ["^$", &format!("^{prefix}in\\.customer-services$"), "^$"]);
+    let samples = house().join("deploy/council/samples/customer-services");
+    let hub_url = std::mem::replace(&mut hub.url, rabbit.url_as(&user, PASSWORD));
+    for name in names_in(&samples) {
+        hub.say(&["publish", &samples.join(name).display().to_string()]);
+    }
+    hub.url = hub_url;
+}
+
+fn records(status: &Value, system: &str) -> [u64; 4] {
+    let source = &status["sources"][system];
+    let ignored = source["ignored"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64());
+    let number = |name: &str| source[name].as_u64().unwrap_or_default();
+    [number("records_read"), number("mapped"), number("refused"), ignored.sum()]
+}
+
+fn lines(hub: &TestHub, folder: &str) -> usize {
+    hub.council.outbox(folder).iter().map(|(_, text)| text.lines().count()).sum()
+}
+
+#[tokio::test]
+async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
+    let (hub, status) = fed();
+
+    let taken = FED.map(|system| records(&status, system));
+    assert_eq!(taken, [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [17, 11, 0, 6], [5, 4, 0, 1]]);
+    let events = json!({"routed": 4, "no_route": 1, "invalid": 0, "duplicate": 0});
+    assert_eq!(status["sources"]["customer-services"]["events"], events);
+
+    let delivered = ["counciltax", "elections", "landcharges", "waste"].map(|target| {
+        let sums = &status["targets"][target];
+        assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
+        sums["delivered"].as_u64().expect("a number")
+    });
+    assert_eq!(delivered, [17, 25, 4, 21]);
+
+    let changes = hub.council.outbox("counciltax/out");
+    let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
+    assert_eq!(heads, changes.len(), "every file has its head");
+    assert_eq!(lines(&hub, "counciltax/out") - changes.len(), 17);
+    assert_eq!(hub.council.outbox_lines("landcharges/out").len(), 4);
+    let register = hub.council.outbox("elections/out");
+    let changes: usize = register.iter().map(|(_, text)| text.matches("<change>").count()).sum();
+    assert_eq!(changes, 25);
+    let padded = register.iter().any(|(_, text)| text.contains("000090002007"));
+    assert!(padded, "a UPRN has twelve digits there");
+
+    let queue = format!("{}to.waste", hub.council.prefix);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 21).await;
+    assert_eq!(messages.len(), 21);
+    let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
+    assert_eq!(ids.len(), 21, "each message has the id of its dispatch");
+    let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
+    let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
+    let expected = [
+        "service.request.raised.v1",
+        "/systems/customer-services",
+        "service-request-raised-to-waste",
+        "request:SR-26-0904",
+    ];
+    assert_eq!(headers.map(|name| missed.headers[name].as_str()), expected);
+    let journey = hub.json(&["trace", "CS-2026-004404", "--json"]);
+    assert_eq!(journey[0]["legs"][0]["id"], missed.message_id.as_str());
+}
+
+#[test]
+fn a_trace_tells_the_whole_journey_of_a_subject() {
+    let (hub, _) = fed();
+    let journey = hub.json(&["trace", "uprn:990000001003", "--json"]);
+    let steps: Vec<_> =
+        journey.as_array().expect("journeys").iter().map(|one| one["event_type"].clone()).collect();
+    assert_eq!(steps, ["property.created.v1", "property.retired.v1"]);
+    for event in journey.as_array().expect("journeys") {
+        let legs = event["legs"].as_array().expect("legs");
+        let targets: BTreeSet<_> = legs.iter().filter_map(|leg| leg["target"].as_str()).collect();
+        assert_eq!(targets, BTreeSet::from(["counciltax", "elections", "waste"]));
+    }
+    let told = hub.say(&["trace", "uprn:990000001003"]);
+    assert!(told.contains("from zedshire-insert.csv") && told.contains("delivered as changes-"), "{told}");
+}
+
+#[test]
+fn a_hub_that_stops_and_starts_again_delivers_nothing_twice() {
+    let (mut hub, before) = fed();
+    assert!(hub.stop().success());
+    hub.start();
+    hub.wait_for("hub.ready");
+    let after = hub.settled();
+    assert_eq!((&before["sources"], &before["targets"]), (&after["sources"], &after["targets"]));
+    assert_eq!(hub.heard("hub.recovering"), 0);
+}

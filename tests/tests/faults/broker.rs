@@ -1,0 +1,102 @@
+//! The broker is away, late, cut off, or full.
+
+use postroom_tests::council::parcel_event;
+use postroom_tests::hub::proxy::Proxy;
+use postroom_tests::hub::until;
+use postroom_tests::rabbitmq::Rabbit;
+use serde_json::Value;
+
+use crate::work::{dock, number, publish, small, small_ready, until_number};
+
+/// Attempts to connect that show that the hub goes on trying.
+const ATTEMPTS: usize = 4;
+/// RabbitMQ may take some more messages than a queue has room for.
+const MOST_IN_A_FULL_QUEUE: u64 = 30;
+
+#[tokio::test]
+async fn an_event_published_while_the_wire_is_cut_arrives_once_it_is_mended() {
+    let mut hub = small();
+    let wire = Proxy::to(&hub.url);
+    hub.url = wire.url(&hub.url);
+    wire.mend();
+    hub.start();
+    hub.wait_for("hub.ready");
+    publish(&hub, &[parcel_event("before", "a", 1)]).await;
+    hub.settled();
+
+    wire.cut();
+    hub.wait_for("broker.lost");
+    publish(&hub, &[parcel_event("while-cut", "a", 2)]).await;
+    hub.council.feed("yard/in", "moves.csv", postroom_tests::council::yard_rows(3, 1).as_bytes());
+    wire.mend();
+    hub.wait_for("hub.ready");
+    hub.wait_for("import.finished");
+    hub.settled();
+    let ids: Vec<_> = dock(&hub, 5).await.into_iter().map(|message| message.correlation_id).collect();
+    assert!(ids.len() == 5 && ids.contains(&"while-cut".to_owned()), "{ids:?}");
+    assert_eq!((hub.heard("broker.lost"), hub.heard("hub.ready")), (1, 2), "an outage is two lines");
+}
+
+#[test]
+fn a_hub_started_before_its_broker_waits_says_so_once_and_becomes_ready() {
+    let mut hub = small();
+    let wire = Proxy::to(&hub.url);
+    hub.url = wire.url(&hub.url);
+    hub.start();
+    hub.wait_for("broker.waiting");
+    until("more attempts", || (wire.turned_away() >= ATTEMPTS).then_some(()));
+    assert_eq!((hub.heard("broker.waiting"), hub.heard("hub.ready")), (1, 0));
+    wire.mend();
+    hub.wait_for("hub.ready");
+    assert_eq!(hub.heard("broker.waiting"), 1);
+    assert!(hub.stop().success());
+}
+
+#[test]
+fn a_hub_that_waits_for_its_broker_stops_when_it_is_asked_to() {
+    let mut hub = small();
+    hub.url = Proxy::to(&hub.url).url(&hub.url);
+    hub.start();
+    hub.wait_for("broker.waiting");
+    assert!(hub.stop().success());
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_dead_letters_of_its_own_and_the_router_goes_on() {
+    let mut hub = small_ready();
+    let rabbit = Rabbit::shared();
+    let policy = format!("full-{}", hub.council.prefix);
+    let queue = format!("^{}to\\.dock$", hub.council.prefix.replace('.', r"\."));
+    let full = r#"{"max-length": 2, "overflow": "reject-publish"}"#;
+    rabbit.ctl(&["set_policy", "--apply-to", "queues", &policy, &queue, full]);
+    let mut published = 0;
+    while hub.heard("dispatch.dead") == 0 {
+        published += 1;
+        assert!(published <= MOST_IN_A_FULL_QUEUE, "the queue is never full");
+        publish(&hub, &[parcel_event(&format!("event-{published}"), "a", published)]).await;
+        until_number(&hub, "/sources/shop/events/routed", published);
+    }
+    let status = hub.settled();
+    assert!(published > 2, "there was room for two");
+    assert_eq!(number(&status, "/sources/shop/events/routed"), published);
+    assert_eq!(number(&status, "/targets/book/delivered"), published, "the other target gets all");
+    let (delivered, dead) =
+        (number(&status, "/targets/dock/delivered"), number(&status, "/targets/dock/dead"));
+    assert!(dead > 0 && delivered + dead == published, "{delivered} delivered, {dead} dead of {published}");
+    let letters = hub.json(&["dead", "list", "--json"]);
+    let codes: Vec<&Value> =
+        letters.as_array().expect("a list").iter().map(|letter| &letter["code"]).collect();
+    assert!(codes.len() as u64 == dead && codes.iter().all(|code| **code == "queue-full"), "{codes:?}");
+
+    let read = dock(&hub, 2).await;
+    assert_eq!(read.len() as u64, delivered);
+    rabbit.ctl(&["clear_policy", &policy]);
+    let mut after = published;
+    while number(&hub.json(&["status", "--json"]), "/targets/dock/delivered") == delivered {
+        after += 1;
+        assert!(after <= published + MOST_IN_A_FULL_QUEUE, "the queue stays full");
+        publish(&hub, &[parcel_event(&format!("event-{after}"), "a", after)]).await;
+        until_number(&hub, "/sources/shop/events/routed", after);
+    }
+    assert_eq!(dock(&hub, 1).await.len(), 1, "once there is room again messages flow");
+}

@@ -1,0 +1,155 @@
+//! The hub is killed, stopped, or killed by an event.
+
+use std::time::Duration;
+
+use postroom_ledger::Entry;
+use postroom_tests::council::{parcel_event, yard_rows};
+use postroom_tests::hub::{TestHub, until};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::work::{
+    assert_booked_once_and_in_order, assert_docked_in_order, dock, ledger, number, publish, small,
+    small_ready, until_number,
+};
+
+/// Rows of one import, and the parcels that they are about.
+const ROWS: u64 = 4_000;
+const PARCELS: u64 = 97;
+const KILLS: u64 = 5;
+/// Most milliseconds between what was waited for and the kill.
+const LATEST: u64 = 120;
+/// The seed of the moments at which the hub is killed, where it is to be the same again.
+const SEED: &str = "POSTROOM_TEST_SEED";
+
+/// Numbers from a seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `limit`.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// How far the whole work has come: published, routed and delivered, of which there are four for each row.
+async fn progress(ledger: &postroom_ledger::Ledger) -> u64 {
+    let sums = ledger.sums().await.expect("the sums");
+    let sources = sums.sources.get("yard").map_or(0, |yard| yard.published + yard.events.routed);
+    sources + sums.targets.values().map(|target| target.delivered).sum::<u64>()
+}
+
+#[tokio::test]
+async fn a_hub_killed_at_random_moments_of_an_import_loses_nothing_and_does_nothing_twice() {
+    let given = std::env::var(SEED).ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
+    println!("{SEED}={seed}");
+    let mut dice = Dice(seed);
+    let mut hub = small();
+    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
+    for kill in 0..KILLS {
+        hub.start();
+        hub.wait_for("hub.ready");
+        let ledger = ledger(&hub).await;
+        let share = ROWS * 4 / (KILLS + 1);
+        let due = share * kill + dice.below(share);
+        let mut reached = progress(&ledger).await;
+        while reached < due {
+            tokio::task::yield_now().await;
+            reached = progress(&ledger).await;
+        }
+        std::thread::park_timeout(Duration::from_millis(dice.below(LATEST)));
+        hub.kill();
+        println!("killed at {reached} of {}", ROWS * 4);
+    }
+    hub.start();
+    hub.wait_for("hub.ready");
+    assert_eq!(hub.heard("hub.recovering") as u64, KILLS);
+    let status = until_number(&hub, "/targets/book/delivered", ROWS);
+    assert_eq!(number(&status, "/sources/yard/events/invalid"), 0);
+    let status = hub.settled();
+    assert_eq!(number(&status, "/sources/yard/mapped"), ROWS);
+    assert_eq!(number(&status, "/sources/yard/published"), ROWS);
+    assert_eq!(number(&status, "/sources/yard/events/routed"), ROWS);
+    assert_booked_once_and_in_order(&hub, ROWS);
+    assert_docked_in_order(&dock(&hub, usize::try_from(ROWS).expect("a small number")).await, ROWS);
+    assert_eq!(hub.council.outbox("yard/in/done").len(), 1);
+}
+
+#[tokio::test]
+async fn a_hub_that_is_stopped_under_load_goes_on_where_it_was() {
+    let mut hub = small();
+    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
+    hub.start();
+    hub.wait_for("import.started");
+    until_number(&hub, "/sources/yard/events/routed", 1);
+    assert!(hub.stop().success());
+    assert_eq!(hub.heard("hub.stopped"), 1);
+    assert_eq!(hub.heard("import.finished"), 0, "it was stopped in the middle of its work");
+    hub.start();
+    hub.wait_for("import.finished");
+    until_number(&hub, "/targets/book/delivered", ROWS);
+    let status = hub.settled();
+    assert_eq!(hub.heard("hub.recovering"), 0);
+    assert_eq!(number(&status, "/sources/yard/events/routed"), ROWS);
+    assert_booked_once_and_in_order(&hub, ROWS);
+    assert_docked_in_order(&dock(&hub, usize::try_from(ROWS).expect("a small number")).await, ROWS);
+}
+
+#[tokio::test]
+async fn an_event_that_has_killed_the_hub_three_times_is_invalid_and_its_neighbours_are_delivered() {
+    let mut hub = small_ready();
+    assert!(hub.stop().success());
+    let events: Vec<Value> =
+        (1..=3).map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect();
+    publish(&hub, &events).await;
+    let ingress = format!("{}ingress.shop", hub.council.prefix);
+    postroom_tests::hub::wire::Wire::open(&hub.url).await.touch(&ingress, 3).await;
+    killed_by(&hub, events[1].to_string().as_bytes()).await;
+
+    hub.start();
+    hub.wait_for("hub.recovering");
+    let invalid = hub.wait_for("event.invalid");
+    assert_eq!(invalid["rule"], "poison");
+    let status = hub.settled();
+    assert_eq!(
+        status["sources"]["shop"]["events"],
+        json!({
+            "routed": 2, "no_route": 0, "invalid": 1, "duplicate": 0,
+        })
+    );
+    let numbers: Vec<_> = dock(&hub, 2).await.iter().map(|message| message.body["number"].clone()).collect();
+    assert_eq!(numbers, [1, 3]);
+}
+
+/// Leaves the ledger as three runs would that ended while they had `body` in hand.
+async fn killed_by(hub: &TestHub, body: &[u8]) {
+    let key = postroom_event::EventKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, body));
+    let ledger = ledger(hub).await;
+    for at in 1..=3 {
+        ledger.start_run(at).await.expect("a run");
+        ledger.record(vec![Entry::Trying(vec![key])]).await.expect("an attempt");
+    }
+}
+
+#[test]
+fn a_second_hub_on_the_same_prefix_refuses_to_start() {
+    let first = small_ready();
+    let mut second = small();
+    let (own, theirs) = (second.council.prefix.clone(), first.council.prefix.clone());
+    second.council.edit("council.toml", &own, &theirs);
+    second.start();
+    assert_eq!(second.ended().code(), Some(3));
+    assert_eq!(second.heard("broker.locked"), 1);
+    let told = second
+        .lines
+        .iter()
+        .filter_map(Value::as_str)
+        .any(|line| line.contains("another hub runs on this prefix"));
+    assert!(told, "{:#?}", second.lines);
+    until("the first to go on", || (number(&first.settled(), "/targets/dock/dead") == 0).then_some(()));
+}

@@ -1,0 +1,219 @@
+//! The hub in this process on a broker in memory, with faults to order that no real broker has at will.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postroom_broker::memory::{Fault, Server};
+use postroom_broker::{Broker, Delivery};
+use postroom_connector::Connectors;
+use postroom_connector_file::{FileSink, FileSource};
+use postroom_council::Council;
+use postroom_ledger::{DeadFilter, Ledger};
+use postroom_router::{Connect, Hub};
+use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
+use postroom_tests::hub::DEADLINE;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const HUB: &str = "hub";
+/// Sessions that are cut between a publish and its ack.
+const CUTS: u64 = 5;
+
+/// The small council at work in this process.
+struct Simulated {
+    council: TestCouncil,
+    server: Server,
+    ledger: Ledger,
+    stop: CancellationToken,
+    hub: JoinHandle<Result<(), postroom_router::HubError>>,
+}
+
+impl Simulated {
+    async fn start() -> Self {
+        let council = TestCouncil::small();
+        let connectors = Connectors::default().with_source(FileSource).with_sink(FileSink);
+        let read = Council::load(&council.folder(), Some(&council.data()), &connectors).map_err(|problems| {
+            problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()
+        });
+        std::fs::create_dir_all(council.data()).unwrap();
+        let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
+        let (server, stop) = (Server::new(), CancellationToken::new());
+        let (to, prefix) = (server.clone(), council.prefix.clone());
+        let connect: Connect = Box::new(move || {
+            let broker: Arc<dyn Broker> = Arc::new(to.connect(&prefix, HUB));
+            Box::pin(async move { Ok(broker) })
+        });
+        let read = Arc::new(read.unwrap());
+        let hub = Hub::new(read, Arc::new(connectors), ledger.clone(), connect, stop.clone());
+        let hub = tokio::spawn(async move { hub.run().await });
+        let simulated = Self { council, server, ledger, stop, hub };
+        let ingress = simulated.name("ingress.shop");
+        let looker = simulated.server.connect(&simulated.council.prefix, "looker");
+        until("the hub at its queues", async || {
+            looker.depth(&ingress).await.is_ok_and(|depth| depth.consumers == 1)
+        })
+        .await;
+        simulated
+    }
+
+    fn name(&self, object: &str) -> String {
+        format!("{}{object}", self.council.prefix)
+    }
+
+    /// Puts an event of the shop into its ingress, whatever faults are ordered.
+    fn put(&self, id: &str, number: u64) {
+        let delivery = Delivery {
+            content_type: Some("application/cloudevents+json".to_owned()),
+            user_id: Some(self.council.publisher.clone()),
+            body: Bytes::from(parcel_event(id, "a", number).to_string()),
+            ..Delivery::default()
+        };
+        self.server.put(&self.name("ingress.shop"), delivery);
+    }
+
+    async fn delivered(&self, target: &str) -> u64 {
+        self.ledger.sums().await.unwrap().targets.get(target).map_or(0, |sums| sums.delivered)
+    }
+
+    /// Waits until the book holds so many moves, and gives their numbers in its order.
+    async fn booked(&self, count: u64) -> Vec<u64> {
+        until("the book", async || self.delivered("book").await >= count).await;
+        self.council.outbox_lines("book/out").iter().map(|line| line["number"].as_u64().unwrap()).collect()
+    }
+
+    /// The messages in the queue of the dock: its event's id and its own.
+    fn docked(&self) -> Vec<(String, String)> {
+        let ready = self.server.ready(&self.name("to.dock")).into_iter();
+        ready.map(|one| (one.correlation_id.unwrap(), one.message_id.unwrap())).collect()
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.hub.await.unwrap().unwrap();
+    }
+}
+
+/// Looks until `look` finds it so.
+async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !look().await {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatch_that_the_broker_refuses_becomes_a_dead_letter_and_the_others_go_on() {
+    let hub = Simulated::start().await;
+    hub.server.limit(&hub.name("to.dock"), 0);
+    hub.put("first", 1);
+    assert_eq!(hub.booked(1).await, [1]);
+    until("the dead letter", async || {
+        hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap().len() == 1
+    })
+    .await;
+    let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
+    assert_eq!((dead[0].code.as_str(), dead[0].target.as_str()), ("queue-full", "dock"));
+    assert!(hub.docked().is_empty());
+    hub.server.unlimit(&hub.name("to.dock"));
+    hub.put("second", 2);
+    assert_eq!(hub.booked(2).await, [1, 2]);
+    assert_eq!(hub.docked().len(), 1);
+    hub.end().await;
+}
+
+/// The first event's publishes, to the lane of the book and to the queue of the dock, meet the fault.
+async fn check_unknown(fault: Fault, in_the_queue: usize) {
+    let hub = Simulated::start().await;
+    hub.server.fail_next(fault, 2);
+    hub.put("first", 1);
+    assert_eq!(hub.booked(1).await, [1]);
+    hub.put("second", 2);
+    assert_eq!(hub.booked(2).await, [1, 2], "in order and once");
+    until("the dock", async || hub.delivered("dock").await == 2).await;
+    let docked = hub.docked();
+    let events: BTreeSet<_> = docked.iter().map(|(event, _)| event.as_str()).collect();
+    let ids: BTreeSet<_> = docked.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!((events.len(), ids.len()), (2, 2), "one id an event: {docked:?}");
+    assert_eq!(docked.len(), in_the_queue, "{docked:?}");
+    let sums = hub.ledger.sums().await.unwrap();
+    assert_eq!(sums.sources["shop"].events.routed, 2);
+    assert!(sums.targets.values().all(|target| target.dispatched == 2 && target.dead == 0), "{sums:?}");
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_that_got_lost_is_made_again_in_a_new_session() {
+    check_unknown(Fault::Lost, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_whose_answer_got_lost_is_made_again_under_the_same_id() {
+    check_unknown(Fault::Unanswered, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_cut_between_publish_and_ack_loses_nothing_and_delivers_nothing_twice() {
+    let hub = Simulated::start().await;
+    let mut seen = 0;
+    for number in 1..=CUTS {
+        hub.put(&format!("event-{number}"), number);
+        until("the message in its queue", async || hub.docked().len() > seen).await;
+        hub.server.cut();
+        until("the event to be recorded", async || {
+            let sums = hub.ledger.sums().await.unwrap();
+            sums.sources.get("shop").is_some_and(|shop| shop.events.routed == number)
+        })
+        .await;
+        seen = hub.docked().len();
+    }
+    let expected: Vec<u64> = (1..=CUTS).collect();
+    assert_eq!(hub.booked(CUTS).await, expected, "the book has each once and in order");
+    let docked = hub.docked();
+    let ids: BTreeSet<_> = docked.iter().collect();
+    assert_eq!(ids.len() as u64, CUTS, "one id an event, however often it comes: {docked:?}");
+    let sums = hub.ledger.sums().await.unwrap();
+    assert!(sums.targets.values().all(|target| target.dispatched == CUTS), "{sums:?}");
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_whose_consumer_is_cancelled_is_taken_up_again() {
+    let hub = Simulated::start().await;
+    hub.put("first", 1);
+    hub.booked(1).await;
+    hub.server.cancel(&hub.name("lane.book"));
+    hub.server.cancel(&hub.name("ingress.shop"));
+    hub.put("second", 2);
+    assert_eq!(hub.booked(2).await, [1, 2]);
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_whose_publishes_are_refused_or_lost_publishes_each_record_under_one_id() {
+    let hub = Simulated::start().await;
+    for fault in [Fault::Nacked, Fault::Lost, Fault::Unanswered] {
+        hub.server.fail_next(fault, 40);
+    }
+    hub.council.feed("yard/in", "moves.csv", yard_rows(40, 1).as_bytes());
+    let expected: Vec<u64> = (1..=40).collect();
+    assert_eq!(hub.booked(40).await, expected);
+    let sums = hub.ledger.sums().await.unwrap();
+    let yard = &sums.sources["yard"];
+    assert_eq!((yard.mapped, yard.published, yard.events.routed), (40, 40, 40));
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_is_blocked_nothing_new_is_taken_in() {
+    let hub = Simulated::start().await;
+    hub.server.block();
+    hub.council.feed("yard/in", "moves.csv", yard_rows(5, 1).as_bytes());
+    until("the import to be begun", async || !hub.ledger.imports(None, 1).await.unwrap().is_empty()).await;
+    assert!(hub.server.ready(&hub.name("journal")).is_empty());
+    hub.server.unblock();
+    assert_eq!(hub.booked(5).await, [1, 2, 3, 4, 5]);
+    hub.end().await;
+}

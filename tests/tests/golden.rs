@@ -1,0 +1,249 @@
+//! What `postroom check` says: nothing about a council that is right; about one that is not, every problem with its code,
+//! its file and its line.
+
+use postroom_tests::council::{TestCouncil, house};
+use postroom_tests::hub::TestHub;
+
+/// What is wrong with the small council, and what `check` must say: the code, the file and the line (0: none).
+struct Broken {
+    what: &'static str,
+    breaks: fn(&TestCouncil),
+    says: (&'static str, &'static str, usize),
+}
+
+const YARD: &str = "systems/yard/system.toml";
+const BOOK: &str = "systems/book/system.toml";
+const ROUTE: &str = "routes/parcel-to-book/route.toml";
+const MAPPING: &str = "routes/parcel-to-book/mapping.vrl";
+
+/// Problems of names, settings and files: they are found while the text is read.
+const READ: [Broken; 10] = [
+    Broken {
+        what: "a misspelt target",
+        breaks: |council| council.edit(ROUTE, "to = \"book\"", "to = \"boook\""),
+        says: ("unknown-system", ROUTE, 2),
+    },
+    Broken {
+        what: "an unknown message",
+        breaks: |council| council.edit("routes/parcel-to-dock/route.toml", "\"parcel\"", "\"parcels\""),
+        says: ("unknown-message", "routes/parcel-to-dock/route.toml", 3),
+    },
+    Broken {
+        what: "an unknown event type",
+        breaks: |council| {
+            council.write(
+                "routes/other-to-dock/route.toml",
+                "to = \"dock\"\nmessage = \"parcel\"\nfrom = \"other.v1\"\n",
+            );
+            council.write("routes/other-to-dock/mapping.vrl", "{}");
+        },
+        says: ("unknown-type", "routes/other-to-dock/route.toml", 3),
+    },
+    Broken {
+        what: "an unknown purpose",
+        breaks: |council| {
+            council.write(
+                "routes/again-to-dock/route.toml",
+                "purpose = \"fun\"\nfrom = \"parcel.moved.v1\"\nto = \"dock\"\nmessage = \"parcel\"\n",
+            );
+            council.write(
+                "routes/again-to-dock/mapping.vrl",
+                "{ \"number\": .number, \"place\": .place, \"parcel\": %subject }",
+            );
+        },
+        says: ("unknown-purpose", "routes/again-to-dock/route.toml", 1),
+    },
+    Broken {
+        what: "an unknown connector",
+        breaks: |council| {
+            council.write("systems/fax/system.toml", "title = \"Fax\"\n[target]\nconnector = \"fax\"\n");
+        },
+        says: ("unknown-connector", "systems/fax/system.toml", 3),
+    },
+    Broken {
+        what: "an unknown setting",
+        breaks: |council| council.edit(BOOK, "format = {", "colour = \"red\"\nformat = {"),
+        says: ("setting", BOOK, 0),
+    },
+    Broken {
+        what: "an owner of what another system owns",
+        breaks: |council| {
+            let text = "title = \"Kiosk\"\nbroker_user = \"kiosk\"\n[source]\nconnector = \"queue\"\nsources = [\"/systems/shop\"]\n";
+            council.write("systems/kiosk/system.toml", text);
+        },
+        says: ("owner", "system.toml", 0),
+    },
+    Broken {
+        what: "a prefix that is none",
+        breaks: |council| {
+            let prefix = format!("\"{}\"", council.prefix);
+            council.edit("council.toml", &prefix, "\"no prefix\"");
+        },
+        says: ("prefix", "council.toml", 3),
+    },
+    Broken {
+        what: "a batch rule that is never due",
+        breaks: |council| council.edit(BOOK, "every = \"300ms\"\n", ""),
+        says: ("batch", BOOK, 0),
+    },
+    Broken {
+        what: "TOML that is none",
+        breaks: |council| council.write("systems/till/system.toml", "title = \"Till\"\n[target\n"),
+        says: ("toml", "systems/till/system.toml", 2),
+    },
+];
+
+/// Problems of mappings, filters and examples: they are found by compiling.
+const COMPILED: [Broken; 6] = [
+    Broken {
+        what: "a mapping that does not compile",
+        breaks: |council| council.write(MAPPING, "{\n  \"number\": .number,\n  \"place\": ,\n}\n"),
+        says: ("syntax", MAPPING, 3),
+    },
+    Broken {
+        what: "a misspelt field",
+        breaks: |council| {
+            let text = "{\n  \"number\": .number,\n  \"place\": .plaice,\n  \"parcel\": %subject\n}\n";
+            council.write("routes/parcel-to-dock/mapping.vrl", text);
+        },
+        says: ("unknown-field", "routes/parcel-to-dock/mapping.vrl", 3),
+    },
+    Broken {
+        what: "a filter that does not compile",
+        breaks: |council| council.edit(YARD, "'.code == \"S\"'", "'.code =='"),
+        says: ("syntax", YARD, 19),
+    },
+    Broken {
+        what: "a column that the file does not have",
+        breaks: |council| council.edit(YARD, "'.code == \"M\"'", "'.cod == \"M\"'"),
+        says: ("unknown-field", YARD, 15),
+    },
+    Broken {
+        what: "a valid example that is not",
+        breaks: |council| {
+            council.write("schemas/parcel.moved.v1/valid/late.json", "{\"number\": 0, \"place\": \"x\"}");
+        },
+        says: ("schema", "schemas/parcel.moved.v1/valid/late.json", 0),
+    },
+    Broken {
+        what: "an invalid example that is valid",
+        breaks: |council| {
+            council.write("schemas/parcel.moved.v1/invalid/fine.json", "{\"number\": 1, \"place\": \"x\"}");
+        },
+        says: ("schema", "schemas/parcel.moved.v1/invalid/fine.json", 0),
+    },
+];
+
+/// Golden cases that differ.
+const CASES: [Broken; 2] = [
+    Broken {
+        what: "a golden case of a route that differs",
+        breaks: |council| {
+            let event = postroom_tests::council::parcel_event("case", "a", 1).to_string();
+            council.write("routes/parcel-to-book/cases/plain/event.json", &event);
+            let message = "{\"number\": 2, \"place\": \"shelf\", \"parcel\": \"parcel:a\"}";
+            council.write("routes/parcel-to-book/cases/plain/message.json", message);
+        },
+        says: ("case", "routes/parcel-to-book/cases/plain/message.json", 0),
+    },
+    Broken {
+        what: "a golden case of a source that differs",
+        breaks: |council| {
+            let record = "{\"code\": \"M\", \"parcel\": \"a\", \"number\": \"1\", \"place\": \"x\", \"owner\": \"\", \"telephone\": \"\"}";
+            council.write("systems/yard/cases/plain/record.json", record);
+            council.write("systems/yard/cases/plain/events.json", "[]");
+        },
+        says: ("case", "systems/yard/cases/plain/events.json", 0),
+    },
+];
+
+/// What `check` says about a council: whether it is right, and its words on standard error.
+fn check(council: TestCouncil) -> (Option<i32>, String) {
+    let hub = TestHub::new(council, "amqp://nobody@127.0.0.1:1");
+    let output = hub.run(&["check"]);
+    let (said, complained) = (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    );
+    assert_eq!(said.is_empty(), !output.status.success(), "{said}");
+    (output.status.code(), complained)
+}
+
+/// Whether the words tell a problem of that code in that file and line.
+fn tells(words: &str, (code, file, line): (&str, &str, usize)) -> bool {
+    let place = if line == 0 { file.to_owned() } else { format!("{file}:{line}:") };
+    let mut problems = words.split("\nerror[").map(|problem| problem.trim_start_matches("error["));
+    problems.any(|problem| problem.starts_with(&format!("{code}]")) && problem.contains(&place))
+}
+
+fn assert_each_is_told(table: &[Broken]) {
+    for broken in table {
+        let council = TestCouncil::small();
+        (broken.breaks)(&council);
+        let (code, words) = check(council);
+        assert_eq!(code, Some(1), "{}: {words}", broken.what);
+        assert!(tells(&words, broken.says), "{}: {:?} is not told: {words}", broken.what, broken.says);
+    }
+}
+
+fn assert_all_are_told_at_once(table: &[Broken]) {
+    let council = TestCouncil::small();
+    table.iter().for_each(|broken| (broken.breaks)(&council));
+    let (_, words) = check(council);
+    for broken in table {
+        assert!(tells(&words, broken.says), "{}: {:?} is not told: {words}", broken.what, broken.says);
+    }
+}
+
+#[test]
+fn the_example_council_and_the_small_one_are_right() {
+    for council in [TestCouncil::example(), TestCouncil::small()] {
+        assert_eq!(check(council), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn the_example_council_is_right_where_it_stands() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = house().join("deploy/council");
+    let arguments = ["check".to_owned(), "--council".to_owned(), folder.display().to_string()];
+    let output = std::process::Command::new(postroom_tests::hub::program())
+        .args(arguments)
+        .env("POSTROOM_DATA", data.path())
+        .output()
+        .expect("the program can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no problems"));
+}
+
+#[test]
+fn a_problem_of_the_text_is_told_with_its_code_file_and_line() {
+    assert_each_is_told(&READ);
+}
+
+#[test]
+fn a_problem_of_a_mapping_is_told_with_its_code_file_and_line() {
+    assert_each_is_told(&COMPILED);
+}
+
+#[test]
+fn a_golden_case_that_differs_is_told_with_its_file() {
+    assert_each_is_told(&CASES);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    assert_all_are_told_at_once(&READ);
+    assert_all_are_told_at_once(&COMPILED);
+    assert_all_are_told_at_once(&CASES);
+}
+
+#[test]
+fn nothing_is_started_on_a_council_that_is_not_right() {
+    let council = TestCouncil::small();
+    (COMPILED[0].breaks)(&council);
+    let mut hub = TestHub::new(council, "amqp://nobody@127.0.0.1:1");
+    hub.start();
+    assert_eq!(hub.ended().code(), Some(1));
+    assert_eq!((hub.heard("hub.started"), hub.heard("broker.waiting")), (0, 0));
+}
