@@ -8,6 +8,9 @@ use postroom_event::{DispatchId, EventKey, Fault};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::hold::{Attempt, HeldDispatch};
+use crate::kept::Decision;
+
 /// One fact for the ledger.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -20,6 +23,15 @@ pub enum Entry {
         /// How many.
         count: u64,
     },
+    /// These events of `system` came again and were dropped; unlike [`Self::Duplicates`], their source is told.
+    Repeated {
+        /// The system whose events they are.
+        system: String,
+        /// Which.
+        keys: Vec<EventKey>,
+        /// When.
+        at: i64,
+    },
     /// An event could not be understood.
     Invalid(InvalidEvent),
     /// A dispatch was staged for its target's next batch.
@@ -28,6 +40,52 @@ pub enum Entry {
     Delivered(Delivered),
     /// A dispatch was given up.
     Dead(DeadLetter),
+    /// The dead letter of a dispatch, written with this or before, blocks: later dispatches of its source and subject
+    /// wait for it until it is discarded or redriven.
+    Blocks {
+        /// The dispatch.
+        dispatch: DispatchId,
+        /// CloudEvents source of its event.
+        source: Arc<str>,
+    },
+    /// A dispatch waits in the ledger from now on, until it arrives or is given up.
+    Held(HeldDispatch),
+    /// A held dispatch was tried again in vain.
+    Retried {
+        /// The dispatch.
+        dispatch: DispatchId,
+        /// Attempts made.
+        attempts: u32,
+        /// When to try again; absent: when what is before it has gone.
+        next_at: Option<i64>,
+        /// How it went.
+        attempt: Attempt,
+    },
+    /// Attempts at a dispatch failed; written with the hold, the dead letter or the receipt that they led to.
+    Attempts {
+        /// The dispatch.
+        dispatch: DispatchId,
+        /// The attempts.
+        attempts: Vec<Attempt>,
+    },
+    /// Open dead letters are sent again; written with the holds that they become, it is applied before them.
+    Redriven {
+        /// The dispatches.
+        dispatches: Vec<DispatchId>,
+        /// Who, why, when.
+        decision: Decision,
+    },
+    /// Events are delivered once more under ids of their own.
+    Again {
+        /// The dispatches.
+        dispatches: Vec<Dispatch>,
+        /// The replay's id, which is part of their ids.
+        replay: String,
+        /// When.
+        at: i64,
+    },
+    /// Receipts were published: their places in the outbox.
+    ReceiptsSent(Vec<i64>),
     /// A batch arrived: every dispatch in it has its receipt.
     BatchDelivered {
         /// The batch.
@@ -101,6 +159,8 @@ pub enum Fate {
     Queued,
     /// Confirmed in the target's lane: waiting.
     InLane,
+    /// Held at once: its queue would not take it, or what is before it waits.
+    Held(Box<HeldDispatch>),
     /// Given up at once.
     Dead(Box<DeadLetter>),
 }

@@ -3,6 +3,8 @@
 use postroom_event::{DispatchId, EventKey};
 use serde::Serialize;
 
+use crate::hold::Attempt;
+
 /// One event's journey. Times are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Journey {
@@ -62,13 +64,34 @@ pub struct Leg {
     pub target: String,
     /// How far it came.
     pub state: State,
+    /// Set while it waits in the ledger instead of its lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Holding>,
+    /// The attempts that failed, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+}
+
+/// How a dispatch is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holding {
+    /// Since when.
+    pub at: i64,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it is tried again; absent: when what is before it has gone.
+    pub next_at: Option<i64>,
+    /// The reason's code.
+    pub code: String,
+    /// What an officer should read.
+    pub words: String,
 }
 
 /// How far a dispatch came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum State {
-    /// In its lane.
+    /// In its lane, or held ([`Leg::held`]).
     Waiting,
     /// In the ledger, for the next batch.
     Staged {

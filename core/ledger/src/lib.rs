@@ -1,22 +1,31 @@
-//! The hub's own database, and the only crate that names sqlx: outcomes of events, receipts, batches, dead letters,
-//! invalid events and the cursors of imports.
+//! The hub's own database, and the only crate that names sqlx: outcomes of events, receipts, holds, dead letters, invalid
+//! events, batches, leases, jobs, pauses and the cursors of imports; in a file (SQLite), or on a server (PostgreSQL).
 //!
 //! All writes go through one task that commits many callers at once; a call returns only after the commit. It knows
 //! neither the broker nor the council: it is told what became of things.
 
+mod apply;
 mod batch;
+mod db;
 mod entry;
 mod error;
 mod file;
 mod group;
+mod hold;
 mod import;
 mod intern;
+mod job;
 mod journey;
 mod kept;
+mod lease;
 mod ledger;
+mod outbox;
+mod pause;
+mod place;
 mod sql;
 mod sums;
 mod tail;
+mod waiting;
 mod writer;
 
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
@@ -24,9 +33,23 @@ pub use entry::{
     Advance, Body, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed, ImportKey,
     InvalidEvent, Reason, RefusedImport, StagedDispatch, Whole,
 };
-pub use error::{Failure, LedgerError};
+pub use error::{Failure, Kind, LedgerError};
+pub use hold::{
+    Attempt, AttemptOutcome, BlockedSubject, HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries,
+    HoldSummary, Message,
+};
 pub use import::{Import, ImportState, NewImport, RefusedRecord};
-pub use journey::{Journey, Leg, State, Verdict};
-pub use kept::{DeadFilter, DeadRow, DeadShown, InvalidRow, InvalidShown};
-pub use ledger::{Ledger, RunStart};
+pub use job::{Job, JobFilter, JobState, NewJob};
+pub use journey::{Holding, Journey, Leg, State, Verdict};
+pub use kept::{
+    Action, DeadFilter, DeadGroup, DeadRow, DeadShown, Decision, InvalidFilter, InvalidGroup, InvalidRow,
+    InvalidShown, Note,
+};
+pub use lease::{Fence, LEASE_TIME, Lease};
+pub use ledger::Ledger;
+pub use outbox::{Outcome, Receipt};
+pub use pause::Pause;
+pub use place::{LedgerUrl, Place};
+pub use sql::run::RunStart;
 pub use sums::{EventSums, SourceSums, Sums, TargetSums};
+pub use waiting::{Pruned, WaitingDispatch, WaitingPage};

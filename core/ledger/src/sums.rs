@@ -56,8 +56,10 @@ pub struct EventSums {
 pub struct TargetSums {
     /// Handed on by the router.
     pub dispatched: u64,
-    /// In the lane.
+    /// In the lane: dispatched, and none of the others.
     pub waiting: u64,
+    /// In the ledger until the target takes them.
+    pub held: u64,
     /// In the ledger, for the next batch.
     pub staged: u64,
     /// With a receipt, or in the queue that the system reads itself.
@@ -66,4 +68,7 @@ pub struct TargetSums {
     pub dead: u64,
     /// Dead letters that were discarded.
     pub discarded: u64,
+    /// What is held or has ended beyond what was dispatched. It passes where a lane was faster than the router's own
+    /// record; one that stays is an error.
+    pub excess: u64,
 }

@@ -1,140 +1,208 @@
 //! Dead letters.
 
 use postroom_event::{DispatchId, EventKey};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
 
-use super::dispatch::{unfinished, way};
-use super::{Result, blob, counted, from_json, id, json};
-use crate::entry::{DeadLetter, Dispatch, Reason, Whole};
+use super::dispatch::{unended, way};
+use super::kept::{self, Before, Kept};
+use super::{Conn, FromRow, Result, Row, attempt, blob, clean, counted, decision, held, insert, json_bytes};
+use crate::entry::{DeadLetter, Dispatch, Reason};
+use crate::hold::{BlockedSubject, Message};
 use crate::intern::Interned;
-use crate::kept::{DeadFilter, DeadRow, DeadShown};
+use crate::kept::{DeadFilter, DeadGroup, DeadRow, DeadShown};
 
-/// Writes dead letters.
-pub(crate) async fn bury(
-    conn: &mut SqliteConnection,
+/// The media type of a message that was kept as a value.
+const JSON: &str = "application/json";
+
+/// Writes dead letters; those that are new.
+pub(crate) async fn bury<'e>(
+    conn: &mut Conn,
     interned: &mut Interned,
-    letters: &[&DeadLetter],
-) -> Result<()> {
-    for letter in unfinished(conn, letters, |letter| &letter.dispatch).await? {
-        let way = way(conn, interned, &letter.dispatch).await?;
-        insert(conn, letter, way).await?;
+    letters: &[&'e DeadLetter],
+) -> Result<Vec<&'e DeadLetter>> {
+    let unended = unended(conn, letters, |letter| &letter.dispatch).await?;
+    let mut rows = Vec::with_capacity(unended.rows.len());
+    let (mut sent, mut fresh) = (Vec::new(), Vec::new());
+    for letter in &unended.rows {
+        rows.push((*letter, way(conn, interned, &letter.dispatch).await?));
+        let was_held = unended.held.contains(&letter.dispatch.id);
+        (if was_held { &mut sent } else { &mut fresh }).push(bytes(letter)?);
     }
+    insert_rows(conn, &rows).await?;
+    kept::keep(conn, &fresh, Before::GiveWay).await?;
+    kept::keep(conn, &sent, Before::Stay).await?;
+    if !unended.held.is_empty() {
+        held::end(conn, &unended.held).await?;
+    }
+    Ok(unended.rows)
+}
+
+fn bytes(letter: &DeadLetter) -> Result<Kept<'_>> {
+    let message = match &letter.message {
+        Some(value) => Some(Message { bytes: json_bytes(value)?, content_type: Some(JSON.to_owned()) }),
+        None => None,
+    };
+    Ok(Kept { dispatch: letter.dispatch.id, event: &letter.event, message })
+}
+
+async fn insert_rows(conn: &mut Conn, rows: &[(&DeadLetter, i64)]) -> Result<()> {
+    let head = "INSERT INTO dead (dispatch, event, way, event_type, subject, code, words, detail, failed_at, attempts)";
+    insert(conn, (head, 10, AGAIN), rows, |query, (letter, way)| {
+        query
+            .bind(blob(letter.dispatch.id.0))
+            .bind(blob(letter.dispatch.event.0))
+            .bind(*way)
+            .bind(letter.dispatch.event_type.to_string())
+            .bind(letter.dispatch.subject.clone())
+            .bind(letter.reason.code.clone())
+            .bind(clean(&letter.reason.words))
+            .bind(clean(&letter.reason.detail))
+            .bind(letter.failed_at)
+            .bind(i64::from(letter.attempts))
+    })
+    .await
+}
+
+/// A dead letter that was redriven and failed again is open again.
+pub(crate) const AGAIN: &str = "ON CONFLICT (dispatch) DO UPDATE SET event = excluded.event, way = excluded.way,
+    event_type = excluded.event_type, subject = excluded.subject, code = excluded.code, words = excluded.words,
+    detail = excluded.detail, failed_at = excluded.failed_at, attempts = excluded.attempts, state = 'open',
+    blocks = NULL, job = NULL";
+
+/// Later dispatches of its source and subject wait for this one, while it is open.
+pub(crate) async fn block(conn: &mut Conn, dispatch: DispatchId, source: &str) -> Result<()> {
+    conn.query("UPDATE dead SET blocks = $2 WHERE dispatch = $1 AND state = 'open'")
+        .bind(blob(dispatch.0))
+        .bind(source)
+        .execute()
+        .await?;
     Ok(())
 }
 
-async fn insert(conn: &mut SqliteConnection, letter: &DeadLetter, way: i64) -> Result<()> {
-    sqlx::query(
-        "INSERT OR REPLACE INTO dead (dispatch, event, way, event_type, subject, code, words, detail, failed_at,
-                                      attempts, content_type, headers, body, message)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(blob(letter.dispatch.id.0))
-    .bind(blob(letter.dispatch.event.0))
-    .bind(way)
-    .bind(&*letter.dispatch.event_type)
-    .bind(&letter.dispatch.subject)
-    .bind(&letter.reason.code)
-    .bind(&letter.reason.words)
-    .bind(&letter.reason.detail)
-    .bind(letter.failed_at)
-    .bind(letter.attempts)
-    .bind(&letter.event.content_type)
-    .bind(json(&letter.event.headers)?)
-    .bind(&letter.event.body)
-    .bind(letter.message.as_ref().map(json).transpose()?)
-    .execute(conn)
-    .await?;
-    Ok(())
+/// The subjects that wait behind an open dead letter.
+pub(crate) async fn blocked(conn: &mut Conn, target: &str) -> Result<Vec<BlockedSubject>> {
+    let rows: Vec<(Vec<u8>, String, String)> = conn
+        .query(
+            "SELECT dispatch, blocks, subject FROM dead JOIN way ON way.id = dead.way
+             WHERE target = $1 AND state = 'open' AND blocks IS NOT NULL ORDER BY failed_at",
+        )
+        .bind(target)
+        .all()
+        .await?;
+    rows.into_iter()
+        .map(|(dispatch, source, subject)| {
+            Ok(BlockedSubject { dispatch: DispatchId(super::id(&dispatch)?), source, subject })
+        })
+        .collect()
 }
 
-const COLUMNS: &str =
-    "SELECT dispatch, event, route, target, event_type, subject, code, words, detail, failed_at,
-                       attempts, state";
+const COLUMNS: &str = "SELECT dead.dispatch, event, route, target, event_type, subject, code, words, detail,
+    failed_at, attempts, state, blocks, job";
+const FILTER: &str = "FROM dead JOIN way ON way.id = dead.way
+    WHERE ($1 IS NULL OR target = $1) AND ($2 IS NULL OR route = $2) AND ($3 IS NULL OR code = $3)
+      AND ($4 IS NULL OR subject = $4) AND ($5 IS NULL OR failed_at >= $5) AND ($6 IS NULL OR failed_at < $6)
+      AND ($7 IS NULL OR state = $7)";
 
-impl FromRow<'_, SqliteRow> for DeadRow {
-    fn from_row(row: &SqliteRow) -> Result<Self> {
+impl FromRow for DeadRow {
+    fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
-            dispatch: DispatchId(id(row.try_get("dispatch")?)?),
-            event: EventKey(id(row.try_get("event")?)?),
-            route: row.try_get("route")?,
-            target: row.try_get("target")?,
-            event_type: row.try_get("event_type")?,
-            subject: row.try_get("subject")?,
-            code: row.try_get("code")?,
-            words: row.try_get("words")?,
-            failed_at: row.try_get("failed_at")?,
-            attempts: row.try_get("attempts")?,
-            state: row.try_get("state")?,
+            dispatch: DispatchId(row.id("dispatch")?),
+            event: EventKey(row.id("event")?),
+            route: row.get("route")?,
+            target: row.get("target")?,
+            event_type: row.get("event_type")?,
+            subject: row.get("subject")?,
+            code: row.get("code")?,
+            words: row.get("words")?,
+            failed_at: row.get("failed_at")?,
+            attempts: row.get("attempts")?,
+            state: row.get("state")?,
+            blocks: row.get::<Option<String>>("blocks")?.is_some(),
+            job: row.get("job")?,
         })
     }
 }
 
 /// Dead letters, newest first.
-pub(crate) async fn list(
-    conn: &mut SqliteConnection,
-    filter: &DeadFilter,
-    most: u32,
-) -> Result<Vec<DeadRow>> {
+pub(crate) async fn list(conn: &mut Conn, filter: &DeadFilter, most: u32) -> Result<Vec<DeadRow>> {
+    let sql = format!("{COLUMNS} {FILTER} ORDER BY failed_at DESC, dead.dispatch LIMIT $8");
+    filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
+}
+
+/// Dead letters by target and reason, the largest group first.
+pub(crate) async fn groups(conn: &mut Conn, filter: &DeadFilter) -> Result<Vec<DeadGroup>> {
     let sql = format!(
-        "{COLUMNS} FROM dead JOIN way ON way.id = dead.way
-         WHERE (?1 IS NULL OR target = ?1) AND (?2 IS NULL OR route = ?2) AND (?3 IS NULL OR code = ?3)
-           AND (?4 IS NULL OR state = ?4)
-         ORDER BY failed_at DESC, dispatch LIMIT ?5"
+        "SELECT target, code, count(*), min(failed_at), max(failed_at) {FILTER}
+         GROUP BY target, code ORDER BY count(*) DESC, target, code"
     );
-    sqlx::query_as(AssertSqlSafe(sql))
+    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), filter).all().await?;
+    let group = |(target, code, count, oldest, newest)| DeadGroup {
+        target,
+        code,
+        count: counted(count),
+        oldest,
+        newest,
+    };
+    Ok(rows.into_iter().map(group).collect())
+}
+
+fn filtered<'c>(query: super::Query<'c>, filter: &DeadFilter) -> super::Query<'c> {
+    query
         .bind(&filter.target)
         .bind(&filter.route)
         .bind(&filter.code)
+        .bind(&filter.subject)
+        .bind(filter.from)
+        .bind(filter.until)
         .bind(&filter.state)
-        .bind(most)
-        .fetch_all(conn)
-        .await
+}
+
+/// The dispatches of a frozen set: those that `job` redrove or discarded, in the order of their failing.
+pub(crate) async fn of_job(conn: &mut Conn, job: i64) -> Result<Vec<DispatchId>> {
+    let rows: Vec<(Vec<u8>,)> =
+        conn.query("SELECT dispatch FROM dead WHERE job = $1 ORDER BY failed_at").bind(job).all().await?;
+    rows.iter().map(|row| super::id(&row.0).map(DispatchId)).collect()
 }
 
 /// One dead letter, whole.
-pub(crate) async fn show(conn: &mut SqliteConnection, dispatch: DispatchId) -> Result<Option<DeadShown>> {
+pub(crate) async fn show(conn: &mut Conn, dispatch: DispatchId) -> Result<Option<DeadShown>> {
     let sql = format!(
-        "{COLUMNS}, content_type, headers, body, message FROM dead JOIN way ON way.id = dead.way
-         WHERE dispatch = ?"
+        "{COLUMNS}, content_type, headers, body, message, message_type
+         FROM dead JOIN way ON way.id = dead.way LEFT JOIN kept ON kept.dispatch = dead.dispatch
+         WHERE dead.dispatch = $1"
     );
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(blob(dispatch.0)).fetch_optional(conn).await?;
-    row.map(|row| whole(&row)).transpose()
+    let shown: Option<DeadShown> = conn.query_said(&sql).bind(blob(dispatch.0)).optional().await?;
+    let Some(mut shown) = shown else { return Ok(None) };
+    shown.attempts = attempt::of(conn, dispatch).await?;
+    shown.notes = decision::notes_on_dead(conn, dispatch).await?;
+    Ok(Some(shown))
 }
 
-fn whole(row: &SqliteRow) -> Result<DeadShown> {
-    let DeadRow {
-        dispatch,
-        event,
-        route,
-        target,
-        event_type,
-        subject,
-        code,
-        words,
-        failed_at,
-        attempts,
-        state,
-    } = DeadRow::from_row(row)?;
-    let message: Option<String> = row.try_get("message")?;
-    let letter = DeadLetter {
-        dispatch: Dispatch {
-            id: dispatch,
+impl FromRow for DeadShown {
+    fn from_row(row: &Row) -> Result<Self> {
+        let listed = DeadRow::from_row(row)?;
+        let (event, message) = kept::of_row(row)?;
+        let letter = DeadLetter {
+            dispatch: Dispatch {
+                id: listed.dispatch,
+                event: listed.event,
+                route: listed.route.into(),
+                target: listed.target.into(),
+                event_type: listed.event_type.into(),
+                subject: listed.subject,
+            },
+            reason: Reason { code: listed.code, words: listed.words, detail: row.get("detail")? },
+            failed_at: listed.failed_at,
+            attempts: super::small(listed.attempts),
             event,
-            route: route.into(),
-            target: target.into(),
-            event_type: event_type.into(),
-            subject,
-        },
-        reason: Reason { code, words, detail: row.try_get("detail")? },
-        failed_at,
-        attempts: u32::try_from(counted(attempts)).unwrap_or(u32::MAX),
-        event: Whole {
-            content_type: row.try_get("content_type")?,
-            headers: from_json(row.try_get("headers")?)?,
-            body: row.try_get("body")?,
-        },
-        message: message.as_deref().map(from_json).transpose()?,
-    };
-    Ok(DeadShown { letter, state })
+            message: message.as_ref().and_then(|message| serde_json::from_slice(&message.bytes).ok()),
+        };
+        Ok(Self {
+            letter,
+            state: listed.state,
+            blocks: listed.blocks,
+            sent: message,
+            attempts: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
 }

@@ -1,32 +1,70 @@
-//! Receipts, and how far a dispatch has come: it is in `receipt`, `staged` or `dead`, or in none while it waits.
+//! Receipts, and how far a dispatch has come: it is in `receipt`, `staged`, `held` or `dead`, or in none while it waits.
 
 use std::collections::HashSet;
 
 use postroom_event::DispatchId;
-use sqlx::SqliteConnection;
 
-use super::{Result, blob, counted, id_list, insert};
+use super::{Conn, Result, blob, clean_some, held, insert, place};
 use crate::entry::{Delivered, Dispatch};
 use crate::intern::Interned;
 
-/// Those of `ids` that are delivered, staged, dead or discarded; a redriven one is not.
-pub(crate) async fn finished(conn: &mut SqliteConnection, ids: &[DispatchId]) -> Result<HashSet<DispatchId>> {
-    let rows: Vec<(i64,)> = sqlx::query_as(
-        "SELECT asked.key FROM json_each(?) AS asked
-         WHERE EXISTS (SELECT 1 FROM receipt WHERE dispatch = unhex(asked.value))
-            OR EXISTS (SELECT 1 FROM staged WHERE dispatch = unhex(asked.value))
-            OR EXISTS (SELECT 1 FROM dead WHERE dispatch = unhex(asked.value) AND state <> 'redriven')",
-    )
-    .bind(id_list(ids.iter().map(|id| id.0)))
-    .fetch_all(conn)
-    .await?;
-    let place = |number: i64| usize::try_from(counted(number)).ok();
-    Ok(rows.iter().filter_map(|row| ids.get(place(row.0)?).copied()).collect())
+/// What the ledger holds of a dispatch that no longer waits in its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Delivered, staged, dead or discarded.
+    Ended,
+    /// Held.
+    Held,
 }
 
-/// Those of `rows` whose dispatch is not finished yet, each dispatch once: the first word on a dispatch stands.
-pub(crate) async fn unfinished<'e, T>(
-    conn: &mut SqliteConnection,
+/// The standing of those of `ids` that have one, each with its place; a redriven dead letter has none.
+async fn standing(conn: &mut Conn, ids: &[DispatchId]) -> Result<Vec<(usize, Standing)>> {
+    const ASK: &str = "SELECT place, CASE WHEN EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)
+                              THEN 1 ELSE 0 END
+         FROM {asked}
+         WHERE EXISTS (SELECT 1 FROM receipt WHERE dispatch = asked.id)
+            OR EXISTS (SELECT 1 FROM staged WHERE dispatch = asked.id)
+            OR EXISTS (SELECT 1 FROM dead WHERE dispatch = asked.id AND state <> 'redriven')
+            OR EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)";
+    let rows: Vec<(i64, i32)> = conn.query_ids(ASK, ids.iter().map(|id| id.0)).all().await?;
+    let standing = |held| if held == 1 { Standing::Held } else { Standing::Ended };
+    Ok(rows.into_iter().map(|(number, held)| (place(number), standing(held))).collect())
+}
+
+/// Those of `ids` that are delivered, staged, held, dead or discarded; a redriven one is not.
+pub(crate) async fn finished(conn: &mut Conn, ids: &[DispatchId]) -> Result<HashSet<DispatchId>> {
+    let standing = standing(conn, ids).await?;
+    Ok(standing.iter().filter_map(|(place, _)| ids.get(*place).copied()).collect())
+}
+
+/// The rows whose dispatch has not ended yet, each dispatch once: the first word on a dispatch stands.
+pub(crate) struct Unended<'e, T> {
+    pub(crate) rows: Vec<&'e T>,
+    /// Those among them that are held.
+    pub(crate) held: Vec<DispatchId>,
+}
+
+pub(crate) async fn unended<'e, T>(
+    conn: &mut Conn,
+    rows: &[&'e T],
+    dispatch: impl Fn(&T) -> &Dispatch,
+) -> Result<Unended<'e, T>> {
+    let ids: Vec<_> = rows.iter().map(|row| dispatch(row).id).collect();
+    let (mut seen, mut held) = (HashSet::new(), Vec::new());
+    for (place, standing) in standing(conn, &ids).await? {
+        match (ids.get(place), standing) {
+            (Some(id), Standing::Ended) => drop(seen.insert(*id)),
+            (Some(id), Standing::Held) => held.push(*id),
+            (None, _) => {}
+        }
+    }
+    let rows = rows.iter().filter(|row| seen.insert(dispatch(row).id)).copied().collect();
+    Ok(Unended { rows, held })
+}
+
+/// The rows whose dispatch waits in its lane, each dispatch once.
+pub(crate) async fn waiting<'e, T>(
+    conn: &mut Conn,
     rows: &[&'e T],
     dispatch: impl Fn(&T) -> &Dispatch,
 ) -> Result<Vec<&'e T>> {
@@ -35,15 +73,17 @@ pub(crate) async fn unfinished<'e, T>(
     Ok(rows.iter().filter(|row| seen.insert(dispatch(row).id)).copied().collect())
 }
 
-/// Writes receipts.
-pub(crate) async fn deliver(
-    conn: &mut SqliteConnection,
+/// Writes receipts; those that are new.
+pub(crate) async fn deliver<'e>(
+    conn: &mut Conn,
     interned: &mut Interned,
-    receipts: &[&Delivered],
-) -> Result<()> {
-    let mut rows = Vec::with_capacity(receipts.len());
-    for receipt in unfinished(conn, receipts, |receipt| &receipt.dispatch).await? {
-        rows.push((receipt, way(conn, interned, &receipt.dispatch).await?));
+    receipts: &[&'e Delivered],
+) -> Result<Vec<&'e Delivered>> {
+    let unended = unended(conn, receipts, |receipt| &receipt.dispatch).await?;
+    held::release(conn, &unended.held).await?;
+    let mut rows = Vec::with_capacity(unended.rows.len());
+    for receipt in &unended.rows {
+        rows.push((*receipt, way(conn, interned, &receipt.dispatch).await?));
     }
     let table = ("INSERT INTO receipt (dispatch, event, way, attempts, delivered_at, reference)", 6, "");
     insert(conn, table, &rows, |query, (receipt, way)| {
@@ -51,30 +91,53 @@ pub(crate) async fn deliver(
             .bind(blob(receipt.dispatch.id.0))
             .bind(blob(receipt.dispatch.event.0))
             .bind(*way)
-            .bind(receipt.attempts)
+            .bind(i64::from(receipt.attempts))
             .bind(receipt.at)
-            .bind(receipt.reference.clone())
+            .bind(clean_some(receipt.reference.as_ref()))
     })
-    .await
+    .await?;
+    Ok(unended.rows)
 }
 
 /// The row of a dispatch's route and target.
-pub(crate) async fn way(
-    conn: &mut SqliteConnection,
-    interned: &mut Interned,
-    dispatch: &Dispatch,
-) -> Result<i64> {
+pub(crate) async fn way(conn: &mut Conn, interned: &mut Interned, dispatch: &Dispatch) -> Result<i64> {
     if let Some(found) = interned.way(dispatch) {
         return Ok(found);
     }
-    let row: (i64,) = sqlx::query_as(
-        "INSERT INTO way (route, target) VALUES (?, ?)
-         ON CONFLICT DO UPDATE SET route = excluded.route RETURNING id",
-    )
-    .bind(&*dispatch.route)
-    .bind(&*dispatch.target)
-    .fetch_one(conn)
-    .await?;
-    interned.keep_way(dispatch, row.0);
-    Ok(row.0)
+    conn.query("INSERT INTO way (route, target) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&*dispatch.route)
+        .bind(&*dispatch.target)
+        .execute()
+        .await?;
+    let (row,): (i64,) = conn
+        .query("SELECT id FROM way WHERE route = $1 AND target = $2")
+        .bind(&*dispatch.route)
+        .bind(&*dispatch.target)
+        .one()
+        .await?;
+    interned.keep_way(dispatch, row);
+    Ok(row)
+}
+
+/// Notes dispatches that are made beside those of the events' outcomes.
+pub(crate) async fn again(
+    conn: &mut Conn,
+    interned: &mut Interned,
+    dispatches: &[Dispatch],
+    (replay, at): (&str, i64),
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(dispatches.len());
+    for dispatch in dispatches {
+        rows.push((dispatch, way(conn, interned, dispatch).await?));
+    }
+    let table = ("INSERT INTO again (dispatch, event, way, replay, at)", 5, "ON CONFLICT DO NOTHING");
+    insert(conn, table, &rows, |query, (dispatch, way)| {
+        query
+            .bind(blob(dispatch.id.0))
+            .bind(blob(dispatch.event.0))
+            .bind(*way)
+            .bind(replay.to_owned())
+            .bind(at)
+    })
+    .await
 }

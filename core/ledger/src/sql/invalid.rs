@@ -1,41 +1,43 @@
 //! Events that could not be understood.
 
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqliteConnection};
 
-use super::{Result, counted, event, from_json, json, stored};
+use super::{
+    Conn, FromRow, Result, Row, clean, clean_some, counted, decision, event, from_json, json, outbox, stored,
+};
 use crate::entry::{Body, Claims, InvalidEvent};
-use crate::kept::{InvalidRow, InvalidShown};
+use crate::kept::{InvalidFilter, InvalidGroup, InvalidRow, InvalidShown};
+use crate::outbox::Tell;
 
 /// Lists an invalid event; the same bytes while listed already count as a duplicate.
-pub(crate) async fn add(conn: &mut SqliteConnection, invalid: &InvalidEvent) -> Result<()> {
-    let done = sqlx::query(
+pub(crate) async fn add(conn: &mut Conn, invalid: &InvalidEvent, tell: Tell) -> Result<()> {
+    let done = conn.query(
         "INSERT INTO invalid (system, received_at, code, place, words, content_type, headers, body, body_sha256,
                               body_size, event_id, source, event_type, subject, fingerprint)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
     )
     .bind(&invalid.system)
     .bind(invalid.received_at)
     .bind(&invalid.code)
-    .bind(&invalid.place)
-    .bind(&invalid.words)
-    .bind(&invalid.content_type)
+    .bind(clean(&invalid.place))
+    .bind(clean(&invalid.words))
+    .bind(clean_some(invalid.content_type.as_ref()))
     .bind(json(&invalid.headers)?)
     .bind(&invalid.body.bytes)
     .bind(invalid.body.sha256.as_slice())
     .bind(stored(invalid.body.size))
-    .bind(&invalid.claims.id)
-    .bind(&invalid.claims.source)
-    .bind(&invalid.claims.event_type)
-    .bind(&invalid.claims.subject)
+    .bind(clean_some(invalid.claims.id.as_ref()))
+    .bind(clean_some(invalid.claims.source.as_ref()))
+    .bind(clean_some(invalid.claims.event_type.as_ref()))
+    .bind(clean_some(invalid.claims.subject.as_ref()))
     .bind(fingerprint(invalid)?)
-    .execute(&mut *conn)
+    .execute()
     .await?;
-    if done.rows_affected() == 0 {
-        event::tally(conn, &invalid.system, 1).await?;
+    match (done, tell) {
+        (0, _) => event::tally(conn, &invalid.system, 1).await,
+        (_, Tell::Receipts) => outbox::invalid(conn, invalid).await,
+        (_, Tell::Nobody) => Ok(()),
     }
-    Ok(())
 }
 
 /// What makes it the same event again: system, rule, content type, headers (but for the broker's own) and body.
@@ -50,55 +52,90 @@ const COLUMNS: &str =
     "SELECT id, system, received_at, code, place, words, event_id, source, event_type, subject,
                        body_size, state";
 
-impl FromRow<'_, SqliteRow> for InvalidRow {
-    fn from_row(row: &SqliteRow) -> Result<Self> {
+impl FromRow for InvalidRow {
+    fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
-            id: row.try_get("id")?,
-            system: row.try_get("system")?,
-            received_at: row.try_get("received_at")?,
-            code: row.try_get("code")?,
-            place: row.try_get("place")?,
-            words: row.try_get("words")?,
+            id: row.get("id")?,
+            system: row.get("system")?,
+            received_at: row.get("received_at")?,
+            code: row.get("code")?,
+            place: row.get("place")?,
+            words: row.get("words")?,
             claims: Claims {
-                id: row.try_get("event_id")?,
-                source: row.try_get("source")?,
-                event_type: row.try_get("event_type")?,
-                subject: row.try_get("subject")?,
+                id: row.get("event_id")?,
+                source: row.get("source")?,
+                event_type: row.get("event_type")?,
+                subject: row.get("subject")?,
             },
-            body_size: counted(row.try_get("body_size")?),
-            state: row.try_get("state")?,
+            body_size: row.count("body_size")?,
+            state: row.get("state")?,
         })
     }
 }
 
-/// Invalid events of `system` (or all), newest first, at most `most`.
-pub(crate) async fn list(
-    conn: &mut SqliteConnection,
-    system: Option<&str>,
-    most: u32,
-) -> Result<Vec<InvalidRow>> {
-    let sql = format!("{COLUMNS} FROM invalid WHERE ?1 IS NULL OR system = ?1 ORDER BY id DESC LIMIT ?2");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(system).bind(most).fetch_all(conn).await
+const FILTER: &str = "FROM invalid
+    WHERE ($1 IS NULL OR system = $1) AND ($2 IS NULL OR code = $2) AND ($3 IS NULL OR subject = $3)
+      AND ($4 IS NULL OR received_at >= $4) AND ($5 IS NULL OR received_at < $5) AND ($6 IS NULL OR state = $6)";
+
+fn filtered<'c>(query: super::Query<'c>, filter: &InvalidFilter) -> super::Query<'c> {
+    query
+        .bind(&filter.system)
+        .bind(&filter.code)
+        .bind(&filter.subject)
+        .bind(filter.from)
+        .bind(filter.until)
+        .bind(&filter.state)
+}
+
+/// Invalid events, newest first, at most `most`.
+pub(crate) async fn list(conn: &mut Conn, filter: &InvalidFilter, most: u32) -> Result<Vec<InvalidRow>> {
+    let sql = format!("{COLUMNS} {FILTER} ORDER BY id DESC LIMIT $7");
+    filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
+}
+
+/// Invalid events by system and rule, the largest group first.
+pub(crate) async fn groups(conn: &mut Conn, filter: &InvalidFilter) -> Result<Vec<InvalidGroup>> {
+    let sql = format!(
+        "SELECT system, code, count(*), min(received_at), max(received_at) {FILTER}
+         GROUP BY system, code ORDER BY count(*) DESC, system, code"
+    );
+    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), filter).all().await?;
+    let group = |(system, code, count, oldest, newest)| InvalidGroup {
+        system,
+        code,
+        count: counted(count),
+        oldest,
+        newest,
+    };
+    Ok(rows.into_iter().map(group).collect())
 }
 
 /// Invalid events that claim the id or the subject `text`.
-pub(crate) async fn named(conn: &mut SqliteConnection, text: &str, most: u32) -> Result<Vec<InvalidRow>> {
-    let sql = format!("{COLUMNS} FROM invalid WHERE event_id = ?1 OR subject = ?1 ORDER BY id LIMIT ?2");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(text).bind(most).fetch_all(conn).await
+pub(crate) async fn named(conn: &mut Conn, text: &str, most: u32) -> Result<Vec<InvalidRow>> {
+    let sql = format!("{COLUMNS} FROM invalid WHERE event_id = $1 OR subject = $1 ORDER BY id LIMIT $2");
+    conn.query_said(&sql).bind(text).bind(i64::from(most)).all().await
 }
 
 /// One invalid event, whole.
-pub(crate) async fn show(conn: &mut SqliteConnection, id: i64) -> Result<Option<InvalidShown>> {
-    let sql = format!("{COLUMNS}, content_type, headers, body, body_sha256 FROM invalid WHERE id = ?");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(conn).await?;
-    let Some(row) = row else { return Ok(None) };
-    let sha256: Vec<u8> = row.try_get("body_sha256")?;
-    let summary = InvalidRow::from_row(&row)?;
-    let body = Body {
-        bytes: row.try_get("body")?,
-        sha256: sha256.try_into().map_err(|_| sqlx::Error::Decode("a hash has 32 bytes".into()))?,
-        size: summary.body_size,
-    };
-    let headers = from_json(row.try_get("headers")?)?;
-    Ok(Some(InvalidShown { summary, content_type: row.try_get("content_type")?, headers, body }))
+pub(crate) async fn show(conn: &mut Conn, id: i64) -> Result<Option<InvalidShown>> {
+    let sql = format!("{COLUMNS}, content_type, headers, body, body_sha256 FROM invalid WHERE id = $1");
+    let shown: Option<InvalidShown> = conn.query_said(&sql).bind(id).optional().await?;
+    let Some(mut shown) = shown else { return Ok(None) };
+    shown.notes = decision::notes_on_invalid(conn, id).await?;
+    Ok(Some(shown))
+}
+
+impl FromRow for InvalidShown {
+    fn from_row(row: &Row) -> Result<Self> {
+        let sha256: Vec<u8> = row.get("body_sha256")?;
+        let summary = InvalidRow::from_row(row)?;
+        let body = Body {
+            bytes: row.get("body")?,
+            sha256: sha256.try_into().map_err(|_| sqlx::Error::Decode("a hash has 32 bytes".into()))?,
+            size: summary.body_size,
+        };
+        let headers = from_json(&row.get::<String>("headers")?)?;
+        let content_type = row.get("content_type")?;
+        Ok(Self { summary, content_type, headers, body, notes: Vec::new() })
+    }
 }

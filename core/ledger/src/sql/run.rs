@@ -3,57 +3,71 @@
 use std::collections::HashMap;
 
 use postroom_event::EventKey;
-use sqlx::SqliteConnection;
 
-use super::{Result, blob, id, id_list};
+use super::{Conn, Result, blob, id, small};
 
-/// Begins a run; whether the one before ended cleanly (or there was none).
-pub(crate) async fn start(conn: &mut SqliteConnection, at: i64) -> Result<bool> {
-    let last: Option<(Option<i64>,)> = sqlx::query_as("SELECT ended_at FROM run ORDER BY id DESC LIMIT 1")
-        .fetch_optional(&mut *conn)
-        .await?;
-    sqlx::query("INSERT INTO run (started_at) VALUES (?)").bind(at).execute(conn).await?;
-    Ok(last.is_none_or(|(ended,)| ended.is_some()))
+/// How the ledger was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunStart {
+    /// The run before ended cleanly, or there was none.
+    pub clean: bool,
+    /// The ledger is a backup that was put back, and nobody has acknowledged it yet.
+    pub restored: bool,
+}
+
+/// Begins a run.
+pub(crate) async fn start(conn: &mut Conn, at: i64) -> Result<RunStart> {
+    let last: Option<(Option<i64>,)> =
+        conn.query("SELECT ended_at FROM run ORDER BY id DESC LIMIT 1").optional().await?;
+    conn.query("INSERT INTO run (started_at) VALUES ($1)").bind(at).execute().await?;
+    let (copied,): (i64,) = conn.query("SELECT copied FROM mark").one().await?;
+    Ok(RunStart { clean: last.is_none_or(|(ended,)| ended.is_some()), restored: copied == 1 })
 }
 
 /// Ends the latest run.
-pub(crate) async fn end(conn: &mut SqliteConnection, at: i64) -> Result<()> {
-    sqlx::query("UPDATE run SET ended_at = ? WHERE id = (SELECT max(id) FROM run)")
+pub(crate) async fn end(conn: &mut Conn, at: i64) -> Result<()> {
+    conn.query("UPDATE run SET ended_at = $1 WHERE id = (SELECT max(id) FROM run)")
         .bind(at)
-        .execute(conn)
+        .execute()
         .await?;
     Ok(())
 }
 
+/// Marks this database as a copy.
+pub(crate) async fn mark_copied(conn: &mut Conn) -> Result<()> {
+    conn.query("UPDATE mark SET copied = 1").execute().await.map(drop)
+}
+
+/// The copy is the ledger now.
+pub(crate) async fn acknowledge(conn: &mut Conn) -> Result<()> {
+    conn.query("UPDATE mark SET copied = 0").execute().await.map(drop)
+}
+
 /// Counts one more attempt on each key.
-pub(crate) async fn try_keys(conn: &mut SqliteConnection, keys: &[EventKey]) -> Result<()> {
+pub(crate) async fn try_keys(conn: &mut Conn, keys: &[EventKey]) -> Result<()> {
     for key in keys {
-        sqlx::query(
-            "INSERT INTO trying (key, count) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1",
+        conn.query(
+            "INSERT INTO trying (key, count) VALUES ($1, 1)
+             ON CONFLICT (key) DO UPDATE SET count = trying.count + 1",
         )
         .bind(blob(key.0))
-        .execute(&mut *conn)
+        .execute()
         .await?;
     }
     Ok(())
 }
 
 /// Forgets the attempts on the keys.
-pub(crate) async fn survive(conn: &mut SqliteConnection, keys: &[EventKey]) -> Result<()> {
-    sqlx::query("DELETE FROM trying WHERE key IN (SELECT unhex(value) FROM json_each(?))")
-        .bind(id_list(keys.iter().map(|key| key.0)))
-        .execute(conn)
-        .await?;
+pub(crate) async fn survive(conn: &mut Conn, keys: &[EventKey]) -> Result<()> {
+    let ids = keys.iter().map(|key| key.0);
+    conn.query_ids("DELETE FROM trying WHERE key {among}", ids).execute().await?;
     Ok(())
 }
 
 /// The attempts that are noted.
-pub(crate) async fn tried(conn: &mut SqliteConnection, keys: &[EventKey]) -> Result<HashMap<EventKey, u32>> {
-    let rows: Vec<(Vec<u8>, u32)> = sqlx::query_as(
-        "SELECT trying.key, count FROM trying WHERE trying.key IN (SELECT unhex(value) FROM json_each(?))",
-    )
-    .bind(id_list(keys.iter().map(|key| key.0)))
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(|(key, count)| Ok((EventKey(id(&key)?), count))).collect()
+pub(crate) async fn tried(conn: &mut Conn, keys: &[EventKey]) -> Result<HashMap<EventKey, u32>> {
+    let ids = keys.iter().map(|key| key.0);
+    let rows: Vec<(Vec<u8>, i64)> =
+        conn.query_ids("SELECT key, count FROM trying WHERE trying.key {among}", ids).all().await?;
+    rows.into_iter().map(|(key, count)| Ok((EventKey(id(&key)?), small(count)))).collect()
 }

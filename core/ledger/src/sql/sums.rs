@@ -1,32 +1,34 @@
 //! Counting rows: the sums have no other truth.
 
-use sqlx::SqliteConnection;
-
-use super::{Result, counted, from_json};
+use super::trace::Routes;
+use super::{Conn, Result, counted, from_json};
 use crate::sums::{Sums, TargetSums};
 
 type Field = fn(&mut TargetSums) -> &mut u64;
 
 /// Counts everything; on a reader in one transaction, so that the sums are of one moment.
-pub(crate) async fn count(conn: &mut SqliteConnection) -> Result<Sums> {
+pub(crate) async fn count(conn: &mut Conn) -> Result<Sums> {
     let mut sums = Sums::default();
     imports(conn, &mut sums).await?;
     events(conn, &mut sums).await?;
     dispatches(conn, &mut sums).await?;
     for target in sums.targets.values_mut() {
-        let ended = target.staged + target.delivered + target.dead + target.discarded;
-        target.waiting = target.dispatched.saturating_sub(ended);
+        let found = target.staged + target.held + target.delivered + target.dead + target.discarded;
+        target.waiting = target.dispatched.saturating_sub(found);
+        target.excess = found.saturating_sub(target.dispatched);
     }
     Ok(sums)
 }
 
-async fn imports(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
-    let rows: Vec<(String, String, i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT system, state, count(*), sum(position), sum(mapped), sum(published), sum(repeats)
-         FROM import GROUP BY system, state",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+async fn imports(conn: &mut Conn, sums: &mut Sums) -> Result<()> {
+    let rows: Vec<(String, String, i64, i64, i64, i64, i64)> = conn
+        .query(
+            "SELECT system, state, count(*), CAST(sum(position) AS BIGINT), CAST(sum(mapped) AS BIGINT),
+                    CAST(sum(published) AS BIGINT), CAST(sum(repeats) AS BIGINT)
+             FROM import GROUP BY system, state",
+        )
+        .all()
+        .await?;
     for (system, state, count, position, mapped, published, repeats) in rows {
         let source = sums.sources.entry(system).or_default();
         source.records_read += counted(position);
@@ -40,31 +42,36 @@ async fn imports(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
         };
         *batches += counted(count);
     }
-    let sql = "SELECT system, count(*) FROM refused_record JOIN import ON import.id = import
+    let sql = "SELECT system, count(*) FROM refused_record JOIN import ON import.id = refused_record.import
                WHERE number > 0 GROUP BY system";
     for (system, count) in pairs(conn, sql).await? {
         sums.sources.entry(system).or_default().refused = count;
     }
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT system, rule, sum(count) FROM ignored JOIN import ON import.id = import GROUP BY system, rule",
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<(String, String, i64)> = conn
+        .query(
+            "SELECT system, rule, CAST(sum(count) AS BIGINT) FROM ignored
+             JOIN import ON import.id = ignored.import GROUP BY system, rule",
+        )
+        .all()
+        .await?;
     for (system, rule, count) in rows {
         sums.sources.entry(system).or_default().ignored.insert(rule, counted(count));
     }
     Ok(())
 }
 
-async fn events(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT system, routes, count FROM
-         (SELECT course, count(*) AS count FROM event GROUP BY course) JOIN course ON course.id = course",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+async fn events(conn: &mut Conn, sums: &mut Sums) -> Result<()> {
+    let rows: Vec<(String, String, i64)> = conn
+        .query(
+            "SELECT system, routes, number FROM
+             (SELECT course, count(*) AS number FROM event GROUP BY course
+              UNION ALL SELECT ref, count FROM past WHERE kind = 'event') AS counted
+             JOIN course ON course.id = counted.course",
+        )
+        .all()
+        .await?;
     for (system, routes, count) in rows {
-        let routes: Vec<(String, String, String)> = from_json(&routes)?;
+        let routes: Routes = from_json(&routes)?;
         let events = &mut sums.sources.entry(system).or_default().events;
         *(if routes.is_empty() { &mut events.no_route } else { &mut events.routed }) += counted(count);
         for (_, target, way) in routes {
@@ -73,8 +80,10 @@ async fn events(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
             target.delivered += if way == "queue" { counted(count) } else { 0 };
         }
     }
-    for (system, count) in pairs(conn, "SELECT system, count(*) FROM invalid GROUP BY system").await? {
-        sums.sources.entry(system).or_default().events.invalid = count;
+    let invalid = "SELECT system, count(*) FROM invalid GROUP BY system
+                   UNION ALL SELECT system, count FROM past_invalid";
+    for (system, count) in pairs(conn, invalid).await? {
+        sums.sources.entry(system).or_default().events.invalid += count;
     }
     for (system, count) in pairs(conn, "SELECT system, duplicates FROM tally").await? {
         sums.sources.entry(system).or_default().events.duplicate = count;
@@ -82,18 +91,33 @@ async fn events(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
     Ok(())
 }
 
-async fn dispatches(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> {
-    let receipts = "SELECT target, count FROM (SELECT way, count(*) AS count FROM receipt GROUP BY way)
-                    JOIN way ON way.id = way";
-    let staged = "SELECT target, count(*) FROM staged GROUP BY target";
-    let dead =
-        "SELECT target, count(*) FROM dead JOIN way ON way.id = way WHERE state = 'open' GROUP BY target";
-    let discarded = "SELECT target, count(*) FROM dead JOIN way ON way.id = way WHERE state = 'discarded' GROUP BY target";
-    let fields: [(&'static str, Field); 4] = [
-        (receipts, |target| &mut target.delivered),
-        (staged, |target| &mut target.staged),
-        (dead, |target| &mut target.dead),
-        (discarded, |target| &mut target.discarded),
+async fn dispatches(conn: &mut Conn, sums: &mut Sums) -> Result<()> {
+    let fields: [(&'static str, Field); 6] = [
+        (
+            "SELECT target, number FROM (SELECT way, count(*) AS number FROM receipt GROUP BY way
+                 UNION ALL SELECT ref, count FROM past WHERE kind = 'receipt') AS counted
+             JOIN way ON way.id = counted.way",
+            |target| &mut target.delivered,
+        ),
+        (
+            "SELECT target, number FROM (SELECT way, count(*) AS number FROM again GROUP BY way
+                 UNION ALL SELECT ref, count FROM past WHERE kind = 'again') AS counted
+             JOIN way ON way.id = counted.way",
+            |target| &mut target.dispatched,
+        ),
+        (
+            "SELECT target, number FROM
+                 (SELECT way, count(*) AS number FROM dead WHERE state = 'discarded' GROUP BY way
+                  UNION ALL SELECT ref, count FROM past WHERE kind = 'discarded') AS counted
+             JOIN way ON way.id = counted.way",
+            |target| &mut target.discarded,
+        ),
+        (
+            "SELECT target, count(*) FROM dead JOIN way ON way.id = dead.way WHERE state = 'open' GROUP BY target",
+            |target| &mut target.dead,
+        ),
+        ("SELECT target, count(*) FROM staged GROUP BY target", |target| &mut target.staged),
+        ("SELECT target, count(*) FROM held GROUP BY target", |target| &mut target.held),
     ];
     for (sql, field) in fields {
         for (target, count) in pairs(conn, sql).await? {
@@ -103,7 +127,7 @@ async fn dispatches(conn: &mut SqliteConnection, sums: &mut Sums) -> Result<()> 
     Ok(())
 }
 
-async fn pairs(conn: &mut SqliteConnection, sql: &'static str) -> Result<Vec<(String, u64)>> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(conn).await?;
+async fn pairs(conn: &mut Conn, sql: &'static str) -> Result<Vec<(String, u64)>> {
+    let rows: Vec<(String, i64)> = conn.query(sql).all().await?;
     Ok(rows.into_iter().map(|(name, count)| (name, counted(count))).collect())
 }

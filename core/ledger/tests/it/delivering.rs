@@ -8,9 +8,7 @@ fn ids(names: &[&str]) -> Vec<DispatchId> {
     names.iter().map(|name| dispatch(name, "tax").id).collect()
 }
 
-#[tokio::test]
-async fn a_batch_that_did_not_end_comes_again_with_the_same_id_and_items() {
-    let place = Place::new();
+async fn a_batch_that_did_not_end_comes_again_with_the_same_id_and_items(place: Place) {
     let ledger = place.open().await;
     ledger.record(["3", "1", "2"].map(|id| staged(id, "tax")).to_vec()).await.expect("staged");
     let batch = ledger.assign_batch("tax", 2, 9).await.expect("written").expect("a batch");
@@ -23,9 +21,7 @@ async fn a_batch_that_did_not_end_comes_again_with_the_same_id_and_items() {
     assert_eq!(ledger.assign_batch("tax", 100, 10).await.expect("written"), Some(batch));
 }
 
-#[tokio::test]
-async fn a_batch_ends_with_a_receipt_for_each_item_and_the_next_one_has_another_id() {
-    let place = Place::new();
+async fn a_batch_ends_with_a_receipt_for_each_item_and_the_next_one_has_another_id(place: Place) {
     let ledger = place.open().await;
     ledger.record(["1", "2", "3"].map(|id| staged(id, "tax")).to_vec()).await.expect("staged");
     let first = ledger.assign_batch("tax", 2, 9).await.expect("written").expect("a batch");
@@ -45,9 +41,7 @@ async fn a_batch_ends_with_a_receipt_for_each_item_and_the_next_one_has_another_
     assert_eq!(ledger.staged_summary("tax").await.expect("read").count, 0, "delivered is not staged again");
 }
 
-#[tokio::test]
-async fn a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events() {
-    let place = Place::new();
+async fn a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events(place: Place) {
     let ledger = place.open().await;
     ledger.record(vec![staged("1", "tax")]).await.expect("staged");
     let batch = ledger.assign_batch("tax", 9, 9).await.expect("written").expect("a batch");
@@ -60,9 +54,7 @@ async fn a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events()
     assert_eq!(ledger.assign_batch("tax", 9, 9).await.expect("written"), None);
 }
 
-#[tokio::test]
-async fn the_first_word_on_a_dispatch_stands() {
-    let place = Place::new();
+async fn the_first_word_on_a_dispatch_stands(place: Place) {
     let ledger = place.open().await;
     ledger.record(vec![delivered("1", "tax")]).await.expect("recorded");
     ledger.record(vec![Entry::Dead(letter("1", "tax")), staged("1", "tax")]).await.expect("ignored");
@@ -73,9 +65,7 @@ async fn the_first_word_on_a_dispatch_stands() {
     assert_eq!((sums.targets["tax"].delivered, sums.targets["tax"].dead), (1, 1));
 }
 
-#[tokio::test]
-async fn dead_letters_are_listed_by_what_is_asked_for() {
-    let place = Place::new();
+async fn dead_letters_are_listed_by_what_is_asked_for(place: Place) {
     let ledger = place.open().await;
     let dead = |id, target| Entry::Dead(letter(id, target));
     ledger.record(vec![dead("1", "tax"), dead("2", "waste"), dead("3", "tax")]).await.expect("recorded");
@@ -93,3 +83,11 @@ async fn dead_letters_are_listed_by_what_is_asked_for() {
     let shown = ledger.dead_show(dispatch("2", "waste").id).await.expect("read").expect("there");
     assert_eq!(shown.letter, letter("2", "waste"));
 }
+
+promises!(
+    a_batch_that_did_not_end_comes_again_with_the_same_id_and_items,
+    a_batch_ends_with_a_receipt_for_each_item_and_the_next_one_has_another_id,
+    a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events,
+    the_first_word_on_a_dispatch_stands,
+    dead_letters_are_listed_by_what_is_asked_for,
+);

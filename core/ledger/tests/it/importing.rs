@@ -35,9 +35,7 @@ async fn key(ledger: &Ledger) -> ImportKey {
     ledger.open_import(new()).await.expect("written").key
 }
 
-#[tokio::test]
-async fn an_import_goes_on_where_its_last_confirmed_chunk_ended() {
-    let place = Place::new();
+async fn an_import_goes_on_where_its_last_confirmed_chunk_ended(place: Place) {
     let ledger = place.open().await;
     let key = key(&ledger).await;
     ledger.record(vec![advance(&key, 5)]).await.expect("recorded");
@@ -46,9 +44,7 @@ async fn an_import_goes_on_where_its_last_confirmed_chunk_ended() {
     assert_eq!(import.state, ImportState::Open);
 }
 
-#[tokio::test]
-async fn a_chunk_that_is_confirmed_twice_counts_once() {
-    let place = Place::new();
+async fn a_chunk_that_is_confirmed_twice_counts_once(place: Place) {
     let ledger = place.open().await;
     let key = key(&ledger).await;
     for position in [5, 5, 10, 5] {
@@ -61,9 +57,7 @@ async fn a_chunk_that_is_confirmed_twice_counts_once() {
     assert_eq!(refused.iter().map(|record| record.line).collect::<Vec<_>>(), [6, 11]);
 }
 
-#[tokio::test]
-async fn the_same_content_again_is_recognised_and_taken_again_only_on_demand() {
-    let place = Place::new();
+async fn the_same_content_again_is_recognised_and_taken_again_only_on_demand(place: Place) {
     let ledger = place.open().await;
     let key = key(&ledger).await;
     assert_eq!(ledger.import_again(new()).await.expect("written").key.round, 0, "an open round goes on");
@@ -77,9 +71,7 @@ async fn the_same_content_again_is_recognised_and_taken_again_only_on_demand() {
     assert_eq!(ledger.imports(Some("gazetteer"), 10).await.expect("read").len(), 2);
 }
 
-#[tokio::test]
-async fn a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted() {
-    let place = Place::new();
+async fn a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted(place: Place) {
     let ledger = place.open().await;
     let refuse = |batch: &str| {
         let NewImport { system, label, at, .. } = new();
@@ -91,3 +83,10 @@ async fn a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted() 
     let kept = ledger.refused_records("gazetteer", &new().batch, 10).await.expect("read");
     assert_eq!((kept.len(), kept[0].number, kept[0].rule.as_str()), (1, 0, "columns"));
 }
+
+promises!(
+    an_import_goes_on_where_its_last_confirmed_chunk_ended,
+    a_chunk_that_is_confirmed_twice_counts_once,
+    the_same_content_again_is_recognised_and_taken_again_only_on_demand,
+    a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted,
+);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Place, delivered, dispatch, event, key, letter, staged};
+use crate::support::{Place, delivered, dispatch, event, held, key, letter, staged};
 use postroom_ledger::{Entry, EventSums, Fate, NewImport, State, TargetSums, Verdict};
 
 /// A small generator, so that a failing mix can be had again by its seed.
@@ -21,14 +21,14 @@ fn end(id: &str, target: &str, choice: u64, expected: &mut TargetSums) -> Option
         0 => (&mut expected.waiting, None),
         1 => (&mut expected.staged, Some(staged(id, target))),
         2 => (&mut expected.delivered, Some(delivered(id, target))),
+        8 => (&mut expected.held, Some(Entry::Held(held(id, target)))),
         _ => (&mut expected.dead, Some(Entry::Dead(letter(id, target)))),
     };
     *field += 1;
     entry
 }
 
-async fn check_mix(seed: u64) {
-    let place = Place::new();
+async fn check_mix(place: &Place, seed: u64) {
     let ledger = place.open().await;
     let mut random = Seeded(seed);
     let mut events = EventSums::default();
@@ -38,7 +38,7 @@ async fn check_mix(seed: u64) {
         let mut fates = Vec::new();
         let mut after = Vec::new();
         for target in ["waste", "tax", "land"] {
-            let choice = random.below(8);
+            let choice = random.below(10);
             if choice == 7 {
                 continue;
             }
@@ -48,6 +48,10 @@ async fn check_mix(seed: u64) {
                 4 | 5 => {
                     expected.delivered += 1;
                     fates.push((target, Fate::Queued));
+                }
+                9 => {
+                    expected.held += 1;
+                    fates.push((target, Fate::Held(Box::new(held(&id, target)))));
                 }
                 6 => {
                     expected.dead += 1;
@@ -82,16 +86,13 @@ async fn check_mix(seed: u64) {
     assert_eq!(sums.targets, targets, "seed {seed}");
 }
 
-#[tokio::test]
-async fn the_sums_add_up_for_any_mix() {
+async fn the_sums_add_up_for_any_mix(place: Place) {
     for seed in 1..=4 {
-        check_mix(seed).await;
+        check_mix(&place.another(), seed).await;
     }
 }
 
-#[tokio::test]
-async fn a_trace_finds_an_event_by_each_of_its_names() {
-    let place = Place::new();
+async fn a_trace_finds_an_event_by_each_of_its_names(place: Place) {
     let ledger = place.open().await;
     let fates = vec![("waste", Fate::Queued), ("tax", Fate::InLane)];
     ledger
@@ -110,9 +111,7 @@ async fn a_trace_finds_an_event_by_each_of_its_names() {
     assert!(ledger.trace(&dispatch("3", "tax").id.to_string()).await.expect("read").is_empty());
 }
 
-#[tokio::test]
-async fn a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ended() {
-    let place = Place::new();
+async fn a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ended(place: Place) {
     let ledger = place.open().await;
     for (id, at) in [("late", 30), ("early", 10), ("middle", 20)] {
         let fates = ["waste", "tax", "land"].map(|target| (target, Fate::InLane)).to_vec();
@@ -141,9 +140,7 @@ async fn a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ende
     assert!(journeys[1].legs.iter().all(|leg| leg.state == State::Waiting));
 }
 
-#[tokio::test]
-async fn a_trace_names_the_batch_of_records_and_the_file_delivered() {
-    let place = Place::new();
+async fn a_trace_names_the_batch_of_records_and_the_file_delivered(place: Place) {
     let ledger = place.open().await;
     let batch = "0f".repeat(32);
     let new = NewImport {
@@ -172,3 +169,10 @@ async fn a_trace_names_the_batch_of_records_and_the_file_delivered() {
     };
     assert_eq!(journey.legs[0].state, expected);
 }
+
+promises!(
+    the_sums_add_up_for_any_mix,
+    a_trace_finds_an_event_by_each_of_its_names,
+    a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ended,
+    a_trace_names_the_batch_of_records_and_the_file_delivered,
+);

@@ -7,18 +7,14 @@ fn routed(id: &str) -> Entry {
     Entry::Event(event(id, vec![("waste", Fate::Queued)]))
 }
 
-#[tokio::test]
-async fn what_was_recorded_is_known_after_the_ledger_is_opened_again() {
-    let place = Place::new();
+async fn what_was_recorded_is_known_after_the_ledger_is_opened_again(place: Place) {
     place.open().await.record(vec![routed("1"), routed("2")]).await.expect("recorded");
     let ledger = place.open().await;
     let known = ledger.known(&[key("1"), key("2"), key("3")]).await.expect("read");
     assert_eq!(known, [key("1"), key("2")].into());
 }
 
-#[tokio::test]
-async fn many_callers_at_once_are_all_recorded() {
-    let place = Place::new();
+async fn many_callers_at_once_are_all_recorded(place: Place) {
     let ledger = place.open().await;
     let calls = (0..300).map(|number| {
         let ledger = ledger.clone();
@@ -31,9 +27,7 @@ async fn many_callers_at_once_are_all_recorded() {
     assert_eq!(ledger.known(&keys).await.expect("read").len(), 300);
 }
 
-#[tokio::test]
-async fn an_event_recorded_twice_counts_once_and_as_one_duplicate() {
-    let place = Place::new();
+async fn an_event_recorded_twice_counts_once_and_as_one_duplicate(place: Place) {
     let ledger = place.open().await;
     ledger.record(vec![routed("1"), routed("1")]).await.expect("recorded");
     ledger.record(vec![routed("1")]).await.expect("recorded");
@@ -44,10 +38,8 @@ async fn an_event_recorded_twice_counts_once_and_as_one_duplicate() {
     assert_eq!(sums.targets["waste"].delivered, 1);
 }
 
-#[tokio::test]
-async fn events_on_both_sides_of_the_index_are_known_and_traced() {
+async fn events_on_both_sides_of_the_index_are_known_and_traced(place: Place) {
     const EVENTS: usize = 33_000;
-    let place = Place::new();
     let ledger = place.open().await;
     let ids: Vec<String> = (0..=EVENTS).map(|number| number.to_string()).collect();
     for chunk in ids.chunks(1_000) {
@@ -64,9 +56,7 @@ async fn events_on_both_sides_of_the_index_are_known_and_traced() {
     }
 }
 
-#[tokio::test]
-async fn a_second_ledger_reads_while_the_first_one_writes() {
-    let place = Place::new();
+async fn a_second_ledger_reads_while_the_first_one_writes(place: Place) {
     let (writing, reading) = (place.open().await, place.open().await);
     let mut seen = 0;
     for number in 0..20 {
@@ -80,9 +70,9 @@ async fn a_second_ledger_reads_while_the_first_one_writes() {
 
 #[tokio::test]
 async fn a_ledger_whose_file_was_removed_takes_no_more() {
-    let place = Place::new();
+    let place = Place::file();
     let ledger = place.open().await;
-    std::fs::remove_file(place.file()).expect("removed");
+    std::fs::remove_file(place.path()).expect("removed");
     let error = ledger.record(vec![routed("1")]).await.expect_err("refused");
     assert_eq!(error.failure(), postroom_ledger::Failure::Permanent);
     assert_eq!(error.to_string(), "the ledger's file was removed or replaced");
@@ -90,11 +80,12 @@ async fn a_ledger_whose_file_was_removed_takes_no_more() {
 
 #[tokio::test]
 async fn a_file_that_is_no_ledger_is_refused_for_good() {
-    let place = Place::new();
-    std::fs::write(place.file(), "a letter to the council, by no means a database".repeat(100))
+    let place = Place::file();
+    std::fs::write(place.path(), "a letter to the council, by no means a database".repeat(100))
         .expect("written");
-    let error = postroom_ledger::Ledger::open(&place.file()).await.expect_err("refused");
+    let error = postroom_ledger::Ledger::open(&place.path()).await.expect_err("refused");
     assert_eq!(error.failure(), postroom_ledger::Failure::Permanent);
+    assert_eq!(error.kind(), postroom_ledger::Kind::Corrupt);
 }
 
 fn invalid(body: &[u8]) -> Entry {
@@ -111,9 +102,7 @@ fn invalid(body: &[u8]) -> Entry {
     })
 }
 
-#[tokio::test]
-async fn an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate() {
-    let place = Place::new();
+async fn an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate(place: Place) {
     let ledger = place.open().await;
     ledger.record(vec![invalid(b"{}"), invalid(b"{}"), invalid(b"large")]).await.expect("recorded");
     let list = ledger.invalid_list(Some("planning"), 10).await.expect("read");
@@ -129,19 +118,18 @@ async fn an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate() {
     assert!(ledger.known(&[key("7")]).await.expect("read").is_empty(), "a corrected event may come");
 }
 
-#[tokio::test]
-async fn a_run_that_did_not_end_leaves_the_next_start_unclean() {
-    let place = Place::new();
+async fn a_run_that_did_not_end_leaves_the_next_start_unclean(place: Place) {
     let ledger = place.open().await;
-    assert_eq!(ledger.start_run(1).await.expect("written"), RunStart { clean: true });
-    assert_eq!(ledger.start_run(2).await.expect("written"), RunStart { clean: false });
+    assert_eq!(ledger.start_run(1).await.expect("written"), RunStart { clean: true, restored: false });
+    assert_eq!(ledger.start_run(2).await.expect("written"), RunStart { clean: false, restored: false });
     ledger.end_run(3).await.expect("written");
-    assert_eq!(place.open().await.start_run(4).await.expect("written"), RunStart { clean: true });
+    assert_eq!(
+        place.open().await.start_run(4).await.expect("written"),
+        RunStart { clean: true, restored: false }
+    );
 }
 
-#[tokio::test]
-async fn attempts_are_counted_until_the_event_survives() {
-    let place = Place::new();
+async fn attempts_are_counted_until_the_event_survives(place: Place) {
     let ledger = place.open().await;
     for keys in [vec![key("1"), key("2")], vec![key("1")]] {
         ledger.record(vec![Entry::Trying(keys)]).await.expect("written");
@@ -151,3 +139,14 @@ async fn attempts_are_counted_until_the_event_survives() {
     ledger.record(vec![Entry::Survived(vec![key("1")])]).await.expect("written");
     assert_eq!(ledger.tried(&keys).await.expect("read"), [(key("2"), 1)].into());
 }
+
+promises!(
+    events_on_both_sides_of_the_index_are_known_and_traced,
+    what_was_recorded_is_known_after_the_ledger_is_opened_again,
+    many_callers_at_once_are_all_recorded,
+    an_event_recorded_twice_counts_once_and_as_one_duplicate,
+    a_second_ledger_reads_while_the_first_one_writes,
+    an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate,
+    a_run_that_did_not_end_leaves_the_next_start_unclean,
+    attempts_are_counted_until_the_event_survives,
+);

@@ -1,32 +1,65 @@
 //! A ledger in a folder that goes away, and entries to fill it.
 
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use postroom_event::{DispatchId, EventKey};
 use postroom_ledger::{
-    DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed, Ledger, Reason, StagedDispatch, Whole,
+    Attempt, AttemptOutcome, DeadLetter, Decision, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed,
+    HeldDispatch, Ledger, LedgerUrl, Message, Reason, StagedDispatch, Whole,
 };
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::server::Server;
+
 pub(crate) const SOURCE: &str = "/systems/gazetteer";
 
-pub(crate) struct Place {
-    folder: TempDir,
+/// What a test promises, given a place of its own.
+pub(crate) type Promise = fn(Place) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where a ledger is kept: the same one however often it is opened.
+pub(crate) enum Place {
+    File(TempDir),
+    Server(Arc<Server>, String),
 }
 
 impl Place {
-    pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+    pub(crate) fn file() -> Self {
+        Self::File(tempfile::tempdir().expect("a folder"))
     }
 
-    pub(crate) fn file(&self) -> std::path::PathBuf {
-        self.folder.path().join("ledger.db")
+    pub(crate) fn server(server: Arc<Server>) -> Self {
+        let url = server.database();
+        Self::Server(server, url)
+    }
+
+    /// Another place of the same kind.
+    pub(crate) fn another(&self) -> Self {
+        match self {
+            Self::File(_) => Self::file(),
+            Self::Server(server, _) => Self::server(Arc::clone(server)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::File(folder) => folder.path().join("ledger.db"),
+            Self::Server(..) => panic!("a server has no path"),
+        }
     }
 
     pub(crate) async fn open(&self) -> Ledger {
-        Ledger::open(&self.file()).await.expect("a ledger")
+        match self {
+            Self::File(_) => Ledger::open(&self.path()).await.expect("a ledger"),
+            Self::Server(_, url) => open_url(url).await,
+        }
     }
+}
+
+pub(crate) async fn open_url(url: &str) -> Ledger {
+    Ledger::open_at(&postroom_ledger::Place::Url(LedgerUrl::new(url))).await.expect("a ledger")
 }
 
 /// Event `id` with one dispatch for each (target, fate).
@@ -97,4 +130,30 @@ pub(crate) fn letter(id: &str, target: &str) -> DeadLetter {
         event: whole(),
         message: Some(json!({"id": id})),
     }
+}
+
+/// A hold of event `id` with a message of its own bytes.
+pub(crate) fn held(id: &str, target: &str) -> HeldDispatch {
+    HeldDispatch {
+        dispatch: dispatch(id, target),
+        source: SOURCE.into(),
+        event: whole(),
+        message: Some(Message {
+            bytes: format!("{{ \"id\" : \"{id}\" }}").into_bytes(),
+            content_type: Some("application/json".into()),
+        }),
+        reason: reason(),
+        attempts: 4,
+        next_at: Some(9_000),
+        at: 5_000,
+    }
+}
+
+pub(crate) fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
+    let started_at = i64::from(number) * 1_000;
+    Attempt { number, started_at, took: 250, outcome, words: format!("answer {number}") }
+}
+
+pub(crate) fn decision(at: i64) -> Decision {
+    Decision { actor: "an officer".into(), reason: "the schema was mended".into(), job: Some(7), at }
 }

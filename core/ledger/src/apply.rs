@@ -1,0 +1,114 @@
+//! Writing the entries of one transaction, kind by kind, in an order in which each finds what it builds on.
+
+use crate::db::Conn;
+use crate::entry::Entry;
+use crate::group::Group;
+use crate::intern::Interned;
+use crate::kept::Action;
+use crate::outbox::{Outcome, Tell};
+use crate::sql::outbox::Line;
+use crate::sql::{
+    Result, attempt, dead, decision, dispatch, event, held, import, invalid, outbox, run, staged,
+};
+
+/// What the writing needs.
+pub(crate) struct Applied<'w> {
+    pub(crate) conn: &'w mut Conn,
+    pub(crate) interned: &'w mut Interned,
+    pub(crate) tell: Tell,
+}
+
+/// Writes the group.
+pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
+    let Applied { conn, interned, tell } = to;
+    for entry in &group.first {
+        apply_first(conn, interned, (*entry, tell)).await?;
+    }
+    let mut lines = Vec::new();
+    if !group.events.is_empty() {
+        event::append(conn, interned, &group.events).await?;
+        if tell == Tell::Receipts {
+            lines.extend(group.events.iter().flat_map(|event| Line::decided(event)));
+        }
+    }
+    for (system, count) in &group.duplicates {
+        event::tally(conn, system, *count).await?;
+    }
+    lines.extend(group.repeated.iter().map(|(key, at)| Line::event(Outcome::Duplicate, *key, *at)));
+    event::note_latest(conn, &group.newest()).await?;
+    if !group.delivered.is_empty() {
+        let new = dispatch::deliver(conn, interned, &group.delivered).await?;
+        lines.extend(new.iter().map(|receipt| {
+            Line::of(Outcome::Delivered, &receipt.dispatch, receipt.at).reference(receipt.reference.as_ref())
+        }));
+    }
+    if !group.staged.is_empty() {
+        staged::stage(conn, interned, &group.staged).await?;
+    }
+    if !group.held.is_empty() {
+        let new = held::hold(conn, interned, &group.held).await?;
+        lines.extend(
+            new.iter().map(|item| Line::of(Outcome::Held, &item.dispatch, item.at).code(&item.reason.code)),
+        );
+    }
+    if !group.dead.is_empty() {
+        let new = dead::bury(conn, interned, &group.dead).await?;
+        lines.extend(new.iter().map(|letter| {
+            Line::of(Outcome::Dead, &letter.dispatch, letter.failed_at).code(&letter.reason.code)
+        }));
+    }
+    if tell == Tell::Receipts {
+        outbox::append(conn, &lines).await?;
+    }
+    for entry in &group.rest {
+        apply_one(conn, entry, tell).await?;
+    }
+    Ok(())
+}
+
+/// Entries that others of the same call build on.
+async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&Entry, Tell)) -> Result<()> {
+    match entry {
+        Entry::Redriven { dispatches, decision } => {
+            decision::on_dead(conn, dispatches, (Action::Redriven, decision), tell).await.map(drop)
+        }
+        Entry::Again { dispatches, replay, at } => {
+            dispatch::again(conn, interned, dispatches, (replay, *at)).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Entries that are few, one by one.
+async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
+    match entry {
+        Entry::Invalid(event) => invalid::add(conn, event, tell).await,
+        Entry::BatchDelivered { id, reference, at } => {
+            staged::deliver(conn, id, reference.as_deref(), (*at, tell)).await
+        }
+        Entry::BatchRefused { id, reason, at } => staged::refuse(conn, id, reason, (*at, tell)).await,
+        Entry::Blocks { dispatch, source } => dead::block(conn, *dispatch, source).await,
+        Entry::Retried { dispatch, attempts, next_at, attempt } => {
+            held::retried(conn, *dispatch, *attempts, *next_at).await?;
+            attempt::add(conn, *dispatch, std::slice::from_ref(attempt)).await
+        }
+        Entry::Attempts { dispatch, attempts } => attempt::add(conn, *dispatch, attempts).await,
+        Entry::ReceiptsSent(positions) => outbox::sent(conn, positions).await,
+        Entry::Advanced(step) => import::advance(conn, step).await,
+        Entry::ImportDone(key, at) => import::finish(conn, key, *at).await,
+        Entry::ImportRepeated(key, at) => import::repeat(conn, key, *at).await,
+        Entry::ImportRefused(refused) => import::refuse(conn, refused).await,
+        Entry::Trying(keys) => run::try_keys(conn, keys).await,
+        Entry::Survived(keys) => run::survive(conn, keys).await,
+        // Written in bulk before.
+        Entry::Event(_)
+        | Entry::Duplicates { .. }
+        | Entry::Repeated { .. }
+        | Entry::Staged(_)
+        | Entry::Held(_)
+        | Entry::Delivered(_)
+        | Entry::Dead(_)
+        | Entry::Redriven { .. }
+        | Entry::Again { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! The ledger as the rest of the house sees it.
+
+mod backup;
+mod deciding;
+mod holding;
+mod reading;
+mod taking;
+mod working;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use postroom_event::{DispatchId, EventKey};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::LedgerError;
+use crate::db::{Conn, Home, Reader, Readers};
+use crate::entry::Entry;
+use crate::lease::Fence;
+use crate::outbox::Wanting;
+use crate::place::Place;
+use crate::sql::{Result as SqlResult, dispatch, event};
+use crate::tail::Tail;
+use crate::writer::{Alone, Call, Doing, QUEUED_REQUESTS, Request, Writer};
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// An open ledger; clones share it. Its writer ends when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    requests: mpsc::Sender<Request>,
+    shared: Arc<Shared>,
+}
+
+/// What clones share.
+#[derive(Debug)]
+struct Shared {
+    home: Home,
+    readers: Readers,
+    /// Where only one program writes.
+    tail: Option<Arc<Tail>>,
+    wanting: Arc<Wanting>,
+    /// The event that the last step of pruning came to.
+    pruned_to: AtomicI64,
+}
+
+impl Ledger {
+    /// Opens the ledger in the file `path`, made if it is missing, and brings its tables up to date. A second process
+    /// may open it to read and for small writes; only one may record events.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no ledger, or is newer than this program.
+    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_home(Home::file(path)).await
+    }
+
+    /// Opens the ledger at `place` and brings its tables up to date. On a server any number of hubs may record.
+    ///
+    /// # Errors
+    /// When it cannot be reached or opened, is no ledger, or is newer than this program.
+    pub async fn open_at(place: &Place) -> Result<Self, LedgerError> {
+        let home = match place {
+            Place::File(path) => Home::file(path),
+            Place::Url(url) => Home::server(url.expose()).map_err(LedgerError::database("opening"))?,
+        };
+        Self::open_home(home).await
+    }
+
+    async fn open_home(home: Home) -> Result<Self, LedgerError> {
+        let opening = LedgerError::database;
+        let mut conn = home.writing().await.map_err(opening("opening"))?;
+        match &mut conn {
+            Conn::Sqlite(conn) => SQLITE.run_direct(None, conn, false).await?,
+            Conn::Postgres(conn) => POSTGRES.run_direct(None, conn, false).await?,
+        }
+        let tail = if conn.is_alone() {
+            Some(Arc::new(Tail::new(event::unindexed(&mut conn).await.map_err(opening("opening"))?)))
+        } else {
+            None
+        };
+        let wanting = Arc::new(Wanting::default());
+        let (requests, received) = mpsc::channel(QUEUED_REQUESTS);
+        tokio::spawn(Writer::new(home.clone(), conn, tail.clone(), Arc::clone(&wanting)).run(received));
+        let readers = Readers::new(home.clone());
+        let pruned_to = AtomicI64::new(0);
+        Ok(Self { requests, shared: Arc::new(Shared { home, readers, tail, wanting, pruned_to }) })
+    }
+
+    /// Writes `entries`, all or none, and returns once they are committed. The keys of events are those that
+    /// [`Self::known`] did not name.
+    ///
+    /// # Errors
+    /// When nothing was written. A transient error is told to all callers whose entries shared the transaction, a permanent
+    /// one only to the caller whose entries cannot be written.
+    pub async fn record(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        self.call(entries, None).await
+    }
+
+    /// Like [`Self::record`], but only while nobody took the lease since.
+    ///
+    /// # Errors
+    /// [`LedgerError::Fenced`] when somebody did: nothing of this call was written, and others are not harmed.
+    pub async fn record_fenced(&self, fence: &Fence, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        self.call(entries, Some(fence.clone())).await
+    }
+
+    async fn call(&self, entries: Vec<Entry>, fence: Option<Fence>) -> Result<(), LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Record(Call { entries, fence, reply }), answer).await
+    }
+
+    /// Those of `keys` whose events were recorded before.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn known(&self, keys: &[EventKey]) -> Result<HashSet<EventKey>, LedgerError> {
+        let (mut known, others) = match &self.shared.tail {
+            Some(tail) => tail.split(keys),
+            None => (HashSet::new(), keys.to_vec()),
+        };
+        if !others.is_empty() {
+            let mut reader = self.reader().await?;
+            let found = event::indexed(reader.conn(), &others).await;
+            known.extend(reader.end(found).await?);
+        }
+        Ok(known)
+    }
+
+    /// Those of `ids` that need no delivery from their lane any more: delivered, staged, held, dead or discarded.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn finished(&self, ids: &[DispatchId]) -> Result<HashSet<DispatchId>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = dispatch::finished(reader.conn(), ids).await;
+        reader.end(found).await
+    }
+
+    /// Writes one thing alone in its transaction.
+    async fn write<T, W>(&self, work: W) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, SqlResult<T>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Alone(Box::new(Alone { work, reply })), answer).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: Request,
+        answer: oneshot::Receiver<Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        self.requests.send(request).await.map_err(|_| LedgerError::Closed)?;
+        answer.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    async fn reader(&self) -> Result<Reader<'_>, LedgerError> {
+        self.shared.readers.reader().await
+    }
+
+    async fn snapshot(&self) -> Result<Reader<'_>, LedgerError> {
+        self.shared.readers.snapshot().await
+    }
+}

@@ -1,0 +1,132 @@
+//! What people and checks ask: sums, traces, dead letters, invalid events.
+
+use postroom_event::DispatchId;
+
+use super::Ledger;
+use crate::LedgerError;
+use crate::journey::Journey;
+use crate::kept::{
+    DeadFilter, DeadGroup, DeadRow, DeadShown, InvalidFilter, InvalidGroup, InvalidRow, InvalidShown,
+};
+use crate::sql::{dead, event, invalid, sums, trace};
+use crate::sums::Sums;
+
+impl Ledger {
+    /// The three sums, all of one moment.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn sums(&self) -> Result<Sums, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = sums::count(reader.conn()).await;
+        reader.end(found).await
+    }
+
+    /// When the newest dispatch arrived at `target`, in microseconds since the epoch.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn last_success(&self, target: &str) -> Result<Option<i64>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = event::latest(reader.conn(), "delivered", target).await;
+        reader.end(found).await
+    }
+
+    /// The journeys of what `text` names (event id, event key, dispatch id or subject), in order of time, at most 1,000.
+    /// A dispatch that has no row of its own is found by going through all events.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn trace(&self, text: &str) -> Result<Vec<Journey>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = trace::trace(reader.conn(), text).await;
+        reader.end(found).await
+    }
+
+    /// Dead letters, newest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn dead_list(&self, filter: &DeadFilter, most: u32) -> Result<Vec<DeadRow>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = dead::list(reader.conn(), filter, most).await;
+        reader.end(found).await
+    }
+
+    /// Dead letters by target and reason, the largest group first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn dead_groups(&self, filter: &DeadFilter) -> Result<Vec<DeadGroup>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = dead::groups(reader.conn(), filter).await;
+        reader.end(found).await
+    }
+
+    /// One dead letter, whole.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn dead_show(&self, dispatch: DispatchId) -> Result<Option<DeadShown>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = dead::show(reader.conn(), dispatch).await;
+        reader.end(found).await
+    }
+
+    /// The dead letters that `job` redrove or discarded, in the order of their failing.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn dead_of_job(&self, job: i64) -> Result<Vec<DispatchId>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = dead::of_job(reader.conn(), job).await;
+        reader.end(found).await
+    }
+
+    /// Invalid events of `system` (or of all), newest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn invalid_list(
+        &self,
+        system: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<InvalidRow>, LedgerError> {
+        let filter = InvalidFilter { system: system.map(str::to_owned), ..InvalidFilter::default() };
+        self.invalid_find(&filter, most).await
+    }
+
+    /// Invalid events, newest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn invalid_find(
+        &self,
+        filter: &InvalidFilter,
+        most: u32,
+    ) -> Result<Vec<InvalidRow>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = invalid::list(reader.conn(), filter, most).await;
+        reader.end(found).await
+    }
+
+    /// Invalid events by system and rule, the largest group first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn invalid_groups(&self, filter: &InvalidFilter) -> Result<Vec<InvalidGroup>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = invalid::groups(reader.conn(), filter).await;
+        reader.end(found).await
+    }
+
+    /// One invalid event, whole.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn invalid_show(&self, id: i64) -> Result<Option<InvalidShown>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = invalid::show(reader.conn(), id).await;
+        reader.end(found).await
+    }
+}

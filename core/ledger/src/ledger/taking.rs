@@ -1,0 +1,135 @@
+//! What is taken in: imports, staged batches, and runs of the hub.
+
+use std::collections::HashMap;
+
+use postroom_event::EventKey;
+
+use super::Ledger;
+use crate::LedgerError;
+use crate::batch::{StagedBatch, StagedSummary};
+use crate::import::{Import, NewImport, RefusedRecord};
+use crate::sql::run::RunStart;
+use crate::sql::{event, import, run, staged};
+
+impl Ledger {
+    /// The batch of `target` that is assigned and not ended, with the same id and items each time.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn open_batch(&self, target: &str) -> Result<Option<StagedBatch>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = staged::open(reader.conn(), target).await;
+        reader.end(found).await
+    }
+
+    /// The open batch of `target`, else a new one of its first `max` staged dispatches; none when nothing is staged.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn assign_batch(
+        &self,
+        target: &str,
+        max: usize,
+        at: i64,
+    ) -> Result<Option<StagedBatch>, LedgerError> {
+        let target = target.to_owned();
+        self.write(move |conn| Box::pin(async move { staged::assign(conn, &target, max, at).await })).await
+    }
+
+    /// What waits for the next batch of `target`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn staged_summary(&self, target: &str) -> Result<StagedSummary, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = staged::summary(reader.conn(), target).await;
+        reader.end(found).await
+    }
+
+    /// The latest round of a batch of records, begun if the batch was never seen.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn open_import(&self, new: NewImport) -> Result<Import, LedgerError> {
+        self.write(move |conn| Box::pin(async move { import::open(conn, &new).await })).await
+    }
+
+    /// A further round of a batch of records; a round that is open goes on.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn import_again(&self, new: NewImport) -> Result<Import, LedgerError> {
+        self.write(move |conn| Box::pin(async move { import::again(conn, &new).await })).await
+    }
+
+    /// The latest round of a batch of records.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn import(&self, system: &str, batch: &str) -> Result<Option<Import>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = import::latest(reader.conn(), system, batch).await;
+        reader.end(found).await
+    }
+
+    /// The imports of `system` (or of all), newest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn imports(&self, system: Option<&str>, most: u32) -> Result<Vec<Import>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = import::list(reader.conn(), system, most).await;
+        reader.end(found).await
+    }
+
+    /// The refused records of a batch, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn refused_records(
+        &self,
+        system: &str,
+        batch: &str,
+        most: u32,
+    ) -> Result<Vec<RefusedRecord>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = import::refused(reader.conn(), system, batch, most).await;
+        reader.end(found).await
+    }
+
+    /// How often each of `keys` was tried since it last survived; absent: never.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn tried(&self, keys: &[EventKey]) -> Result<HashMap<EventKey, u32>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = run::tried(reader.conn(), keys).await;
+        reader.end(found).await
+    }
+
+    /// Begins a run of the hub.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn start_run(&self, at: i64) -> Result<RunStart, LedgerError> {
+        self.write(move |conn| Box::pin(async move { run::start(conn, at).await })).await
+    }
+
+    /// Ends the run cleanly.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn end_run(&self, at: i64) -> Result<(), LedgerError> {
+        self.write(move |conn| Box::pin(async move { run::end(conn, at).await })).await
+    }
+
+    /// When the newest event of `system` was recorded, in microseconds since the epoch.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn last_recorded_at(&self, system: &str) -> Result<Option<i64>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = event::latest(reader.conn(), "recorded", system).await;
+        reader.end(found).await
+    }
+}

@@ -1,0 +1,41 @@
+//! The outbox of receipts, and forgetting what is old.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use super::Ledger;
+use crate::LedgerError;
+use crate::outbox::Receipt;
+use crate::sql::{outbox, prune};
+use crate::waiting::Pruned;
+
+impl Ledger {
+    /// The source systems that want receipts; from now on the outcomes of their events go to the outbox. None at first.
+    pub fn want_receipts(&self, systems: HashSet<String>) {
+        self.shared.wanting.set(systems);
+    }
+
+    /// The oldest receipts to be published, at most `most`; they come again until [`crate::Entry::ReceiptsSent`] names
+    /// them. One whose event is not recorded yet comes later.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn outbox(&self, most: u32) -> Result<Vec<Receipt>, LedgerError> {
+        let wanting = self.shared.wanting.all();
+        self.write(move |conn| Box::pin(async move { outbox::oldest(conn, &wanting, most).await })).await
+    }
+
+    /// Forgets what ended before `before` (microseconds since the epoch), with all personal data in it, looking at about
+    /// `most` events; their counts stay in the sums. It goes on where the last call ended, and begins anew at the end.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn prune(&self, before: i64, most: u32) -> Result<Pruned, LedgerError> {
+        let after = self.shared.pruned_to.load(Ordering::Relaxed);
+        let (pruned, next) = self
+            .write(move |conn| Box::pin(async move { prune::step(conn, before, most, after).await }))
+            .await?;
+        self.shared.pruned_to.store(next.unwrap_or(0), Ordering::Relaxed);
+        Ok(pruned)
+    }
+}

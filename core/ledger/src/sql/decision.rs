@@ -1,0 +1,97 @@
+//! What people decide on dead letters and invalid events, and the notes of it.
+
+use std::collections::HashSet;
+
+use postroom_event::DispatchId;
+
+use super::{Conn, FromRow, Result, Row, blob, id, insert, known, outbox, unreceived};
+use crate::kept::{Action, Decision, Note};
+use crate::outbox::Tell;
+
+/// Decides on those of `dispatches` that are open dead letters; they are returned in the order given.
+pub(crate) async fn on_dead(
+    conn: &mut Conn,
+    dispatches: &[DispatchId],
+    (action, decision): (Action, &Decision),
+    tell: Tell,
+) -> Result<Vec<DispatchId>> {
+    let sql = "UPDATE dead SET state = $2, job = $3
+               WHERE state = 'open' AND dispatch {among} RETURNING dispatch";
+    let rows: Vec<(Vec<u8>,)> = conn
+        .query_ids(sql, dispatches.iter().map(|id| id.0))
+        .bind(action.as_stored())
+        .bind(decision.job)
+        .all()
+        .await?;
+    let changed = rows.iter().map(|row| id(&row.0).map(DispatchId)).collect::<Result<HashSet<_>>>()?;
+    let changed: Vec<_> = dispatches.iter().filter(|id| changed.contains(*id)).copied().collect();
+    let table = ("INSERT INTO note (dispatch, action, actor, reason, job, at)", 6, "");
+    insert(conn, table, &changed, |query, dispatch| noted(query.bind(blob(dispatch.0)), action, decision))
+        .await?;
+    match (action, tell) {
+        (Action::Discarded, Tell::Receipts) => outbox::discarded(conn, &changed, decision.at).await?,
+        (Action::Discarded, Tell::Nobody) => {}
+        (Action::Redriven, _) => unreceived::unsettle(conn).await?,
+    }
+    Ok(changed)
+}
+
+/// Decides on those of `numbers` that are open invalid events; they are returned in the order given.
+pub(crate) async fn on_invalid(
+    conn: &mut Conn,
+    numbers: &[i64],
+    (action, decision): (Action, &Decision),
+) -> Result<Vec<i64>> {
+    let mut changed = Vec::new();
+    for number in numbers {
+        let done = conn
+            .query("UPDATE invalid SET state = $2 WHERE id = $1 AND state = 'open'")
+            .bind(*number)
+            .bind(action.as_stored())
+            .execute()
+            .await?;
+        if done > 0 {
+            changed.push(*number);
+        }
+    }
+    let table = ("INSERT INTO note (invalid, action, actor, reason, job, at)", 6, "");
+    insert(conn, table, &changed, |query, number| noted(query.bind(*number), action, decision)).await?;
+    Ok(changed)
+}
+
+fn noted<'c>(query: super::Query<'c>, action: Action, decision: &Decision) -> super::Query<'c> {
+    query
+        .bind(action.as_stored())
+        .bind(decision.actor.clone())
+        .bind(decision.reason.clone())
+        .bind(decision.job)
+        .bind(decision.at)
+}
+
+impl FromRow for Note {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            action: known(Action::from_stored(&row.get::<String>("action")?))?,
+            actor: row.get("actor")?,
+            reason: row.get("reason")?,
+            job: row.get("job")?,
+            at: row.get("at")?,
+        })
+    }
+}
+
+/// The notes on a dead letter, in order of time.
+pub(crate) async fn notes_on_dead(conn: &mut Conn, dispatch: DispatchId) -> Result<Vec<Note>> {
+    conn.query("SELECT action, actor, reason, job, at FROM note WHERE dispatch = $1 ORDER BY id")
+        .bind(blob(dispatch.0))
+        .all()
+        .await
+}
+
+/// The notes on an invalid event, in order of time.
+pub(crate) async fn notes_on_invalid(conn: &mut Conn, number: i64) -> Result<Vec<Note>> {
+    conn.query("SELECT action, actor, reason, job, at FROM note WHERE invalid = $1 ORDER BY id")
+        .bind(number)
+        .all()
+        .await
+}

@@ -1,0 +1,205 @@
+//! Forgetting what is old and ended. Its counts stay, so that the sums do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use postroom_event::DispatchId;
+use uuid::Uuid;
+
+use super::trace::Routes;
+use super::{Conn, Result, event, from_json, id, place};
+use crate::waiting::Pruned;
+
+/// Removes what is older than `before` among the `most` events after the event `after`, and as many invalid ones; where
+/// to go on.
+pub(crate) async fn step(
+    conn: &mut Conn,
+    before: i64,
+    most: u32,
+    after: i64,
+) -> Result<(Pruned, Option<i64>)> {
+    let mut pruned = Pruned::default();
+    index_old(conn, before).await?;
+    let rows: Vec<(i64, Vec<u8>, i64, String, i64)> = conn
+        .query(
+            "SELECT id, key, course, event_id, received_at FROM event
+             WHERE id > $1 AND id <= (SELECT indexed_to FROM mark) ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(most))
+        .all()
+        .await?;
+    let old: Vec<_> = rows.iter().take_while(|(.., received_at)| *received_at < before).collect();
+    let next = old.last().filter(|_| old.len() == rows.len()).map(|(row, ..)| *row);
+    let mut events = Vec::with_capacity(old.len());
+    let courses = courses(conn).await?;
+    for (row, key, course, event_id, _) in old {
+        let dispatches = courses.get(course).map_or_else(Vec::new, |(source, routes)| {
+            routes.iter().map(|route| DispatchId::new(source, event_id, route).0).collect()
+        });
+        events.push(Old { row: *row, key: id(key)?, course: *course, dispatches });
+    }
+    let open = open(conn, &events, before).await?;
+    let replayed = replayed(conn, &events).await?;
+    let gone: Vec<&Old> = events
+        .iter()
+        .filter(|event| !replayed.contains(&event.key))
+        .filter(|event| !event.dispatches.iter().any(|dispatch| open.contains(dispatch)))
+        .collect();
+    remove_events(conn, &gone, &mut pruned).await?;
+    remove_invalid(conn, before, most, &mut pruned).await?;
+    conn.query("DELETE FROM job WHERE state IN ('done', 'cancelled') AND updated_at < $1")
+        .bind(before)
+        .execute()
+        .await?;
+    pruned.more = next.is_some();
+    Ok((pruned, next))
+}
+
+/// Brings the indexes up to date where old events wait for it.
+async fn index_old(conn: &mut Conn, before: i64) -> Result<()> {
+    let first: Option<(i64,)> = conn
+        .query("SELECT received_at FROM event WHERE id > (SELECT indexed_to FROM mark) ORDER BY id LIMIT 1")
+        .optional()
+        .await?;
+    match first {
+        Some((received_at,)) if received_at < before => event::index(conn).await,
+        _ => Ok(()),
+    }
+}
+
+/// An event that may go.
+struct Old {
+    row: i64,
+    key: Uuid,
+    course: i64,
+    /// Those that are not in a queue of the target's own.
+    dispatches: Vec<Uuid>,
+}
+
+/// By course: its source, and the routes whose dispatches have rows of their own.
+async fn courses(conn: &mut Conn) -> Result<HashMap<i64, (String, Vec<String>)>> {
+    let rows: Vec<(i64, String, String)> = conn.query("SELECT id, source, routes FROM course").all().await?;
+    let mut courses = HashMap::new();
+    for (course, source, routes) in rows {
+        let routes: Routes = from_json(&routes)?;
+        let own = routes.into_iter().filter(|(.., way)| way != "queue").map(|(route, ..)| route).collect();
+        courses.insert(course, (source, own));
+    }
+    Ok(courses)
+}
+
+/// The dispatches that have not ended, or not long enough ago.
+async fn open(conn: &mut Conn, events: &[Old], before: i64) -> Result<HashSet<Uuid>> {
+    let ids: Vec<Uuid> = events.iter().flat_map(|event| event.dispatches.iter().copied()).collect();
+    let sql = "SELECT place FROM {asked}
+               WHERE NOT EXISTS (SELECT 1 FROM receipt WHERE dispatch = asked.id AND delivered_at < $2)
+                 AND NOT EXISTS (SELECT 1 FROM dead WHERE dispatch = asked.id AND state = 'discarded')";
+    let rows: Vec<(i64,)> = conn.query_ids(sql, ids.iter().copied()).bind(before).all().await?;
+    Ok(rows.iter().filter_map(|(number,)| ids.get(place(*number)).copied()).collect())
+}
+
+/// The events that were delivered again under ids of their own: they stay.
+async fn replayed(conn: &mut Conn, events: &[Old]) -> Result<HashSet<Uuid>> {
+    let sql = "SELECT place FROM {asked} WHERE EXISTS (SELECT 1 FROM again WHERE event = asked.id)";
+    let rows: Vec<(i64,)> = conn.query_ids(sql, events.iter().map(|event| event.key)).all().await?;
+    Ok(rows.iter().filter_map(|(number,)| events.get(place(*number))).map(|event| event.key).collect())
+}
+
+async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> Result<()> {
+    let dispatches: Vec<Uuid> = gone.iter().flat_map(|event| event.dispatches.iter().copied()).collect();
+    let keys: Vec<Uuid> = gone.iter().map(|event| event.key).collect();
+    let receipts = "DELETE FROM receipt WHERE dispatch {among} RETURNING way";
+    pruned.receipts = count_past(conn, (receipts, "receipt"), &dispatches).await?;
+    let discarded = "DELETE FROM dead WHERE state = 'discarded' AND dispatch {among}
+                     RETURNING way";
+    pruned.dead = count_past(conn, (discarded, "discarded"), &dispatches).await?;
+    // One that arrived after it was redriven is counted by its receipt.
+    let redriven = "DELETE FROM dead WHERE dispatch {among}";
+    pruned.dead += conn.query_ids(redriven, dispatches.iter().copied()).execute().await?;
+    for sql in [
+        "DELETE FROM kept WHERE dispatch {among}",
+        "DELETE FROM attempt WHERE dispatch {among}",
+        "DELETE FROM note WHERE dispatch {among}",
+    ] {
+        conn.query_ids(sql, dispatches.iter().copied()).execute().await?;
+    }
+    if conn.is_alone() {
+        let sql = "DELETE FROM event_key WHERE key {among}";
+        conn.query_ids(sql, keys.iter().copied()).execute().await?;
+    }
+    let mut counts = BTreeMap::<i64, i64>::new();
+    for event in gone {
+        remove_row(conn, event.row).await?;
+        *counts.entry(event.course).or_default() += 1;
+    }
+    pruned.events = gone.len() as u64;
+    add_past(conn, "event", counts).await
+}
+
+async fn remove_row(conn: &mut Conn, row: i64) -> Result<()> {
+    if conn.is_alone() {
+        conn.query(
+            "DELETE FROM event_subject
+             WHERE subject = (SELECT subject FROM event WHERE id = $1) AND event = $1",
+        )
+        .bind(row)
+        .execute()
+        .await?;
+    }
+    conn.query("DELETE FROM event WHERE id = $1").bind(row).execute().await.map(drop)
+}
+
+/// Removes rows and keeps their count by way.
+async fn count_past(
+    conn: &mut Conn,
+    (sql, kind): (&'static str, &'static str),
+    dispatches: &[Uuid],
+) -> Result<u64> {
+    let ways: Vec<(i64,)> = conn.query_ids(sql, dispatches.iter().copied()).all().await?;
+    let mut counts = BTreeMap::<i64, i64>::new();
+    for (way,) in &ways {
+        *counts.entry(*way).or_default() += 1;
+    }
+    add_past(conn, kind, counts).await?;
+    Ok(ways.len() as u64)
+}
+
+async fn add_past(conn: &mut Conn, kind: &'static str, counts: BTreeMap<i64, i64>) -> Result<()> {
+    for (of, count) in counts {
+        conn.query(
+            "INSERT INTO past (kind, ref, count) VALUES ($1, $2, $3)
+             ON CONFLICT (kind, ref) DO UPDATE SET count = past.count + excluded.count",
+        )
+        .bind(kind)
+        .bind(of)
+        .bind(count)
+        .execute()
+        .await?;
+    }
+    Ok(())
+}
+
+async fn remove_invalid(conn: &mut Conn, before: i64, most: u32, pruned: &mut Pruned) -> Result<()> {
+    let rows: Vec<(i64, String)> = conn
+        .query(
+            "SELECT id, system FROM invalid WHERE state <> 'open' AND received_at < $1 ORDER BY id LIMIT $2",
+        )
+        .bind(before)
+        .bind(i64::from(most))
+        .all()
+        .await?;
+    for (number, system) in &rows {
+        for sql in ["DELETE FROM invalid WHERE id = $1", "DELETE FROM note WHERE invalid = $1"] {
+            conn.query(sql).bind(*number).execute().await?;
+        }
+        conn.query(
+            "INSERT INTO past_invalid (system, count) VALUES ($1, 1)
+             ON CONFLICT (system) DO UPDATE SET count = past_invalid.count + 1",
+        )
+        .bind(system)
+        .execute()
+        .await?;
+    }
+    pruned.invalid = rows.len() as u64;
+    Ok(())
+}

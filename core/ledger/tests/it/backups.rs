@@ -1,0 +1,28 @@
+//! Copies of a ledger in a file.
+
+use crate::support::{Place, event, key};
+use postroom_ledger::{Entry, Fate, Ledger, RunStart};
+
+#[tokio::test]
+async fn a_backup_made_while_the_hub_writes_is_whole_and_says_that_it_is_one_until_it_is_acknowledged() {
+    let place = Place::file();
+    let ledger = place.open().await;
+    let routed = |id: &str| Entry::Event(event(id, vec![("waste", Fate::Queued)]));
+    ledger.start_run(1).await.expect("written");
+    ledger.record(vec![routed("1")]).await.expect("recorded");
+    let copy = place.path().with_file_name("copy.db");
+    let (made, recorded) = tokio::join!(ledger.backup(&copy), ledger.record(vec![routed("2")]));
+    made.expect("made");
+    recorded.expect("recorded");
+    ledger.backup(&copy).await.expect_err("it exists already");
+    ledger.end_run(2).await.expect("written");
+    assert_eq!(ledger.start_run(3).await.expect("written"), RunStart { clean: true, restored: false });
+
+    let restored = Ledger::open(&copy).await.expect("a ledger");
+    assert!(restored.known(&[key("1")]).await.expect("read").contains(&key("1")));
+    for at in [4, 5] {
+        assert_eq!(restored.start_run(at).await.expect("written"), RunStart { clean: false, restored: true });
+    }
+    restored.acknowledge_restore().await.expect("written");
+    assert!(!restored.start_run(6).await.expect("written").restored);
+}

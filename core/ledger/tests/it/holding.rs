@@ -1,0 +1,148 @@
+//! Holds, and the attempts that led to them.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, attempt, decision, delivered, dispatch, event, held, letter, staged};
+use postroom_event::DispatchId;
+use postroom_ledger::{
+    AttemptOutcome, BlockedSubject, DeadFilter, Entry, Fate, HeldDispatch, HoldFilter, HoldSummary, Ledger,
+    State,
+};
+
+async fn order(ledger: &Ledger) -> Vec<DispatchId> {
+    ledger.holds("tax").await.expect("read").iter().map(|row| row.dispatch).collect()
+}
+
+fn ids(names: &[&str]) -> Vec<DispatchId> {
+    names.iter().map(|name| dispatch(name, "tax").id).collect()
+}
+
+async fn holds_come_back_in_the_order_of_their_holding_byte_for_byte(place: Place) {
+    let ledger = place.open().await;
+    let other = Entry::Held(held("9", "waste"));
+    for id in ["3", "1", "2"] {
+        ledger.record(vec![Entry::Held(held(id, "tax")), other.clone()]).await.expect("held");
+    }
+    let ledger = place.open().await;
+    assert_eq!(order(&ledger).await, ids(&["3", "1", "2"]));
+    let rows = ledger.holds("tax").await.expect("read");
+    assert_eq!((rows[0].attempts, rows[0].next_at, rows[0].behind_dead_letter), (4, Some(9_000), false));
+    let whole = ledger.held(&ids(&["2", "3", "5"])).await.expect("read");
+    assert_eq!(whole, [held("3", "tax"), held("2", "tax")]);
+    let expected = HoldSummary { count: 3, oldest: 5_000 };
+    assert_eq!(ledger.hold_summaries().await.expect("read")["tax"], expected);
+    let filter = HoldFilter { subject: Some("uprn:1".into()), ..HoldFilter::default() };
+    let listed = ledger.holds_list(&filter, 10).await.expect("read");
+    assert_eq!(
+        listed.iter().map(|row| (row.hold.dispatch, row.route.as_str())).collect::<Vec<_>>(),
+        [(dispatch("1", "tax").id, "to-tax")]
+    );
+}
+
+async fn a_hold_ends_with_the_receipt_or_the_dead_letter_of_its_dispatch(place: Place) {
+    let ledger = place.open().await;
+    let lanes = ["1", "2", "3"].map(|id| Entry::Event(event(id, vec![("tax", Fate::InLane)])));
+    ledger.record(lanes.to_vec()).await.expect("recorded");
+    ledger.record(["1", "2", "3"].map(|id| Entry::Held(held(id, "tax"))).to_vec()).await.expect("held");
+    assert_eq!(ledger.finished(&ids(&["1", "2", "4"])).await.expect("read").len(), 2);
+    ledger.record(vec![delivered("1", "tax"), Entry::Dead(letter("2", "tax"))]).await.expect("ended");
+    assert_eq!(order(&ledger).await, ids(&["3"]));
+    ledger
+        .record(vec![Entry::Held(held("1", "tax")), Entry::Held(held("3", "tax")), staged("3", "tax")])
+        .await
+        .expect("ignored");
+    assert_eq!(order(&ledger).await, ids(&["3"]), "the first word stands");
+    let sums = &ledger.sums().await.expect("read").targets["tax"];
+    assert_eq!((sums.dispatched, sums.delivered, sums.dead, sums.held), (3, 1, 1, 1));
+    assert_eq!((sums.waiting, sums.staged, sums.excess), (0, 0, 0));
+    let shown = ledger.dead_show(ids(&["2"])[0]).await.expect("read").expect("there");
+    assert_eq!(shown.sent, held("2", "tax").message, "what was sent is kept byte for byte");
+    assert!(ledger.held(&ids(&["1", "2"])).await.expect("read").is_empty());
+}
+
+async fn every_failed_attempt_is_shown_with_what_it_led_to(place: Place) {
+    let ledger = place.open().await;
+    ledger.record(vec![Entry::Event(event("1", vec![("tax", Fate::InLane)]))]).await.expect("recorded");
+    let id = dispatch("1", "tax").id;
+    let first = vec![attempt(1, AttemptOutcome::Unknown), attempt(2, AttemptOutcome::Transient)];
+    let noted = Entry::Attempts { dispatch: id, attempts: first.clone() };
+    ledger.record(vec![Entry::Held(held("1", "tax")), noted.clone(), noted]).await.expect("held");
+    let third = attempt(3, AttemptOutcome::Down);
+    let retried = Entry::Retried { dispatch: id, attempts: 5, next_at: None, attempt: third.clone() };
+    ledger.record(vec![retried]).await.expect("recorded");
+    let row = ledger.holds("tax").await.expect("read").remove(0);
+    assert_eq!((row.attempts, row.next_at), (5, None));
+    let expected = [first, vec![third]].concat();
+    let leg = ledger.trace("1").await.expect("read").remove(0).legs.remove(0);
+    assert_eq!((leg.state, &leg.attempts), (State::Waiting, &expected));
+    let holding = leg.held.expect("it is held");
+    assert_eq!((holding.attempts, holding.at, holding.code.as_str()), (5, 5_000, "refused"));
+    ledger.record(vec![Entry::Dead(letter("1", "tax"))]).await.expect("recorded");
+    let shown = ledger.dead_show(id).await.expect("read").expect("there");
+    assert_eq!(shown.attempts, expected);
+}
+
+async fn an_open_dead_letter_that_blocks_is_known_after_a_start_and_lets_go_when_it_is_decided(place: Place) {
+    let ledger = place.open().await;
+    let behind = HeldDispatch { dispatch: same_subject("2"), next_at: None, ..held("2", "tax") };
+    let id = dispatch("1", "tax").id;
+    let blocks = Entry::Blocks { dispatch: id, source: crate::support::SOURCE.into() };
+    ledger
+        .record(vec![
+            Entry::Dead(letter("1", "tax")),
+            blocks,
+            Entry::Held(behind),
+            Entry::Held(held("3", "tax")),
+        ])
+        .await
+        .expect("recorded");
+    let ledger = place.open().await;
+    let blocked =
+        BlockedSubject { dispatch: id, source: crate::support::SOURCE.into(), subject: "uprn:1".into() };
+    assert_eq!(ledger.blocked("tax").await.expect("read"), [blocked]);
+    assert!(ledger.blocked("waste").await.expect("read").is_empty());
+    let behind = async || -> Vec<bool> {
+        ledger.holds("tax").await.expect("read").iter().map(|row| row.behind_dead_letter).collect()
+    };
+    assert_eq!(behind().await, [true, false]);
+    assert!(ledger.dead_list(&DeadFilter::default(), 9).await.expect("read")[0].blocks);
+    assert_eq!(ledger.discard(&[id], decision(6_000)).await.expect("written"), [id]);
+    assert!(ledger.blocked("tax").await.expect("read").is_empty());
+    assert_eq!(behind().await, [false, false]);
+}
+
+/// A dispatch of event `id` about what event 1 is about.
+fn same_subject(id: &str) -> postroom_ledger::Dispatch {
+    postroom_ledger::Dispatch { subject: "uprn:1".into(), ..dispatch(id, "tax") }
+}
+
+async fn a_hundred_thousand_holds_are_read_in_seconds(place: Place) {
+    const HOLDS: usize = 100_000;
+    let ledger = place.open().await;
+    let blocks = Entry::Blocks { dispatch: dispatch("0", "tax").id, source: crate::support::SOURCE.into() };
+    ledger.record(vec![Entry::Dead(letter("0", "tax")), blocks]).await.expect("recorded");
+    let ids: Vec<String> = (1..=HOLDS).map(|number| number.to_string()).collect();
+    for chunk in ids.chunks(2_000) {
+        let hold = |id: &String| {
+            let mut hold = held(id, "tax");
+            hold.event.body = vec![b'x'; 1_000];
+            Entry::Held(hold)
+        };
+        ledger.record(chunk.iter().map(hold).collect()).await.expect("held");
+    }
+    let begun = Instant::now();
+    let rows = ledger.holds("tax").await.expect("read");
+    let took = begun.elapsed();
+    assert_eq!(rows.len(), HOLDS);
+    assert!(rows.iter().zip(&ids).all(|(row, id)| row.subject == format!("uprn:{id}")), "in order");
+    // A debug build on a shared machine; a release build takes a fraction.
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+promises!(
+    holds_come_back_in_the_order_of_their_holding_byte_for_byte,
+    a_hold_ends_with_the_receipt_or_the_dead_letter_of_its_dispatch,
+    every_failed_attempt_is_shown_with_what_it_led_to,
+    an_open_dead_letter_that_blocks_is_known_after_a_start_and_lets_go_when_it_is_decided,
+    a_hundred_thousand_holds_are_read_in_seconds,
+);

@@ -1,0 +1,101 @@
+//! Leases and what they fence.
+
+use crate::support::{Place, event, key};
+use postroom_ledger::{Entry, Failure, Fate, Fence, Kind, Ledger, LedgerError};
+
+fn routed(id: &str) -> Entry {
+    Entry::Event(event(id, vec![("waste", Fate::Queued)]))
+}
+
+async fn take(ledger: &Ledger, owner: &str) -> Option<Fence> {
+    ledger.acquire("lane.tax", owner).await.expect("written").map(|lease| lease.fence)
+}
+
+async fn a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch(place: Place) {
+    let ledger = place.open().await;
+    let first = take(&ledger, "one").await.expect("free");
+    assert_eq!(take(&ledger, "other").await, None);
+    assert_eq!(ledger.leases().await.expect("read")[0].owner, "one");
+    let renewed = ledger.renew(std::slice::from_ref(&first)).await.expect("written");
+    assert_eq!((renewed.len(), &renewed[0].fence), (1, &first));
+    ledger.release(&first).await.expect("written");
+    assert!(ledger.leases().await.expect("read").is_empty());
+    assert!(ledger.renew(std::slice::from_ref(&first)).await.expect("written").is_empty());
+    let second = take(&ledger, "other").await.expect("free again");
+    assert_eq!((first.epoch, second.epoch), (1, 2));
+    assert_eq!(take(&ledger, "other").await.expect("its own").epoch, 3);
+    ledger.release(&second).await.expect("of no effect");
+    assert_eq!(take(&ledger, "one").await, None);
+}
+
+async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place) {
+    let ledger = place.open().await;
+    let stale = take(&ledger, "one").await.expect("free");
+    ledger.record_fenced(&stale, vec![routed("0")]).await.expect("it stands");
+    ledger.release(&stale).await.expect("written");
+    let fresh = take(&ledger, "other").await.expect("free");
+    let unknown = Fence { name: "lane.nowhere".into(), epoch: 1 };
+    // All at once, so that they share transactions.
+    let (mut calls, mut refused) = (Vec::new(), Vec::new());
+    for number in 0..60_u32 {
+        let (ledger, fence) = match number % 4 {
+            0 => (ledger.clone(), Some(stale.clone())),
+            1 => (ledger.clone(), Some(fresh.clone())),
+            2 => (ledger.clone(), Some(unknown.clone())),
+            _ => (ledger.clone(), None),
+        };
+        let entries = vec![routed(&format!("event-{number}"))];
+        calls.push(tokio::spawn(async move {
+            match fence {
+                Some(fence) => ledger.record_fenced(&fence, entries).await,
+                None => ledger.record(entries).await,
+            }
+        }));
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        if let Err(error) = call.await.expect("not cancelled") {
+            assert!(matches!(error, LedgerError::Fenced { .. }), "{error:?}");
+            assert_eq!((error.kind(), error.failure()), (Kind::Fenced, Failure::Permanent));
+            refused.push(number);
+        }
+    }
+    assert_eq!(refused, (0..60).filter(|number| number % 2 == 0).collect::<Vec<_>>());
+    let keys: Vec<_> = (0..60).map(|number| key(&format!("event-{number}"))).collect();
+    let known = ledger.known(&keys).await.expect("read");
+    assert_eq!(known, keys.iter().skip(1).step_by(2).copied().collect());
+}
+
+async fn a_second_hub_cannot_write_under_the_first_ones_lease(place: Place) {
+    let (one, other) = (place.open().await, place.open().await);
+    let first = take(&one, "one").await.expect("free");
+    assert_eq!(take(&other, "other").await, None);
+    one.release(&first).await.expect("written");
+    let second = take(&other, "other").await.expect("free");
+    one.record_fenced(&first, vec![routed("1")]).await.expect_err("taken over");
+    other.record_fenced(&second, vec![routed("1")]).await.expect("recorded");
+    assert_eq!(one.leases().await.expect("read")[0].fence, second);
+}
+
+async fn of_many_that_ask_at_once_one_gets_the_lease(place: Place) {
+    let ledgers = [place.open().await, place.open().await];
+    for name in ["lane.a", "lane.b", "lane.c"] {
+        let asking: Vec<_> = (0..12)
+            .map(|number| {
+                let ledger = ledgers[number % 2].clone();
+                tokio::spawn(async move { ledger.acquire(name, &format!("owner {number}")).await })
+            })
+            .collect();
+        let mut got = 0;
+        for asked in asking {
+            got += usize::from(asked.await.expect("not cancelled").expect("written").is_some());
+        }
+        assert_eq!(got, 1, "{name}");
+    }
+}
+
+promises!(
+    of_many_that_ask_at_once_one_gets_the_lease,
+    a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch,
+    a_write_with_a_stale_epoch_fails_alone_and_writes_nothing,
+    a_second_hub_cannot_write_under_the_first_ones_lease,
+);

@@ -1,0 +1,87 @@
+//! What waits in a lane, though the ledger has no row for it.
+
+use crate::support::{Place, decision, delivered, dispatch, event, held, letter, staged};
+use postroom_event::DispatchId;
+use postroom_ledger::{Dispatch, Entry, Fate, Ledger};
+
+async fn waiting(ledger: &Ledger) -> Vec<String> {
+    let page = ledger.unreceived("tax", 0, 100).await.expect("read");
+    assert_eq!(page.next, None);
+    page.found.into_iter().map(|waiting| waiting.event_id).collect()
+}
+
+async fn a_dispatch_waits_until_it_has_ended_or_is_held(place: Place) {
+    let ledger = place.open().await;
+    for (id, target) in [("1", "tax"), ("2", "tax"), ("3", "waste"), ("4", "tax"), ("5", "tax"), ("6", "tax")]
+    {
+        let mut outcome = event(id, vec![(target, Fate::InLane), ("land", Fate::Queued)]);
+        outcome.received_at = 1_000 + id.parse::<i64>().expect("a number");
+        ledger.record(vec![Entry::Event(outcome)]).await.expect("recorded");
+    }
+    assert_eq!(waiting(&ledger).await, ["1", "2", "4", "5", "6"]);
+    assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), Some(1_001));
+    ledger
+        .record(vec![
+            delivered("1", "tax"),
+            Entry::Dead(letter("2", "tax")),
+            Entry::Held(held("4", "tax")),
+            staged("5", "tax"),
+        ])
+        .await
+        .expect("recorded");
+    let ledger = place.open().await;
+    assert_eq!(waiting(&ledger).await, ["6"]);
+    let page = ledger.unreceived("tax", 0, 100).await.expect("read");
+    assert_eq!(page.found[0].dispatch, dispatch("6", "tax"));
+    assert_eq!(&*page.found[0].source, crate::support::SOURCE);
+    assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), Some(1_006));
+    assert_eq!(ledger.oldest_waiting("land").await.expect("read"), None);
+    ledger.redrive(&[dispatch("2", "tax").id], decision(5)).await.expect("written");
+    assert_eq!(waiting(&ledger).await, ["2", "6"]);
+    assert_eq!(ledger.last_recorded_at("gazetteer").await.expect("read"), Some(1_006));
+    assert_eq!(ledger.last_recorded_at("planning").await.expect("read"), None);
+    assert_eq!(ledger.last_success("tax").await.expect("read"), Some(3_000));
+    assert_eq!(ledger.last_success("land").await.expect("read"), Some(1_006));
+}
+
+async fn what_is_settled_is_not_looked_through_again_until_something_is_redriven(place: Place) {
+    const EVENTS: usize = 25_000;
+    let ledger = place.open().await;
+    let ids: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
+    ledger.record(vec![Entry::Dead(letter("0", "tax"))]).await.expect("recorded");
+    for chunk in ids.chunks(2_000) {
+        let lanes = chunk.iter().map(|id| Entry::Event(event(id, vec![("tax", Fate::InLane)])));
+        let ends = chunk.iter().map(|id| delivered(id, "tax"));
+        ledger.record(lanes.chain(ends).collect()).await.expect("recorded");
+    }
+    ledger.record(vec![Entry::Event(event("last", vec![("tax", Fate::InLane)]))]).await.expect("recorded");
+    for _ in 0..2 {
+        assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), Some(1_000));
+        assert_eq!(waiting(&ledger).await, ["last"]);
+    }
+    ledger.redrive(&[dispatch("0", "tax").id], decision(5)).await.expect("written");
+    assert_eq!(waiting(&ledger).await, ["0", "last"]);
+}
+
+async fn a_replay_under_an_id_of_its_own_counts_waits_and_is_traced(place: Place) {
+    let ledger = place.open().await;
+    ledger
+        .record(vec![Entry::Event(event("1", vec![("tax", Fate::InLane)])), delivered("1", "tax")])
+        .await
+        .expect("recorded");
+    let id = DispatchId::new(crate::support::SOURCE, "1", "to-tax\nreplay-9");
+    let again = Dispatch { id, ..dispatch("1", "tax") };
+    let replayed = Entry::Again { dispatches: vec![again], replay: "replay-9".into(), at: 8 };
+    ledger.record(vec![replayed.clone(), replayed]).await.expect("recorded");
+    assert_eq!(waiting(&ledger).await, ["1"]);
+    let sums = &ledger.sums().await.expect("read").targets["tax"];
+    assert_eq!((sums.dispatched, sums.delivered, sums.waiting), (2, 1, 1));
+    let legs = ledger.trace(&id.0.to_string()).await.expect("read").remove(0).legs;
+    assert_eq!(legs.iter().map(|leg| leg.id).collect::<Vec<_>>(), [dispatch("1", "tax").id, id]);
+}
+
+promises!(
+    a_dispatch_waits_until_it_has_ended_or_is_held,
+    what_is_settled_is_not_looked_through_again_until_something_is_redriven,
+    a_replay_under_an_id_of_its_own_counts_waits_and_is_traced,
+);
