@@ -4,7 +4,12 @@
 
 RABBITMQ_START_SECONDS=90
 RABBITMQ_STOP_SECONDS=60
-RABBITMQ_PROGRAMS=/usr/lib/rabbitmq/bin
+# Where the programs are; suite.sh says another folder for another generation.
+RABBITMQ_DISTRIBUTION=/usr/lib/rabbitmq/bin
+RABBITMQ_PROGRAMS=$RABBITMQ_DISTRIBUTION
+# The node's name, and the port of an epmd that it shares with others; a node alone has one of its own.
+RABBITMQ_NODE=postroom
+RABBITMQ_EPMD=
 rabbitmq_conf=${BASH_SOURCE[0]%/*}/../rabbitmq/node.conf
 
 # rabbitmq_start DIR: a node that runs there already is used again. Sets RABBITMQ_URL (guest's) and RABBITMQ_PORT.
@@ -81,17 +86,19 @@ rabbitmq_choose_ports() {
         "$dir/as" epmd -kill >/dev/null 2>&1 || true
         kept=yes
         for port in "$RABBITMQ_PORT" "$RABBITMQ_DIST_PORT" "$ERL_EPMD_PORT"; do
-            ! port_taken "$port" || kept=no
+            [[ $port == "$RABBITMQ_EPMD" ]] || ! port_taken "$port" || kept=no
         done
+        [[ -z $RABBITMQ_EPMD || $ERL_EPMD_PORT == "$RABBITMQ_EPMD" ]] || kept=no
     fi
     [[ $kept == yes ]] || printf '%s=%s\n' \
-        RABBITMQ_PORT "$(free_port)" RABBITMQ_DIST_PORT "$(free_port)" ERL_EPMD_PORT "$(free_port)" >"$dir/ports"
+        RABBITMQ_PORT "$(free_port)" RABBITMQ_DIST_PORT "$(free_port)" \
+        ERL_EPMD_PORT "${RABBITMQ_EPMD:-$(free_port)}" >"$dir/ports"
 }
 
-# As root the node runs as the package's user, where that user can reach the folder.
+# As root the node runs as the package's user, where there is one that can reach the folder.
 rabbitmq_user() {
     local dir=$1
-    ((EUID == 0)) && chown -R rabbitmq: "$dir" &&
+    ((EUID == 0)) && [[ $RABBITMQ_PROGRAMS == "$RABBITMQ_DISTRIBUTION" ]] && chown -R rabbitmq: "$dir" &&
         setpriv --reuid rabbitmq --regid rabbitmq --init-groups test -w "$dir" -a -x "$dir" &&
         echo "setpriv --reuid rabbitmq --regid rabbitmq --init-groups"
 }
@@ -102,7 +109,12 @@ rabbitmq_write() {
     # shellcheck disable=SC1091
     . "$dir/ports"
     mkdir -p "$dir/mnesia" "$dir/log" "$dir/home"
-    { cat "$rabbitmq_conf" && printf 'listeners.tcp.1 = 127.0.0.1:%s\n' "$RABBITMQ_PORT"; } >"$dir/rabbitmq.conf"
+    {
+        cat "$rabbitmq_conf"
+        printf 'listeners.tcp.1 = 127.0.0.1:%s\n' "$RABBITMQ_PORT"
+        # What a member of a cluster has beside it.
+        [[ ! -r $dir/member.conf ]] || cat "$dir/member.conf"
+    } >"$dir/rabbitmq.conf"
     echo '[].' >"$dir/plugins"
     : >"$dir/env"
     user=$(rabbitmq_user "$dir" || true)
@@ -111,9 +123,9 @@ rabbitmq_write() {
 # A command in the environment of the broker in this folder.
 cd / || exit 1
 d=$(printf %q "$dir")
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME="\$d/home" \\
+exec env -i PATH=$(printf %q "$RABBITMQ_PROGRAMS"):/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME="\$d/home" \\
     ERL_EPMD_PORT=$ERL_EPMD_PORT ERL_EPMD_ADDRESS=127.0.0.1 \\
-    RABBITMQ_NODENAME=postroom@127.0.0.1 RABBITMQ_USE_LONGNAME=true RABBITMQ_DIST_PORT=$RABBITMQ_DIST_PORT \\
+    RABBITMQ_NODENAME=$RABBITMQ_NODE@127.0.0.1 RABBITMQ_USE_LONGNAME=true RABBITMQ_DIST_PORT=$RABBITMQ_DIST_PORT \\
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \\
     RABBITMQ_CTL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \\
     RABBITMQ_CONF_ENV_FILE="\$d/env" RABBITMQ_CONFIG_FILE="\$d/rabbitmq.conf" \\
@@ -124,7 +136,7 @@ AS
     cat >"$dir/ctl" <<CTL
 #!/bin/sh
 # rabbitmqctl against the broker in this folder.
-exec $(printf %q "$dir/as") $RABBITMQ_PROGRAMS/rabbitmqctl "\$@"
+exec $(printf %q "$dir/as") $(printf %q "$RABBITMQ_PROGRAMS/rabbitmqctl") "\$@"
 CTL
     chmod 755 "$dir/as" "$dir/ctl"
     # The cookie is chosen here, so that the first command need not wait for the node to write one.

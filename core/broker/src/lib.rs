@@ -11,6 +11,7 @@ mod error;
 pub mod memory;
 mod message;
 mod port;
+mod stream;
 mod topology;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use backoff::Backoff;
 pub use error::{BrokerError, Failure};
 pub use message::{Delivery, Message, Outgoing};
 pub use port::{Acker, Broker, Confirmed, Confirms, Consumer, Depth, Publication, Publisher};
+pub use stream::{Entry, Reader, Start};
 pub use topology::{Argument, Arguments, Declaration, ExchangeKind, Names, Topology};
 
 /// Longest wait for a connection to be open, from the name look-up to the end of the handshake.

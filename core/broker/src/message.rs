@@ -2,6 +2,11 @@
 
 use bytes::Bytes;
 
+/// The header in which RabbitMQ names the queue that first dropped a message.
+pub(crate) const DROPPED_BY: &str = "x-first-death-queue";
+/// The header in which RabbitMQ says why that queue dropped it.
+pub(crate) const DROPPED_BECAUSE: &str = "x-first-death-reason";
+
 /// A message to publish; it is always persistent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
@@ -63,4 +68,23 @@ pub struct Delivery {
     pub forbidden: Vec<&'static str>,
     /// The content.
     pub body: Bytes,
+}
+
+impl Delivery {
+    /// The text of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Of a delivery of `unrouted`: the queue that it was going to. That is the queue which dropped it, where one did;
+    /// else its routing key, which for everything that goes through `deliveries` is the name of a queue.
+    pub fn bound_for(&self) -> &str {
+        self.header(DROPPED_BY).unwrap_or(&self.routing_key)
+    }
+
+    /// Of a delivery of `unrouted`: why a queue dropped it, in RabbitMQ's word (`delivery_limit`, `maxlen`, `expired`,
+    /// `rejected`); `None` when it reached no queue at all.
+    pub fn dropped_because(&self) -> Option<&str> {
+        self.header(DROPPED_BECAUSE)
+    }
 }

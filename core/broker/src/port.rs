@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::{BrokerError, Delivery, Names, Outgoing, Topology};
+use crate::{BrokerError, Declaration, Delivery, Names, Outgoing, Reader, Start, Topology};
 
 /// One session with a broker: one connection to publish and one to consume. It never reconnects; its owner does.
 #[async_trait]
@@ -22,6 +22,13 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError::Differs`] when an object is there with other arguments; else how the session failed.
     async fn declare(&self, topology: &Topology) -> Result<(), BrokerError>;
 
+    /// Declares again what somebody deleted, and tells which exchanges and queues that were, in the order of the
+    /// topology; bindings are restored unseen. What was in a queue is gone with it: reconcile (DESIGN 3.12).
+    ///
+    /// # Errors
+    /// As [`Self::declare`].
+    async fn redeclare_missing(&self, topology: &Topology) -> Result<Vec<Declaration>, BrokerError>;
+
     /// A publisher with a channel of its own.
     ///
     /// # Errors
@@ -35,17 +42,36 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError::Missing`] when there is no such queue; else how the session failed.
     async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError>;
 
+    /// Reads `stream` from `start` to what is its end now, on a channel of its own, at most `prefetch` entries ahead,
+    /// and before RabbitMQ 4 the rest of their chunk. It takes some seconds to find out that a stream is empty.
+    ///
+    /// # Errors
+    /// [`BrokerError::Missing`] when there is no such stream; else how the session failed.
+    async fn read(&self, stream: &str, start: Start, prefetch: u16) -> Result<Box<dyn Reader>, BrokerError>;
+
     /// Takes the lock of this prefix and holds it for as long as this session lives.
     ///
     /// # Errors
     /// [`BrokerError::Locked`] when another session has it; else how the session failed.
     async fn lock(&self) -> Result<(), BrokerError>;
 
-    /// How much waits in `queue`, and for whom.
+    /// How much waits in `queue`, and for whom, by a short-lived channel of its own.
     ///
     /// # Errors
     /// [`BrokerError::Missing`] when there is no such queue; else how the session failed.
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError>;
+
+    /// Whether there is a queue, or a stream, of this name.
+    ///
+    /// # Errors
+    /// How the session failed.
+    async fn exists(&self, queue: &str) -> Result<bool, BrokerError> {
+        match self.depth(queue).await {
+            Ok(_) => Ok(true),
+            Err(BrokerError::Missing { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 
     /// Whether the broker has asked this session to pause publishing (`connection.blocked`): it is short of memory or
     /// disk. Take in nothing new while it lasts.
@@ -152,7 +178,8 @@ pub trait Acker: Send + Sync {
 /// How much waits in a queue, and for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
-    /// Messages that are ready, those in a consumer's hands not counted.
+    /// Messages that are ready, those in a consumer's hands not counted. Of a stream its entries, as they were up to
+    /// five seconds ago.
     pub messages: u32,
     /// Consumers.
     pub consumers: u32,

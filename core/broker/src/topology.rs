@@ -58,9 +58,16 @@ impl Names {
         self.under(&["journal"])
     }
 
-    /// The topic exchange that tells sources what became of their events.
+    /// The topic exchange that tells sources what became of their events. A source that wants to know declares a queue
+    /// of its own and binds it, e.g. with `<system>.#`, or `<system>.dead.#` for the dead letters only; what nobody has
+    /// bound a queue for is dropped. Who may bind may see every key, unless a topic permission on reading says less.
     pub fn receipts(&self) -> String {
         self.under(&["receipts"])
+    }
+
+    /// The routing key of a receipt: the source system, then how the dispatch ended (one word), then the event's type.
+    pub fn receipt_key(system: &str, ending: &str, event_type: &str) -> String {
+        format!("{system}.{ending}.{event_type}")
     }
 
     /// The exclusive queue that a hub holds so that a second one refuses to start.
@@ -139,6 +146,17 @@ pub enum Declaration {
         /// For which keys.
         routing_key: String,
     },
+}
+
+impl Declaration {
+    /// The name of the exchange or queue; of a binding, the queue's.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Exchange { name, .. } | Self::Queue { name, .. } | Self::Binding { queue: name, .. } => {
+                name
+            }
+        }
+    }
 }
 
 impl Topology {

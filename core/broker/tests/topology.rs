@@ -115,3 +115,11 @@ fn a_council_without_a_journal_declares_none() {
 fn the_lock_of_a_hub_is_under_its_prefix() {
     assert_eq!(Names::new("postroom.").hub_lock(), "postroom.hub.lock");
 }
+
+#[test]
+fn a_receipt_is_keyed_by_source_then_ending_then_type() {
+    assert_eq!(
+        Names::receipt_key("gazetteer", "dead", "street.created.v1"),
+        "gazetteer.dead.street.created.v1"
+    );
+}

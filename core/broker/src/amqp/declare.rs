@@ -18,19 +18,20 @@ const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
     nowait: false,
 };
 
+const EXCHANGE: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: true,
+    auto_delete: false,
+    internal: false,
+    nowait: false,
+};
+
 /// Makes one object, or finds it made alike.
 pub(super) async fn declare(channel: &Channel, declaration: Declaration) -> Result<(), BrokerError> {
     match declaration {
         Declaration::Exchange { name, kind, arguments } => {
             let doing = format!("declaring exchange {name:?}");
-            let options = ExchangeDeclareOptions {
-                passive: false,
-                durable: true,
-                auto_delete: false,
-                internal: false,
-                nowait: false,
-            };
-            let asked = channel.exchange_declare(name.into(), kind.into(), options, table(arguments));
+            let asked = channel.exchange_declare(name.into(), kind.into(), EXCHANGE, table(arguments));
             alike(doing, asked).await
         }
         Declaration::Queue { name, arguments } => {
@@ -44,6 +45,27 @@ pub(super) async fn declare(channel: &Channel, declaration: Declaration) -> Resu
             let asked = channel.queue_bind(queue.into(), exchange.into(), routing_key.into(), options, none);
             answered(&doing, asked).await
         }
+    }
+}
+
+/// Whether an exchange or a queue is not there; a binding, of which AMQP cannot ask, counts as there. The broker closes
+/// the channel of an object that is not there.
+pub(super) async fn is_missing(channel: &Channel, declaration: &Declaration) -> Result<bool, BrokerError> {
+    let doing = format!("looking for {:?}", declaration.name());
+    let found = match declaration {
+        Declaration::Exchange { name, kind, .. } => {
+            let options = ExchangeDeclareOptions { passive: true, ..EXCHANGE };
+            let none = FieldTable::default();
+            let asked = channel.exchange_declare(name.as_str().into(), (*kind).into(), options, none);
+            answered(&doing, asked).await
+        }
+        Declaration::Queue { name, .. } => depth(channel, name).await.map(drop),
+        Declaration::Binding { .. } => Ok(()),
+    };
+    match found {
+        Ok(()) => Ok(false),
+        Err(BrokerError::Missing { .. }) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

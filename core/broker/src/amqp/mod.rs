@@ -7,6 +7,7 @@ mod convert;
 mod declare;
 mod fault;
 mod publish;
+mod read;
 mod watch;
 
 use async_trait::async_trait;
@@ -25,7 +26,8 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    Broker, BrokerError, CLOSE_TIMEOUT, CONNECT_TIMEOUT, Consumer, Depth, Names, Publisher, Topology,
+    Broker, BrokerError, CLOSE_TIMEOUT, CONNECT_TIMEOUT, Consumer, Declaration, Depth, Names, Publisher,
+    Reader, Start, Topology,
 };
 
 /// AMQP's reply code for a close in good order.
@@ -106,6 +108,20 @@ impl Broker for Amqp {
         Ok(())
     }
 
+    async fn redeclare_missing(&self, topology: &Topology) -> Result<Vec<Declaration>, BrokerError> {
+        let mut missing = Vec::new();
+        let mut channel = channel_on(&self.consuming).await?;
+        for declaration in topology.declarations(self.names()) {
+            if declare::is_missing(&channel, &declaration).await? {
+                channel = channel_on(&self.consuming).await?;
+                missing.push(declaration);
+            }
+        }
+        close_channel(&channel).await;
+        self.declare(topology).await?;
+        Ok(missing)
+    }
+
     async fn publisher(&self) -> Result<Box<dyn Publisher>, BrokerError> {
         let channel = channel_on(&self.publishing).await?;
         answered("asking for confirms", channel.confirm_select(ConfirmSelectOptions { nowait: false }))
@@ -122,6 +138,10 @@ impl Broker for Amqp {
             channel.basic_consume(queue.into(), ShortString::default(), options, FieldTable::default());
         let stream = answered(&doing, asked).await?;
         Ok(Box::new(AmqpConsumer::new(channel, stream)))
+    }
+
+    async fn read(&self, stream: &str, start: Start, prefetch: u16) -> Result<Box<dyn Reader>, BrokerError> {
+        Ok(Box::new(read::open(&self.consuming, stream, start, prefetch).await?))
     }
 
     async fn lock(&self) -> Result<(), BrokerError> {

@@ -1,12 +1,16 @@
 //! The port on a broker in this process, with faults to order: for tests and for simulation.
 //!
-//! It keeps what the hub relies on: order, redelivery of what is unacked in order and flagged, prefetch, a single active
-//! consumer, alternate exchanges, full queues, confirms. It has no clock, no disk, no permissions, no delivery limit and
-//! no dead-lettering, and a stream is to it a queue that nobody reads.
+//! It keeps what the hub relies on: order, redelivery as RabbitMQ's quorum queues do it (in order while the prefetch is
+//! constant), a single active consumer, alternate exchanges, full queues, delivery limits with dead-lettering, streams,
+//! confirms. It has no disk, no permissions and no clock but the one it is told.
 
+mod chance;
+mod queue;
+mod read;
 mod routing;
 mod session;
 mod state;
+mod taking;
 
 use std::{
     fmt,
@@ -15,11 +19,11 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub use self::session::MemoryBroker;
-use self::{session::Session, state::State};
+use self::{chance::Chance, queue::Queue, session::Session, state::State};
+pub use self::{chance::Odds, session::MemoryBroker};
 use crate::{Delivery, Names};
 
-/// What happens to a publish that a fault was ordered for.
+/// What happens to a publish that a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It does not arrive, and the broker says so.
@@ -28,6 +32,9 @@ pub enum Fault {
     Lost,
     /// It arrives, and the answer never comes.
     Unanswered,
+    /// It arrives in the first of the queues that it reaches and in no other, and the broker says no: so ends a publish
+    /// to a full queue and a free one.
+    Partial,
 }
 
 /// A broker in this process; clones are the same broker.
@@ -90,14 +97,30 @@ impl Server {
         self.shared.change(|state| state.faults.extend(std::iter::repeat_n(fault, count)));
     }
 
+    /// From now on every publish for which no fault was ordered meets one with these odds, the same for the same `seed`.
+    pub fn fail_by_chance(&self, seed: u64, odds: Odds) {
+        self.shared.change(|state| state.chance = Some(Chance::new(seed, odds)));
+    }
+
     /// Queue `queue` refuses publishes while it holds `most` messages that are ready.
     pub fn limit(&self, queue: &str, most: usize) {
-        self.shared.change(|state| state.limit(queue, Some(most)));
+        self.queue(queue, |queue| queue.limit = Some(most));
     }
 
     /// Queue `queue` takes any number of messages again.
     pub fn unlimit(&self, queue: &str) {
-        self.shared.change(|state| state.limit(queue, None));
+        self.queue(queue, |queue| queue.limit = None);
+    }
+
+    /// A policy gives `queue` this delivery limit; the smaller one of argument and policy wins. What comes back more
+    /// often is dead-lettered where the queue says so, and else gone.
+    pub fn limit_deliveries(&self, queue: &str, limit: u64) {
+        self.queue(queue, |queue| queue.policy = Some(limit));
+    }
+
+    /// The policy of [`Self::limit_deliveries`] is taken away.
+    pub fn unlimit_deliveries(&self, queue: &str) {
+        self.queue(queue, |queue| queue.policy = None);
     }
 
     /// Ends every session now; what is unacked goes back to its queue.
@@ -105,9 +128,16 @@ impl Server {
         self.shared.change(State::cut);
     }
 
-    /// Cancels every consumer of `queue`, as a broker does that moves or deletes it.
+    /// Cancels every consumer of `queue` and takes back what they hold, as RabbitMQ 4.3 does with what is unacked for too
+    /// long: their channels stay open, and what they still ack is ignored without an error.
     pub fn cancel(&self, queue: &str) {
         self.shared.change(|state| state.cancel(queue));
+    }
+
+    /// Cancels the active consumer of `queue` alone: the next one becomes active at once, while the first still holds
+    /// what it has, until its channel closes. So it is after `basic.cancel`.
+    pub fn overlap(&self, queue: &str) {
+        self.shared.change(|state| state.overlap(queue));
     }
 
     /// Deletes `queue` with all that is in it, and cancels its consumers.
@@ -115,14 +145,20 @@ impl Server {
         self.shared.change(|state| state.delete(queue));
     }
 
-    /// Asks every session to pause publishing.
+    /// Asks every session to pause publishing; what is published meanwhile is answered after [`Self::unblock`].
     pub fn block(&self) {
         self.shared.change(|state| state.blocked = true);
     }
 
     /// Lets every session publish again.
     pub fn unblock(&self) {
-        self.shared.change(|state| state.blocked = false);
+        self.shared.change(State::unblock);
+    }
+
+    /// Sets the clock by which entries of streams are dated, in seconds since 1970-01-01T00:00:00Z; it starts at 0 and
+    /// stands still.
+    pub fn set_time(&self, seconds: u64) {
+        self.shared.change(|state| state.now = seconds);
     }
 
     /// Puts a delivery at the end of `queue` as it is, but for its tag: with properties that no [`crate::Message`] has.
@@ -130,8 +166,17 @@ impl Server {
         self.shared.change(|state| state.put(queue, delivery));
     }
 
-    /// What is ready in `queue`, in its order; nothing when there is no such queue.
+    /// What is ready in `queue`, in its order, but for what was sent to a consumer; of a stream every entry. Nothing when
+    /// there is no such queue.
     pub fn ready(&self, queue: &str) -> Vec<Delivery> {
         self.shared.state().ready(queue)
+    }
+
+    fn queue(&self, name: &str, change: impl FnOnce(&mut Queue)) {
+        self.shared.change(|state| {
+            if let Some(queue) = state.queues.get_mut(name) {
+                change(queue);
+            }
+        });
     }
 }

@@ -1,13 +1,18 @@
 //! A session with the broker in this process.
 
-use std::{future, sync::Arc};
+use std::sync::{Arc, MutexGuard};
 
 use async_trait::async_trait;
 
-use super::{Server, Shared, state::Taken};
+use super::{
+    Server, Shared,
+    read::MemoryReader,
+    state::{Answer, State},
+    taking::Taken,
+};
 use crate::{
-    Acker, Broker, BrokerError, Confirms, Consumer, Delivery, Depth, Names, Outgoing, Publication, Publisher,
-    Topology,
+    Acker, Broker, BrokerError, Confirms, Consumer, Declaration, Delivery, Depth, Names, Outgoing,
+    Publication, Publisher, Reader, Start, Topology,
 };
 
 /// The session ends with its last user: the broker, its publishers, its consumers.
@@ -23,7 +28,11 @@ impl Session {
         Arc::new(Self { shared, id, user: user.to_owned() })
     }
 
-    fn check(&self, doing: &str) -> Result<(), BrokerError> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state()
+    }
+
+    pub(super) fn check(&self, doing: &str) -> Result<(), BrokerError> {
         if self.shared.state().alive(self.id) { Ok(()) } else { Err(lost(doing)) }
     }
 }
@@ -34,7 +43,7 @@ impl Drop for Session {
     }
 }
 
-fn lost(doing: &str) -> BrokerError {
+pub(super) fn lost(doing: &str) -> BrokerError {
     BrokerError::Lost { doing: doing.to_owned(), detail: "the session was cut".to_owned() }
 }
 
@@ -77,6 +86,13 @@ impl Broker for MemoryBroker {
         })
     }
 
+    async fn redeclare_missing(&self, topology: &Topology) -> Result<Vec<Declaration>, BrokerError> {
+        let mut missing = topology.declarations(&self.names);
+        missing.retain(|one| self.shared().state().is_missing(one));
+        self.declare(topology).await?;
+        Ok(missing)
+    }
+
     async fn publisher(&self) -> Result<Box<dyn Publisher>, BrokerError> {
         self.session.check("opening a channel")?;
         Ok(Box::new(MemoryPublisher { session: Arc::clone(&self.session), closed: false }))
@@ -89,6 +105,11 @@ impl Broker for MemoryBroker {
         let id = id.ok_or(BrokerError::Missing { doing })?;
         let channel = Arc::new(Channel { session: Arc::clone(&self.session), id });
         Ok(Box::new(MemoryConsumer { channel, ended: false }))
+    }
+
+    async fn read(&self, stream: &str, start: Start, prefetch: u16) -> Result<Box<dyn Reader>, BrokerError> {
+        let session = Arc::clone(&self.session);
+        Ok(Box::new(MemoryReader::open(session, stream, start, prefetch)?))
     }
 
     async fn lock(&self) -> Result<(), BrokerError> {
@@ -125,15 +146,15 @@ struct MemoryPublisher {
 }
 
 impl MemoryPublisher {
-    fn publish_one(&mut self, outgoing: Outgoing) -> Publication {
+    fn publish_one(&mut self, outgoing: Outgoing) -> Answer {
         let forged = outgoing.message.user_id.as_ref().is_some_and(|user| *user != self.session.user);
         if self.closed || forged {
             self.closed = true;
-            return Publication::Unknown;
+            return Answer::Given(Publication::Unknown);
         }
-        let published = self.session.shared.change(|state| state.publish(outgoing));
+        let published = self.session.shared.change(|state| state.publish(self.session.id, outgoing));
         self.closed = published.is_none();
-        published.unwrap_or(Publication::Unknown)
+        published.unwrap_or(Answer::Given(Publication::Unknown))
     }
 }
 
@@ -145,7 +166,28 @@ impl Publisher for MemoryPublisher {
             return Err(lost("publishing"));
         }
         let answers: Vec<_> = batch.into_iter().map(|outgoing| self.publish_one(outgoing)).collect();
-        Ok(Confirms::new(future::ready(answers)))
+        let session = Arc::clone(&self.session);
+        Ok(Confirms::new(async move {
+            let mut publications = Vec::with_capacity(answers.len());
+            for answer in answers {
+                publications.push(answered(&session, answer).await);
+            }
+            publications
+        }))
+    }
+}
+
+/// The answer to a publish, which a broker that blocks gives later; to one whose session ended it never comes.
+async fn answered(session: &Session, answer: Answer) -> Publication {
+    match answer {
+        Answer::Given(publication) => publication,
+        Answer::Later(id) => {
+            let given = |state: &mut State| {
+                let ended = (!state.alive(session.id)).then_some(Publication::Unknown);
+                state.answers.remove(&id).or(ended)
+            };
+            session.shared.until(given).await
+        }
     }
 }
 

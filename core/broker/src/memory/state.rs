@@ -1,24 +1,37 @@
-//! Exchanges, queues and consumers as one state machine. Pure: no task, no clock, no random number.
+//! Sessions, exchanges, queues and consumers as one state machine. Pure: no task, no clock, no random number.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Fault, routing::matches};
+use super::{
+    Fault,
+    chance::Chance,
+    queue::{Held, Queue},
+    routing::matches,
+};
 use crate::{
     Argument, Arguments, BrokerError, Confirmed, Declaration, Delivery, Depth, ExchangeKind, Outgoing,
     Publication,
+    message::{DROPPED_BECAUSE, DROPPED_BY},
 };
 
 #[derive(Default)]
 pub(super) struct State {
     exchanges: BTreeMap<String, Exchange>,
     bindings: Vec<Binding>,
-    queues: BTreeMap<String, Queue>,
-    consumers: BTreeMap<u64, Taking>,
+    pub(super) queues: BTreeMap<String, Queue>,
+    pub(super) consumers: BTreeMap<u64, Taking>,
     sessions: BTreeSet<u64>,
     locks: BTreeMap<String, u64>,
     last_id: u64,
     pub(super) faults: VecDeque<Fault>,
+    pub(super) chance: Option<Chance>,
     pub(super) blocked: bool,
+    /// Published while the broker blocks, in order: number of the answer, session, message.
+    held_up: Vec<(u64, u64, Outgoing)>,
+    /// Answers that were given later than the publish.
+    pub(super) answers: BTreeMap<u64, Publication>,
+    /// Seconds since 1970-01-01T00:00:00Z, by which entries of streams are dated.
+    pub(super) now: u64,
 }
 
 struct Exchange {
@@ -33,39 +46,28 @@ struct Binding {
     routing_key: String,
 }
 
-#[derive(Default)]
-struct Queue {
-    arguments: Arguments,
-    /// By place in the queue, which a redelivery keeps.
-    ready: BTreeMap<u64, Delivery>,
-    last_place: u64,
-    limit: Option<usize>,
-    /// In the order of their arrival.
-    consumers: Vec<u64>,
-}
-
 /// A consumer.
-struct Taking {
-    session: u64,
-    queue: String,
-    prefetch: usize,
-    last_tag: u64,
-    /// By tag, with the place in the queue.
-    unacked: BTreeMap<u64, (u64, Delivery)>,
+pub(super) struct Taking {
+    pub(super) session: u64,
+    pub(super) queue: String,
+    pub(super) prefetch: usize,
+    pub(super) last_tag: u64,
+    /// Sent to it and not taken yet, by tag.
+    pub(super) sent: VecDeque<u64>,
+    /// In its hand, by tag, taken or not.
+    pub(super) unacked: BTreeMap<u64, Held>,
+    pub(super) cancelled: bool,
 }
 
-/// What a consumer gets when it asks.
-pub(super) enum Taken {
-    /// It is no more.
-    Gone,
-    /// Nothing for now.
-    Nothing,
-    /// At least one delivery.
-    Chunk(Vec<Delivery>),
+/// The answer to a publish.
+pub(super) enum Answer {
+    Given(Publication),
+    /// It comes under this number, once the broker blocks no more.
+    Later(u64),
 }
 
 impl State {
-    fn new_id(&mut self) -> u64 {
+    pub(super) fn new_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
@@ -84,7 +86,9 @@ impl State {
     pub(super) fn end(&mut self, session: u64) {
         self.sessions.remove(&session);
         self.locks.retain(|_, holder| *holder != session);
-        self.release_where(|taking| taking.session == session);
+        for consumer in self.consumers_where(|taking| taking.session == session) {
+            self.release(consumer);
+        }
     }
 
     pub(super) fn cut(&mut self) {
@@ -106,8 +110,7 @@ impl State {
             }
             Declaration::Queue { name, arguments } => {
                 let there = self.queues.entry(name.clone());
-                let queue =
-                    there.or_insert_with(|| Queue { arguments: arguments.clone(), ..Queue::default() });
+                let queue = there.or_insert_with(|| Queue::new(arguments.clone()));
                 alike(queue.arguments == arguments, "queue", &name)
             }
             Declaration::Binding { queue, exchange, routing_key } => {
@@ -120,22 +123,54 @@ impl State {
         }
     }
 
-    /// Takes one message in, unless a fault was ordered for it. `None`: there is no such exchange.
-    pub(super) fn publish(&mut self, outgoing: Outgoing) -> Option<Publication> {
-        match self.faults.pop_front() {
-            None => self.store(outgoing),
-            Some(Fault::Nacked) => Some(Publication::Nacked),
-            Some(Fault::Lost) => Some(Publication::Unknown),
-            Some(Fault::Unanswered) => self.store(outgoing).map(|_| Publication::Unknown),
+    pub(super) fn is_missing(&self, declaration: &Declaration) -> bool {
+        match declaration {
+            Declaration::Exchange { name, .. } => !self.exchanges.contains_key(name),
+            Declaration::Queue { name, .. } => !self.queues.contains_key(name),
+            Declaration::Binding { .. } => false,
         }
     }
 
-    fn store(&mut self, outgoing: Outgoing) -> Option<Publication> {
+    /// Takes one message in, at once or when the broker blocks no more. `None`: there is no such exchange.
+    pub(super) fn publish(&mut self, session: u64, outgoing: Outgoing) -> Option<Answer> {
+        if !self.blocked {
+            return self.accept(outgoing).map(Answer::Given);
+        }
+        let id = self.new_id();
+        self.held_up.push((id, session, outgoing));
+        Some(Answer::Later(id))
+    }
+
+    pub(super) fn unblock(&mut self) {
+        self.blocked = false;
+        for (id, session, outgoing) in std::mem::take(&mut self.held_up) {
+            if self.alive(session) {
+                let answer = self.accept(outgoing).unwrap_or(Publication::Unknown);
+                self.answers.insert(id, answer);
+            }
+        }
+    }
+
+    /// Takes one message in, unless a fault strikes it. `None`: there is no such exchange.
+    fn accept(&mut self, outgoing: Outgoing) -> Option<Publication> {
+        let fault = self.faults.pop_front().or_else(|| self.chance.as_mut()?.next_fault());
+        match fault {
+            None => self.store(outgoing, usize::MAX),
+            Some(Fault::Nacked) => Some(Publication::Nacked),
+            Some(Fault::Lost) => Some(Publication::Unknown),
+            Some(Fault::Unanswered) => self.store(outgoing, usize::MAX).map(|_| Publication::Unknown),
+            Some(Fault::Partial) => self.store(outgoing, 1).map(|_| Publication::Nacked),
+        }
+    }
+
+    /// Hands a message to the queues that it reaches, to the first `most` of them only.
+    fn store(&mut self, outgoing: Outgoing, most: usize) -> Option<Publication> {
         let targets = self.targets(&outgoing.exchange, &outgoing.routing_key)?;
-        let delivery = arrived(outgoing);
+        let (delivery, now) = (arrived(outgoing), self.now);
         let mut all = true;
-        for name in targets {
-            all &= self.queues.get_mut(&name).is_none_or(|queue| queue.take_in(delivery.clone()));
+        for name in targets.iter().take(most) {
+            all &= self.queues.get_mut(name).is_none_or(|queue| queue.take_in(delivery.clone(), now));
+            self.send(name);
         }
         Some(if all { Publication::Confirmed(Confirmed::new()) } else { Publication::Nacked })
     }
@@ -159,64 +194,22 @@ impl State {
         }
     }
 
-    pub(super) fn consume(&mut self, session: u64, name: &str, prefetch: u16) -> Option<u64> {
-        let consumer = self.new_id();
-        self.queues.get_mut(name)?.consumers.push(consumer);
-        let taking = Taking {
-            session,
-            queue: name.to_owned(),
-            prefetch: usize::from(prefetch),
-            last_tag: 0,
-            unacked: BTreeMap::new(),
-        };
-        self.consumers.insert(consumer, taking);
-        Some(consumer)
-    }
-
-    pub(super) fn take(&mut self, consumer: u64, most: usize) -> Taken {
-        let Some(taking) = self.consumers.get_mut(&consumer) else { return Taken::Gone };
-        let Some(queue) = self.queues.get_mut(&taking.queue) else { return Taken::Gone };
-        if !queue.serves(consumer) {
-            return Taken::Nothing;
+    /// Passes on what a queue gave up, as dead-lettering at least once does: nothing of it is lost on the way.
+    pub(super) fn dead_letter(&mut self, name: &str, mut dropped: Delivery) {
+        let exchange =
+            match self.queues.get(name).and_then(|queue| queue.arguments.get("x-dead-letter-exchange")) {
+                Some(Argument::Text(exchange)) => exchange.clone(),
+                _ => return,
+            };
+        for (header, value) in [(DROPPED_BY, name), (DROPPED_BECAUSE, "delivery_limit")] {
+            dropped.headers.push((header.to_owned(), value.to_owned()));
         }
-        let free = taking.prefetch.saturating_sub(taking.unacked.len());
-        let mut chunk = Vec::new();
-        while chunk.len() < most.min(free)
-            && let Some((place, mut delivery)) = queue.ready.pop_first()
-        {
-            taking.last_tag += 1;
-            delivery.tag = taking.last_tag;
-            taking.unacked.insert(delivery.tag, (place, delivery.clone()));
-            chunk.push(delivery);
+        dropped.redelivered = false;
+        let targets = self.targets(&exchange, &dropped.routing_key).unwrap_or_default();
+        dropped.exchange = exchange;
+        for target in targets {
+            self.put(&target, dropped.clone());
         }
-        if chunk.is_empty() { Taken::Nothing } else { Taken::Chunk(chunk) }
-    }
-
-    /// Acks the deliveries with these tags; `false` when the consumer is no more.
-    pub(super) fn ack(&mut self, consumer: u64, tags: impl Fn(u64) -> bool) -> bool {
-        let taking = self.consumers.get_mut(&consumer);
-        taking.map(|taking| taking.unacked.retain(|tag, _| !tags(*tag))).is_some()
-    }
-
-    /// Ends one consumer; what it held goes back to its place.
-    pub(super) fn release(&mut self, consumer: u64) {
-        let Some(taking) = self.consumers.remove(&consumer) else { return };
-        let Some(queue) = self.queues.get_mut(&taking.queue) else { return };
-        queue.consumers.retain(|other| *other != consumer);
-        for (place, delivery) in taking.unacked.into_values() {
-            queue.ready.insert(place, Delivery { redelivered: true, ..delivery });
-        }
-    }
-
-    fn release_where(&mut self, which: impl Fn(&Taking) -> bool) {
-        let consumers = self.consumers.iter().filter(|(_, taking)| which(taking));
-        for consumer in consumers.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.release(consumer);
-        }
-    }
-
-    pub(super) fn cancel(&mut self, queue: &str) {
-        self.release_where(|taking| taking.queue == queue);
     }
 
     pub(super) fn delete(&mut self, queue: &str) {
@@ -225,48 +218,22 @@ impl State {
         self.bindings.retain(|binding| binding.queue != queue);
     }
 
-    pub(super) fn limit(&mut self, queue: &str, limit: Option<usize>) {
-        if let Some(queue) = self.queues.get_mut(queue) {
-            queue.limit = limit;
+    pub(super) fn put(&mut self, name: &str, delivery: Delivery) {
+        let now = self.now;
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.append(delivery, now);
         }
-    }
-
-    pub(super) fn put(&mut self, queue: &str, delivery: Delivery) {
-        if let Some(queue) = self.queues.get_mut(queue) {
-            queue.append(delivery);
-        }
+        self.send(name);
     }
 
     pub(super) fn ready(&self, queue: &str) -> Vec<Delivery> {
-        self.queues.get(queue).map(|queue| queue.ready.values().cloned().collect()).unwrap_or_default()
+        self.queues.get(queue).map(Queue::ready).unwrap_or_default()
     }
 
     pub(super) fn depth(&self, queue: &str) -> Option<Depth> {
         let queue = self.queues.get(queue)?;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Some(Depth { messages: count(queue.ready.len()), consumers: count(queue.consumers.len()) })
-    }
-}
-
-impl Queue {
-    fn append(&mut self, delivery: Delivery) {
-        self.last_place += 1;
-        self.ready.insert(self.last_place, delivery);
-    }
-
-    /// Appends unless the queue is full.
-    fn take_in(&mut self, delivery: Delivery) -> bool {
-        let room = self.limit.is_none_or(|limit| self.ready.len() < limit);
-        if room {
-            self.append(delivery);
-        }
-        room
-    }
-
-    /// Whether this consumer is one that gets deliveries now.
-    fn serves(&self, consumer: u64) -> bool {
-        let single = self.arguments.get("x-single-active-consumer") == Some(&Argument::Flag(true));
-        !single || self.consumers.first() == Some(&consumer)
+        Some(Depth { messages: count(queue.waiting()), consumers: count(queue.consumers.len()) })
     }
 }
 
