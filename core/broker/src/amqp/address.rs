@@ -4,6 +4,9 @@ use lapin::uri::AMQPUri;
 
 use crate::{BrokerError, HEARTBEAT_SECONDS};
 
+/// Largest frame, in bytes: `lapin` keeps room for 64 of them in each connection; a larger body is cut into frames.
+const FRAME_MAX_BYTES: u32 = 16 * 1024;
+
 /// Reads a URL. An empty virtual host (`amqp://host/`) means the default one, `/`, as users mean it.
 pub(super) fn parse(url: &str) -> Result<AMQPUri, BrokerError> {
     // The parser's own words may quote the URL.
@@ -12,6 +15,7 @@ pub(super) fn parse(url: &str) -> Result<AMQPUri, BrokerError> {
         "/".clone_into(&mut address.vhost);
     }
     address.query.heartbeat = Some(HEARTBEAT_SECONDS);
+    address.query.frame_max = Some(FRAME_MAX_BYTES);
     Ok(address)
 }
 

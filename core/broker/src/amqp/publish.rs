@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, future::BoxFuture};
-use lapin::{Channel, Confirmation, Error, options::BasicPublishOptions};
-use tokio::time::{Instant, timeout_at};
+use lapin::{Channel, Confirmation, Error, PublisherConfirm, options::BasicPublishOptions};
+use tokio::time::{Instant, sleep_until};
 
 use super::{convert::Parcel, fault::words};
 use crate::{BrokerError, CONFIRM_TIMEOUT, Confirmed, Confirms, Outgoing, Publication, Publisher};
@@ -26,13 +26,13 @@ impl AmqpPublisher {
         Self { channel: Arc::new(channel), ended: Arc::default() }
     }
 
+    /// Queues the frames of a publish; the write to the socket and the confirm are awaited later.
     fn start(&self, parcel: Parcel) -> Pending {
-        let (channel, ended) = (Arc::clone(&self.channel), Arc::clone(&self.ended));
-        let mut answer = async move { publication(send(&channel, parcel).await, &ended) }.boxed();
-        // The first poll queues the frames; the write to the socket and the confirm are awaited later.
-        match (&mut answer).now_or_never() {
-            Some(publication) => Pending::Answered(publication),
-            None => Pending::Waiting(answer),
+        let mut sending = send(Arc::clone(&self.channel), parcel).boxed();
+        match (&mut sending).now_or_never() {
+            Some(Ok(confirm)) => Pending::Confirming(confirm),
+            Some(Err(error)) => Pending::Answered(lost(&self.ended, &error)),
+            None => Pending::Sending(sending),
         }
     }
 }
@@ -47,48 +47,58 @@ impl Publisher for AmqpPublisher {
         }
         let deadline = Instant::now() + CONFIRM_TIMEOUT;
         let pending = parcels.into_iter().map(|parcel| self.start(parcel)).collect();
-        Ok(Confirms::new(answers(pending, deadline)))
+        Ok(Confirms::new(answers(pending, Arc::clone(&self.ended), deadline)))
     }
 }
 
-async fn send(channel: &Channel, parcel: Parcel) -> lapin::Result<Confirmation> {
+async fn send(channel: Arc<Channel>, parcel: Parcel) -> lapin::Result<PublisherConfirm> {
     let Parcel { exchange, routing_key, properties, body } = parcel;
-    channel.basic_publish(exchange, routing_key, OPTIONS, &body, properties).await?.await
+    channel.basic_publish(exchange, routing_key, OPTIONS, &body, properties).await
 }
 
-fn publication(answer: Result<Confirmation, Error>, ended: &OnceLock<String>) -> Publication {
-    match answer {
-        Ok(Confirmation::Ack(_)) => Publication::Confirmed(Confirmed::new()),
-        Ok(Confirmation::Nack(_)) => Publication::Nacked,
-        Ok(Confirmation::NotRequested) => Publication::Unknown,
-        Err(error) => {
-            ended.get_or_init(|| words(&error));
-            Publication::Unknown
-        }
-    }
+/// Notes why the channel ended; what was under way is unknown.
+fn lost(ended: &OnceLock<String>, error: &Error) -> Publication {
+    ended.get_or_init(|| words(error));
+    Publication::Unknown
 }
 
-/// A publish that was started.
+/// A publish that was started; thousands of them wait at a time, so what is done is not kept.
 enum Pending {
-    Waiting(BoxFuture<'static, Publication>),
+    Sending(BoxFuture<'static, lapin::Result<PublisherConfirm>>),
+    Confirming(PublisherConfirm),
     Answered(Publication),
 }
 
 impl Pending {
-    async fn answer(self) -> Publication {
-        match self {
-            Self::Waiting(answer) => answer.await,
-            Self::Answered(publication) => publication,
+    async fn answer(self, ended: &OnceLock<String>) -> Publication {
+        let confirm = match self {
+            Self::Answered(publication) => return publication,
+            Self::Confirming(confirm) => Ok(confirm),
+            Self::Sending(sending) => sending.await,
+        };
+        let answer = match confirm {
+            Ok(confirm) => confirm.await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(Confirmation::Ack(_)) => Publication::Confirmed(Confirmed::new()),
+            Ok(Confirmation::Nack(_)) => Publication::Nacked,
+            Ok(Confirmation::NotRequested) => Publication::Unknown,
+            Err(error) => lost(ended, &error),
         }
     }
 }
 
 /// Awaits the answers in order until the deadline; then takes those that are there already.
-async fn answers(pending: Vec<Pending>, deadline: Instant) -> Vec<Publication> {
+async fn answers(pending: Vec<Pending>, ended: Arc<OnceLock<String>>, deadline: Instant) -> Vec<Publication> {
+    let mut late = std::pin::pin!(sleep_until(deadline));
     let mut answers = Vec::with_capacity(pending.len());
     for publish in pending {
-        let answer = timeout_at(deadline, publish.answer()).await;
-        answers.push(answer.unwrap_or(Publication::Unknown));
+        answers.push(tokio::select! {
+            biased;
+            answer = publish.answer(&ended) => answer,
+            () = &mut late => Publication::Unknown,
+        });
     }
     answers
 }
@@ -103,10 +113,10 @@ mod tests {
     async fn a_confirm_that_never_comes_is_unknown_and_the_others_keep_their_answers() {
         let pending = vec![
             Pending::Answered(Publication::Nacked),
-            Pending::Waiting(future::pending().boxed()),
-            Pending::Waiting(future::ready(Publication::Confirmed(Confirmed::new())).boxed()),
+            Pending::Sending(future::pending().boxed()),
+            Pending::Answered(Publication::Confirmed(Confirmed::new())),
         ];
-        let answers = answers(pending, Instant::now()).await;
+        let answers = answers(pending, Arc::default(), Instant::now()).await;
         let expected = [Publication::Nacked, Publication::Unknown, Publication::Confirmed(Confirmed::new())];
         assert_eq!(answers, expected);
     }
