@@ -63,7 +63,7 @@ const READ: [Broken; 10] = [
     Broken {
         what: "an unknown setting",
         breaks: |council| council.edit(BOOK, "format = {", "colour = \"red\"\nformat = {"),
-        says: ("setting", BOOK, 0),
+        says: ("setting", BOOK, 8),
     },
     Broken {
         what: "an owner of what another system owns",

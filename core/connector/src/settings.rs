@@ -40,13 +40,18 @@ impl Settings {
     /// The first key that does not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         T::deserialize(toml::Value::Table(self.table.clone()))
-            .map_err(|error| SettingsError::new("", error.message().to_owned()))
+            .map_err(|error| SettingsError::new(unknown_key(error.message()), error.message().to_owned()))
     }
 
     /// A path of the settings, under the data folder unless it is absolute.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.data.join(path)
     }
+}
+
+/// The key that serde calls unknown, where that is what it says.
+fn unknown_key(message: &str) -> &str {
+    message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()).unwrap_or_default()
 }
 
 /// Units of a duration in settings, in seconds.

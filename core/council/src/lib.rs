@@ -10,6 +10,7 @@ mod program;
 mod prove;
 mod reading;
 mod route;
+mod shared;
 mod system;
 mod verdict;
 mod written;

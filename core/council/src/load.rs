@@ -8,6 +8,7 @@ use postroom_event::MAX_BODY_BYTES;
 use postroom_schema::Vocabulary;
 
 use crate::reading::Reading;
+use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
 use crate::{Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, route, system};
 
@@ -36,7 +37,7 @@ impl Council {
         let written: CouncilText = text.parse().map_err(|problem| vec![problem])?;
         let data = data
             .map_or_else(|| folder.join(written.data.as_deref().unwrap_or(Path::new("var"))), Path::to_owned);
-        let mut reading = Reading { connectors, data, problems: Vec::new() };
+        let mut reading = Reading { connectors, data, shared: Shared::default(), problems: Vec::new() };
         let (prefix, max_body) = limits(&text, &written, &mut reading);
         let vocabulary = vocabulary(folder, &written.schemas.folders, &mut reading);
         let purposes = purposes(folder, &mut reading);
@@ -177,7 +178,12 @@ fn check_owners(systems: &BTreeMap<String, System>, folder: &Path, reading: &mut
             if let Some(other) = owners.get(thing.as_str()) {
                 let file = folder.join("systems").join(name).join("system.toml");
                 let words = format!("{thing} belongs to system `{other}` already");
-                reading.problems.push(Problem::new(file, "owner", words));
+                let key = if thing.starts_with("source") { "source.sources" } else { "broker_user" };
+                let problem = match Text::read(&file) {
+                    Ok(text) => text.problem_at(key, "owner", words),
+                    Err(_) => Problem::new(file, "owner", words),
+                };
+                reading.problems.push(problem);
             }
             owners.entry(thing).or_insert(name);
         }

@@ -103,6 +103,13 @@ pub struct Target {
     pub messages: BTreeMap<String, Arc<Validator>>,
 }
 
+impl Route {
+    /// Whether the other makes the same message of every event: by the same mapping for the same schema.
+    pub fn makes_the_same(&self, other: &Self) -> bool {
+        self.mapping.is_same(&other.mapping) && Arc::ptr_eq(&self.accepts, &other.accepts)
+    }
+}
+
 /// One way of an event to a system.
 pub struct Route {
     /// The name of its folder.

@@ -42,6 +42,9 @@ impl Compile for Filter {
     }
 }
 
+/// The compiled form of a text, or what is wrong with it, once somebody has asked; texts that are alike share it.
+pub(crate) type Compiled<T> = Arc<OnceLock<Result<T, Vec<postroom_transform::Problem>>>>;
+
 /// A mapping or filter with the place where it is written.
 pub struct Program<T> {
     file: PathBuf,
@@ -50,13 +53,13 @@ pub struct Program<T> {
     source: String,
     shape: Arc<Shape>,
     context: Context,
-    compiled: OnceLock<Result<T, Vec<Problem>>>,
+    compiled: Compiled<T>,
 }
 
 impl<T: Compile> Program<T> {
     /// A program that is a whole file.
     pub(crate) fn of_file(file: PathBuf, source: String, shape: Arc<Shape>, context: Context) -> Self {
-        Self { file, origin: (0, 0), source, shape, context, compiled: OnceLock::new() }
+        Self { file, origin: (0, 0), source, shape, context, compiled: Compiled::default() }
     }
 
     /// A program that is written inside another file, `place` being the opening quote of its text.
@@ -70,19 +73,26 @@ impl<T: Compile> Program<T> {
         Self { origin: (place.line - 1, place.column), ..Self::of_file(file, source, shape, context) }
     }
 
+    /// The same program, whose compiled form is shared with others of the same text, shape and context.
+    pub(crate) fn sharing(self, compiled: Compiled<T>) -> Self {
+        Self { compiled, ..self }
+    }
+
+    /// Whether the other has the same text, shape and context.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.compiled, &other.compiled)
+    }
+
     /// The compiled form.
     ///
     /// # Errors
     /// Every problem of the text, with file, line and column.
-    pub fn get(&self) -> Result<&T, &[Problem]> {
-        let compiled = self.compiled.get_or_init(|| {
-            T::compile(&self.source, &self.shape, self.context)
-                .map_err(|problems| problems.into_iter().map(|problem| self.placed(problem)).collect())
-        });
-        compiled.as_ref().map_err(Vec::as_slice)
+    pub fn get(&self) -> Result<&T, Vec<Problem>> {
+        let compiled = self.compiled.get_or_init(|| T::compile(&self.source, &self.shape, self.context));
+        compiled.as_ref().map_err(|problems| problems.iter().map(|problem| self.placed(problem)).collect())
     }
 
-    fn placed(&self, problem: postroom_transform::Problem) -> Problem {
+    fn placed(&self, problem: &postroom_transform::Problem) -> Problem {
         let (line, column) = self.origin;
         let place = Place {
             line: problem.line + line,
@@ -92,9 +102,9 @@ impl<T: Compile> Program<T> {
         Problem {
             file: self.file.clone(),
             place: Some(place),
-            code: problem.code,
-            words: problem.words,
-            hint: problem.hint.map(String::into_boxed_str),
+            code: problem.code.clone(),
+            words: problem.words.clone(),
+            hint: problem.hint.clone().map(String::into_boxed_str),
         }
     }
 }

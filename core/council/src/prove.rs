@@ -53,5 +53,5 @@ impl Council {
 }
 
 fn compiles<T: Compile + Send + Sync>(program: &Program<T>) -> Step<'_> {
-    Box::new(|| program.get().err().map_or_else(Vec::new, <[Problem]>::to_vec))
+    Box::new(|| program.get().err().unwrap_or_default())
 }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use postroom_connector::Connectors;
 
 use crate::Problem;
+use crate::shared::Shared;
 
 /// What every part of the folder is read with.
 pub(crate) struct Reading<'a> {
     pub(crate) connectors: &'a Connectors,
     pub(crate) data: PathBuf,
+    pub(crate) shared: Shared,
     pub(crate) problems: Vec<Problem>,
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use postroom_transform::{Context, Shape};
+use postroom_transform::Context;
 use toml::Spanned;
 
 use crate::reading::Reading;
@@ -45,7 +45,8 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
     });
     let accepts = reading.keep(accepts);
     let (event, mapping, accepts) = (event?, mapping?, accepts?);
-    let shape = Arc::new(Shape::of_schema(&event.schema));
+    let shape = reading.shared.shape(event);
+    let compiled = reading.shared.mapping(from, &mapping.text);
     let when = written.when.as_ref();
     Some(Route {
         name: name.into(),
@@ -54,7 +55,7 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
         message: message.clone(),
         accepts,
         when: when.map(|when| system::filter(&text, when, Arc::clone(&shape), Context::Route)),
-        mapping: Program::of_file(mapping.file, mapping.text, shape, Context::Route),
+        mapping: Program::of_file(mapping.file, mapping.text, shape, Context::Route).sharing(compiled),
         purpose: written.purpose.map(Spanned::into_inner),
         folder: folder.to_owned(),
     })

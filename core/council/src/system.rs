@@ -10,6 +10,7 @@ use postroom_transform::{Context, Filter, Shape};
 use toml::Spanned;
 
 use crate::reading::Reading;
+use crate::shared::Shared;
 use crate::written::{MapText, SourceText, SystemText, TargetText, Text};
 use crate::{IgnoreRule, MapRule, Place, Problem, Program, SourceSystem, System, Target};
 
@@ -33,7 +34,7 @@ pub(crate) fn read(
     let queue_source = written.source.as_ref().is_some_and(|side| side.connector.as_ref() == QUEUE);
     if queue_source && written.broker_user.is_none() {
         let words = "a system that publishes itself needs its `broker_user`";
-        reading.problems.push(Problem::new(&text.file, "broker-user", words));
+        reading.problems.push(text.problem_at("source.connector", "broker-user", words));
     }
     let source = written.source.and_then(|side| part.source(side, vocabulary, reading));
     let target = written.target.and_then(|side| part.target(side, reading));
@@ -80,7 +81,7 @@ impl Part<'_> {
             }
             if side.map.is_empty() {
                 let words = "a source with a connector needs at least one [[source.map]]";
-                reading.problems.push(Problem::new(&self.text.file, "no-map", words));
+                reading.problems.push(self.text.problem_at("source", "no-map", words));
             }
         }
         let shape = Arc::new(shape);
@@ -94,7 +95,7 @@ impl Part<'_> {
         let owns = side.sources.unwrap_or_else(|| vec![format!("/systems/{}", self.name)]);
         if owns.is_empty() {
             let words = "`sources` lists at least one CloudEvents source";
-            reading.problems.push(Problem::new(&self.text.file, "sources", words));
+            reading.problems.push(self.text.problem_at("source.sources", "sources", words));
         }
         Some(SourceSystem { connector, owns, settings, maps, ignores })
     }
@@ -131,16 +132,15 @@ impl Part<'_> {
             let kind = reading.keep(kind.ok_or_else(|| self.unknown_connector(&side.connector, &names)))?;
             reading.keep(kind.check(&settings).map_err(|error| self.setting("target", &error)));
         }
-        let batching =
-            side.batch.and_then(|table| {
-                let parsed = Batching::from_table(&table);
-                reading.keep(parsed.map_err(|error| {
-                    Problem::new(&self.text.file, "batch", format!("[target.batch]: {error}"))
-                }))
-            });
+        let batching = side.batch.and_then(|table| {
+            let parsed = Batching::from_table(&table);
+            reading.keep(parsed.map_err(|error| {
+                self.text.problem_at("target.batch", "batch", format!("[target.batch]: {error}"))
+            }))
+        });
         if connector == QUEUE && batching.is_some() {
             let words = "a system that reads its queue itself takes no batches";
-            reading.problems.push(Problem::new(&self.text.file, "batch", words));
+            reading.problems.push(self.text.problem_at("target.batch", "batch", words));
         }
         Some(Target { connector, settings, batching, messages: self.messages(reading) })
     }
@@ -156,9 +156,8 @@ impl Part<'_> {
                 reading.problems.push(problem);
                 continue;
             };
-            if let Some(validator) = reading.keep(message(&path)) {
-                messages.insert(name.to_owned(), Arc::new(validator));
-            }
+            let validator = message(&path, &mut reading.shared);
+            messages.extend(reading.keep(validator).map(|validator| (name.to_owned(), validator)));
         }
         messages
     }
@@ -169,7 +168,8 @@ impl Part<'_> {
     }
 
     fn setting(&self, side: &str, error: &postroom_connector::SettingsError) -> Problem {
-        Problem::new(&self.text.file, "setting", format!("[{side}.settings] {error}"))
+        let key = format!("{side}.settings.{}", error.key);
+        self.text.problem_at(&key, "setting", format!("[{side}.settings] {error}"))
     }
 }
 
@@ -184,10 +184,13 @@ pub(crate) fn filter(
     Program::inside(text.file.clone(), place, when.as_ref().clone(), shape, context)
 }
 
-fn message(path: &Path) -> Result<Validator, Problem> {
+fn message(path: &Path, shared: &mut Shared) -> Result<Arc<Validator>, Problem> {
     let text = Text::read(path)?;
-    let schema = postroom_event::read_value(text.text.as_bytes())
-        .map_err(|refusal| Problem::new(path, "schema", refusal.words))?;
-    Validator::compile(&schema)
-        .map_err(|problem| Problem::new(path, "schema", format!("{}: {}", problem.pointer, problem.words)))
+    shared.message(&text.text, || {
+        let schema = postroom_event::read_value(text.text.as_bytes())
+            .map_err(|refusal| Problem::new(path, "schema", refusal.words))?;
+        Validator::compile(&schema).map_err(|problem| {
+            Problem::new(path, "schema", format!("{}: {}", problem.pointer, problem.words))
+        })
+    })
 }

@@ -1,10 +1,12 @@
 //! The TOML files as the council writes them, before anything is checked against anything else.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::{Place, Problem};
 
@@ -156,8 +158,40 @@ impl Text {
         })
     }
 
+    /// A problem at the key that `path` names from the root (`target.settings.folder`, `files.0` for an item of a list),
+    /// or at the last table on the way that is written.
+    pub(crate) fn problem_at(&self, path: &str, code: &str, words: impl Into<String>) -> Problem {
+        let problem = Problem::new(&self.file, code, words);
+        let Ok(document) = DeTable::parse(&self.text) else { return problem };
+        let mut span = None;
+        let mut inner = Some(DeValue::Table(document.into_inner()));
+        for part in path.split('.') {
+            let Some((found, value)) = inner.take().and_then(|value| member(value, part)) else { break };
+            (span, inner) = (Some(found), Some(value));
+        }
+        match span {
+            Some(span) => problem.at(Place::of(&self.text, &span)),
+            None => problem,
+        }
+    }
+
     /// A problem at something that was written in this file.
     pub(crate) fn problem<T>(&self, at: &Spanned<T>, code: &str, words: impl Into<String>) -> Problem {
         Problem::new(&self.file, code, words).at(Place::of(&self.text, &at.span()))
+    }
+}
+
+/// The span of the key or item `part`, and its value.
+fn member<'i>(value: DeValue<'i>, part: &str) -> Option<(Range<usize>, DeValue<'i>)> {
+    match value {
+        DeValue::Table(table) => {
+            let (key, value) = table.into_iter().find(|(key, _)| key.get_ref() == part)?;
+            Some((key.span(), value.into_inner()))
+        }
+        DeValue::Array(items) => {
+            let item = items.into_iter().nth(part.parse().ok()?)?;
+            Some((item.span(), item.into_inner()))
+        }
+        _ => None,
     }
 }

@@ -3,12 +3,15 @@
 //! Structured mode by content type `application/cloudevents+json`; binary mode by headers `cloudEvents:NAME` or
 //! `cloudEvents_NAME` (AMQP protocol binding for CloudEvents 1.0), where the body is the data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use bytes::Bytes;
+use serde_json::Value;
 
 use crate::envelope::{check_attribute, parse_time};
-use crate::{Event, MAX_EXTENSIONS, Refusal, Rule, SPEC_VERSION, STRUCTURED, check_extension, read_value};
+use crate::strict::{Envelope, read_envelope, read_tree, utf8};
+use crate::{Event, MAX_EXTENSIONS, Refusal, Rule, SPEC_VERSION, STRUCTURED, Tree, check_extension};
 
 /// Prefixes of a CloudEvents attribute among AMQP headers.
 const HEADER_PREFIXES: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
@@ -21,14 +24,14 @@ pub struct Received<'a> {
     /// The AMQP headers as text, in their order.
     pub headers: &'a [(String, String)],
     /// The body.
-    pub body: &'a [u8],
+    pub body: &'a Bytes,
 }
 
-/// Decodes one message; `max_body` in bytes.
+/// Decodes one message, its data into any [`Tree`]; `max_body` in bytes.
 ///
 /// # Errors
 /// The first rule that is broken, with its place.
-pub fn decode(received: &Received<'_>, max_body: usize) -> Result<Event, Refusal> {
+pub fn decode<T: Tree>(received: &Received<'_>, max_body: usize) -> Result<Event<T>, Refusal> {
     if received.body.len() > max_body {
         let words = format!("the body has {} bytes, the limit is {max_body}", received.body.len());
         return Err(Refusal::new(Rule::TooLarge, "", words));
@@ -59,20 +62,22 @@ fn is_binary(headers: &[(String, String)]) -> bool {
     headers.iter().any(|(name, _)| attribute_name(name) == Some("specversion"))
 }
 
-fn structured(body: &[u8]) -> Result<Event, Refusal> {
-    let Value::Object(mut object) = read_value(body)? else {
-        return Err(Refusal::new(Rule::NotJson, "", "the envelope is not a JSON object"));
-    };
-    if object.contains_key("data_base64") {
+/// Attributes by name.
+type Attributes<'a> = BTreeMap<Cow<'a, str>, String>;
+
+fn structured<T: Tree>(body: &Bytes) -> Result<Event<T>, Refusal> {
+    let json = utf8(body)?;
+    let Envelope { mut attributes, data } = read_envelope(&json)?;
+    if attributes.remove("data_base64").is_some() {
         return Err(Refusal::new(Rule::NoData, "/data_base64", "data must be JSON, not base64"));
     }
-    let data = object.remove("data");
-    event(attributes(object)?, data)
+    let attributes = attributes.into_iter().filter_map(attribute).collect::<Result<_, _>>()?;
+    event(attributes, data)
 }
 
-/// Attributes as text; CloudEvents allows text, whole numbers and booleans.
-fn attributes(object: Map<String, Value>) -> Result<BTreeMap<String, String>, Refusal> {
-    let text = |(name, value): (String, Value)| match value {
+/// An attribute as text; CloudEvents allows text, whole numbers and booleans.
+fn attribute((name, value): (Cow<'_, str>, Value)) -> Option<Result<(Cow<'_, str>, String), Refusal>> {
+    match value {
         Value::String(text) => Some(Ok((name, text))),
         Value::Bool(_) | Value::Number(_) => Some(Ok((name, value.to_string()))),
         Value::Null => None,
@@ -80,26 +85,25 @@ fn attributes(object: Map<String, Value>) -> Result<BTreeMap<String, String>, Re
             let words = "an attribute is text, a whole number or a boolean";
             Some(Err(Refusal::new(Rule::BadAttribute, name, words)))
         }
-    };
-    object.into_iter().filter_map(text).collect()
+    }
 }
 
-fn binary(media_type: &str, received: &Received<'_>) -> Result<Event, Refusal> {
+fn binary<T: Tree>(media_type: &str, received: &Received<'_>) -> Result<Event<T>, Refusal> {
     if !is_json(media_type) {
         let words = "the data of an event in binary mode must be JSON";
         return Err(Refusal::new(Rule::ContentType, "content-type", words));
     }
-    let mut attributes = BTreeMap::new();
+    let mut attributes = Attributes::new();
     for (header, text) in received.headers {
         let Some(name) = attribute_name(header) else { continue };
-        if attributes.insert(name.to_owned(), text.clone()).is_some() {
+        if attributes.insert(name.into(), text.clone()).is_some() {
             return Err(Refusal::new(Rule::DuplicateKey, name, "the same attribute stands twice"));
         }
     }
-    event(attributes, Some(read_value(received.body)?))
+    event(attributes, Some(read_tree(&utf8(received.body)?)?))
 }
 
-fn event(mut attributes: BTreeMap<String, String>, data: Option<Value>) -> Result<Event, Refusal> {
+fn event<T>(mut attributes: Attributes<'_>, data: Option<T>) -> Result<Event<T>, Refusal> {
     let mut required = |name: &str| {
         let text = attributes
             .remove(name)
@@ -130,12 +134,13 @@ fn event(mut attributes: BTreeMap<String, String>, data: Option<Value>) -> Resul
     for (name, text) in &attributes {
         check_extension(name, text)?;
     }
+    let extensions = attributes.into_iter().map(|(name, text)| (name.into_owned(), text)).collect();
     let data = data.ok_or_else(|| Refusal::new(Rule::NoData, "/data", "the event carries no data"))?;
-    Ok(Event { id, source, event_type, subject, time, extensions: attributes, data })
+    Ok(Event { id, source, event_type, subject, time, extensions, data })
 }
 
 /// The attributes about the data: JSON is the only form; `dataschema` says nothing that the type does not.
-fn check_content(attributes: &mut BTreeMap<String, String>) -> Result<(), Refusal> {
+fn check_content(attributes: &mut Attributes<'_>) -> Result<(), Refusal> {
     attributes.remove("dataschema");
     match attributes.remove("datacontenttype") {
         Some(media) if !is_json(media_type(&media)) => {

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{Event, SPEC_VERSION};
 
-impl Event {
+impl<T: Serialize> Event<T> {
     /// The event in structured mode ([`crate::STRUCTURED`]), UTF-8.
     pub fn to_bytes(&self) -> Vec<u8> {
         // JSON in memory always becomes bytes.
@@ -12,7 +12,7 @@ impl Event {
     }
 }
 
-impl Serialize for Event {
+impl<T: Serialize> Serialize for Event<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("specversion", SPEC_VERSION)?;

@@ -10,9 +10,9 @@ use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, Refu
 /// How a fact reached the council (extension `channel`).
 pub const CHANNELS: [&str; 5] = ["online", "phone", "counter", "post", "system"];
 
-/// A business fact that some system states: CloudEvents 1.0 with JSON data; `subject` is required.
+/// A business fact that some system states: CloudEvents 1.0 with data of some [`Tree`](crate::Tree); `subject` is required.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct Event<T = Value> {
     /// Unique within its source.
     pub id: String,
     /// Who states it: a URI reference that one system owns.
@@ -26,10 +26,10 @@ pub struct Event {
     /// Every other attribute by name: `correlationid`, `effectivetime`, `channel`, `entityversion`, `traceparent` ...
     pub extensions: BTreeMap<String, String>,
     /// The data, normalised by the decoder.
-    pub data: Value,
+    pub data: T,
 }
 
-impl Event {
+impl<T> Event<T> {
     /// The key under which the ledger knows this event.
     pub fn key(&self) -> EventKey {
         EventKey::new(&self.source, &self.id)

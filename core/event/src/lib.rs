@@ -10,6 +10,7 @@ mod id;
 mod record;
 mod refusal;
 mod strict;
+mod tree;
 
 pub use decode::{Received, decode};
 pub use envelope::{CHANNELS, Event, check_extension, check_subject};
@@ -17,6 +18,7 @@ pub use id::{DispatchId, EventKey};
 pub use record::{Fault, Reading, Record};
 pub use refusal::{Refusal, Rule};
 pub use strict::read_value;
+pub use tree::Tree;
 
 /// Content type of an event in structured mode (CloudEvents JSON format 1.0).
 pub const STRUCTURED: &str = "application/cloudevents+json";

@@ -1,16 +1,23 @@
-//! JSON read strictly: the one path from bytes to a value.
+//! JSON read strictly: the one path from bytes to a tree.
 //!
 //! `serde_json` keeps the last of two equal keys, turns integers beyond 64 bits into floats, and lets NUL through;
 //! each of them would change a fact on its way. Integral floats become integers here, because JSON Schema calls
 //! `1.0` an integer and a mapping would see a float.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
+use std::marker::PhantomData;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
+use serde_json::de::StrRead;
 
-use crate::{MAX_DEPTH, Refusal, Rule};
+use crate::{MAX_DEPTH, Refusal, Rule, Tree};
 
 /// Largest whole number that a float carries exactly: 2^53.
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
@@ -20,11 +27,52 @@ const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 /// # Errors
 /// A [`Refusal`] with the JSON pointer of the first offence; syntax errors carry line and column instead.
 pub fn read_value(bytes: &[u8]) -> Result<Value, Refusal> {
+    read_tree(&utf8(&Bytes::copy_from_slice(bytes))?)
+}
+
+/// Reads one JSON value into a [`Tree`], which may share parts of `json`.
+///
+/// # Errors
+/// As [`read_value`].
+pub(crate) fn read_tree<T: Tree>(json: &ByteString) -> Result<T, Refusal> {
+    read(json, |at, text| at.seed::<T>().deserialize(text))
+}
+
+/// Reads an object whose member `data` becomes a [`Tree`], and every other a value.
+///
+/// # Errors
+/// As [`read_value`]; anything but an object is not JSON of an envelope.
+pub(crate) fn read_envelope<T: Tree>(json: &ByteString) -> Result<Envelope<'_, T>, Refusal> {
+    read(json, |at, text| text.deserialize_any(EnvelopeSeed { at, tree: PhantomData }))
+}
+
+/// The members of an envelope.
+pub(crate) struct Envelope<'j, T> {
+    pub(crate) attributes: BTreeMap<Cow<'j, str>, Value>,
+    pub(crate) data: Option<T>,
+}
+
+/// The bytes as UTF-8.
+///
+/// # Errors
+/// [`Rule::NotJson`], with line and column of the first byte that is none.
+pub(crate) fn utf8(bytes: &Bytes) -> Result<ByteString, Refusal> {
+    ByteString::try_from(bytes.clone()).map_err(|_| {
+        let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let (line, column) = (valid.split('\n').count(), valid.split('\n').next_back().map_or(0, str::len));
+        not_json("is not well-formed JSON in UTF-8", line, column + 1)
+    })
+}
+
+fn read<'j, T>(
+    json: &'j ByteString,
+    work: impl FnOnce(At<'_>, &mut serde_json::Deserializer<StrRead<'j>>) -> Result<T, serde_json::Error>,
+) -> Result<T, Refusal> {
     let trouble = RefCell::new(Trouble::default());
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let read = Node { depth: 0, trouble: &trouble }.deserialize(&mut json).and_then(|value| {
-        json.end()?;
-        Ok(value)
+    let mut text = serde_json::Deserializer::from_str(json);
+    let read = work(At { depth: 0, json, trouble: &trouble }, &mut text).and_then(|tree| {
+        text.end()?;
+        Ok(tree)
     });
     read.map_err(|error| trouble.into_inner().refusal(&error))
 }
@@ -32,19 +80,22 @@ pub fn read_value(bytes: &[u8]) -> Result<Value, Refusal> {
 /// What went wrong, and the path to it: innermost segment first, filled while the error travels outwards.
 #[derive(Default)]
 struct Trouble {
-    rule: Option<(Rule, String)>,
+    refusal: Option<Refusal>,
     path: Vec<String>,
 }
 
 impl Trouble {
     fn refusal(self, error: &serde_json::Error) -> Refusal {
-        let Some((rule, words)) = self.rule else { return syntax(error) };
+        let Some(refusal) = self.refusal else { return syntax(error) };
+        if !refusal.place.is_empty() {
+            return refusal;
+        }
         let place = self.path.iter().rev().fold(String::new(), |mut pointer, segment| {
             pointer.push('/');
             pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
             pointer
         });
-        Refusal::new(rule, place, words)
+        Refusal { place, ..refusal }
     }
 }
 
@@ -58,19 +109,28 @@ fn syntax(error: &serde_json::Error) -> Refusal {
             format!("number too large at line {line}, column {column}"),
         );
     }
-    let what = if error.is_eof() { "ends too early" } else { "is not well-formed JSON in UTF-8" };
+    not_json(if error.is_eof() { "ends too early" } else { "is not well-formed JSON in UTF-8" }, line, column)
+}
+
+fn not_json(what: &str, line: usize, column: usize) -> Refusal {
     Refusal::new(Rule::NotJson, "", format!("the text {what} at line {line}, column {column}"))
 }
 
+/// Where the reader stands.
 #[derive(Clone, Copy)]
-struct Node<'a> {
+struct At<'a> {
     depth: usize,
+    json: &'a ByteString,
     trouble: &'a RefCell<Trouble>,
 }
 
-impl Node<'_> {
+impl<'a> At<'a> {
+    fn seed<T>(self) -> Seed<'a, T> {
+        Seed { at: self, tree: PhantomData }
+    }
+
     fn refuse<E: serde::de::Error>(&self, rule: Rule, words: impl Into<String>) -> E {
-        self.trouble.borrow_mut().rule = Some((rule, words.into()));
+        self.trouble.borrow_mut().refusal = Some(Refusal::new(rule, "", words));
         E::custom(rule.code())
     }
 
@@ -88,6 +148,12 @@ impl Node<'_> {
         Ok(())
     }
 
+    fn twice<E: serde::de::Error>(self, key: String) -> E {
+        let refused = self.refuse(Rule::DuplicateKey, "the same key stands twice in one object");
+        self.trouble.borrow_mut().path.push(key);
+        refused
+    }
+
     /// Notes the segment under which an error came up.
     fn under<T, E>(self, read: Result<T, E>, segment: impl FnOnce() -> String) -> Result<T, E> {
         if read.is_err() {
@@ -97,84 +163,130 @@ impl Node<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
-    type Value = Value;
+/// Reads one value of a tree.
+struct Seed<'a, T> {
+    at: At<'a>,
+    tree: PhantomData<T>,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+impl<'de, T: Tree> DeserializeSeed<'de> for Seed<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
-    type Value = Value;
+impl<'de, T: Tree> Visitor<'de> for Seed<'_, T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::null())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<T, E> {
+        Ok(T::boolean(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_i64<E>(self, value: i64) -> Result<T, E> {
+        Ok(T::integer(value))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<T, E> {
         i64::try_from(value)
-            .map(Value::from)
-            .map_err(|_| self.refuse(Rule::NumberOutOfRange, "a whole number beyond 64 bits"))
+            .map(T::integer)
+            .map_err(|_| self.at.refuse(Rule::NumberOutOfRange, "a whole number beyond 64 bits"))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<T, E> {
         if value.fract() != 0.0 {
-            return Ok(Number::from_f64(value).map_or(Value::Null, Value::Number));
+            return Ok(T::float(value));
         }
         if value.abs() > MAX_EXACT_FLOAT {
-            return Err(self.refuse(Rule::NumberOutOfRange, "a whole number that cannot be carried exactly"));
+            return Err(self
+                .at
+                .refuse(Rule::NumberOutOfRange, "a whole number that cannot be carried exactly"));
         }
         #[expect(clippy::cast_possible_truncation, reason = "integral and within 2^53: exact")]
-        Ok(Value::from(value as i64))
+        Ok(T::integer(value as i64))
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        self.text(text)?;
-        Ok(Value::String(text.to_owned()))
+    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<T, E> {
+        self.at.text(text)?;
+        Ok(T::part(self.at.json, text))
     }
 
-    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
-        self.text(&text)?;
-        Ok(Value::String(text))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        self.at.text(text)?;
+        Ok(T::text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let below = self.below()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
+        let below = self.at.below()?;
         let mut list = Vec::new();
-        while let Some(item) = self.under(items.next_element_seed(below), || list.len().to_string())? {
+        while let Some(item) =
+            self.at.under(items.next_element_seed(below.seed()), || list.len().to_string())?
+        {
             list.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(T::list(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let below = self.below()?;
-        let mut object = Map::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<T, A::Error> {
+        let below = self.at.below()?;
+        let mut object = T::Members::default();
         while let Some(key) = entries.next_key::<String>()? {
-            self.text::<A::Error>(&key)?;
-            let value = self.under(entries.next_value_seed(below), || key.clone())?;
-            if object.contains_key(&key) {
-                let refused = Err(self.refuse(Rule::DuplicateKey, "the same key stands twice in one object"));
-                return self.under(refused, || key);
-            }
-            object.insert(key, value);
+            self.at.text::<A::Error>(&key)?;
+            let value = self.at.under(entries.next_value_seed(below.seed()), || key.clone())?;
+            T::put(&mut object, key, value).map_err(|key| self.at.twice::<A::Error>(key))?;
         }
-        Ok(Value::Object(object))
+        Ok(T::object(object))
     }
 }
+
+/// Reads an envelope.
+struct EnvelopeSeed<'a, T> {
+    at: At<'a>,
+    tree: PhantomData<T>,
+}
+
+impl<'de, T: Tree> Visitor<'de> for EnvelopeSeed<'_, T> {
+    type Value = Envelope<'de, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let below = self.at.below()?;
+        let (mut attributes, mut data) = (BTreeMap::new(), None);
+        while let Some(Name(name)) = members.next_key()? {
+            if name == "data" {
+                let read = self.at.under(members.next_value_seed(below.seed()), || "data".to_owned())?;
+                if data.replace(read).is_some() {
+                    return Err(self.at.twice(name.into_owned()));
+                }
+                continue;
+            }
+            self.at.text::<A::Error>(&name)?;
+            let value = self.at.under(members.next_value_seed(below.seed()), || name.clone().into_owned())?;
+            match attributes.entry(name) {
+                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Occupied(place) => return Err(self.at.twice(place.key().clone().into_owned())),
+            }
+        }
+        Ok(Envelope { attributes, data })
+    }
+}
+
+/// The name of a member, borrowed where it is written without escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'j>(#[serde(borrow)] Cow<'j, str>);
 
 #[cfg(test)]
 mod tests {

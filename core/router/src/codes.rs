@@ -17,8 +17,8 @@ pub const DEAD_CODES: &[(&str, &str)] = &[
     ("message", "what the mapping made does not fit the target's schema"),
     ("queue-full", "the queue of the target takes no more messages"),
     ("no-such-route", "the route was removed while the dispatch waited"),
-    ("foreign", "something on a lane that this hub did not put there; it is listed as invalid"),
+    ("foreign", "something on a lane that this hub did not put there; it was not read again"),
     ("refused", "the target refused it for good"),
     ("exhausted", "it still failed after the retries in place"),
-    ("poison", "the hub stopped three times while it had this dispatch in hand; it is listed as invalid"),
+    ("poison", "the hub stopped three times while it had this dispatch in hand; it was not read again"),
 ];

@@ -1,14 +1,20 @@
 //! The decision about one event, pure: what it is, which routes it takes, and what each target gets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chrono::SecondsFormat;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, SourceSystem};
 use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
-use postroom_transform::{Input, MetaValue, RunError, Runner};
-use serde_json::Value;
+use postroom_transform::{Data, Input, MetaValue, Metadata, RunError, Runner};
 
 use crate::Table;
+use crate::table::{Candidate, Filtered};
+
+/// Room for a message of the usual size, in bytes.
+const MESSAGE_BYTES: usize = 1024;
 
 /// What was decided about one event.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ pub struct Dispatch {
 #[derive(Debug)]
 pub enum Way {
     /// The message, for the queue that the target reads itself.
-    Queue(Vec<u8>),
+    Queue(Bytes),
     /// To the lane, where it is mapped at delivery.
     Lane,
     /// No message can be made.
@@ -122,9 +128,10 @@ impl Decider {
     }
 
     /// Decides about a decoded event of `system`.
-    pub fn decide_event(&mut self, system: &str, event: Event) -> Decision {
-        let head = Head::of(&event);
-        let verdict = self.check_event(system, &event).map_or_else(Verdict::Invalid, |()| self.route(event));
+    pub fn decide_event(&mut self, system: &str, event: Event<Data>) -> Decision {
+        let checked = self.check_event(system, &event);
+        let (head, rest, data) = Head::split(event);
+        let verdict = checked.map_or_else(Verdict::Invalid, |()| self.route(&head, &rest, data));
         Decision { head: Some(head), verdict }
     }
 
@@ -132,8 +139,9 @@ impl Decider {
     ///
     /// # Errors
     /// Why no message can be made.
-    pub fn message(&mut self, route: &Route, event: Event) -> Result<Value, Unmappable> {
-        map(&mut self.runner, route, &mut input(event))
+    pub fn message(&mut self, route: &Route, event: Event<Data>) -> Result<Data, Unmappable> {
+        let (head, rest, data) = Head::split(event);
+        map(&mut self.runner, route, &mut Input::new(data, &Envelope(&head, &rest)))
     }
 
     /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
@@ -154,7 +162,7 @@ impl Decider {
         }
     }
 
-    fn check_event(&self, system: &str, event: &Event) -> Result<(), Refusal> {
+    fn check_event(&self, system: &str, event: &Event<Data>) -> Result<(), Refusal> {
         let side = self.council.systems.get(system).and_then(|system| system.source.as_ref());
         if !side.is_some_and(|side| side.owns.contains(&event.source)) {
             let words = format!("the CloudEvents source is not one that `{system}` owns");
@@ -163,31 +171,79 @@ impl Decider {
         check_data(&self.council, &event.event_type, &event.data)
     }
 
-    fn route(&mut self, event: Event) -> Verdict {
-        let ids = (event.source.clone(), event.id.clone());
-        let candidates = self.table.candidates(&event.event_type, &event.data);
+    fn route(&mut self, head: &Head, rest: &Rest, data: Data) -> Verdict {
+        let table = Arc::clone(&self.table);
+        let candidates = table.candidates(&head.event_type, &data);
         if candidates.is_empty() {
             return Verdict::NoRoute;
         }
-        let mut input = input(event);
+        let envelope = Envelope(head, rest);
+        let mut input = Input::new(data, &envelope);
+        let mut made = Vec::new();
         let mut dispatches = Vec::with_capacity(candidates.len());
-        for route in candidates {
-            let Some(way) = way(&mut self.runner, &self.council, route, &mut input) else { continue };
-            let id = DispatchId::new(&ids.0, &ids.1, &route.name);
-            dispatches.push(Dispatch {
-                id,
-                route: Arc::clone(&route.name),
-                target: Arc::clone(&route.to),
-                way,
-            });
+        for Candidate { route, filter } in candidates {
+            let way = match self.holds(route, filter, &mut input) {
+                Ok(true) => self.way(route, &mut input, &mut made),
+                Ok(false) => continue,
+                Err(unmappable) => Way::Dead(unmappable),
+            };
+            let id = DispatchId::new(&head.source, &head.id, &route.name);
+            let (route, target) = (Arc::clone(&route.name), Arc::clone(&route.to));
+            dispatches.push(Dispatch { id, route, target, way });
         }
         if dispatches.is_empty() { Verdict::NoRoute } else { Verdict::Routed(dispatches) }
     }
+
+    /// Whether the route's `when` is true.
+    fn holds(&mut self, route: &Route, filter: Filtered, input: &mut Input<'_>) -> Result<bool, Unmappable> {
+        let (Some(when), Filtered::NotYet) = (&route.when, filter) else { return Ok(true) };
+        let when = when
+            .get()
+            .map_err(|_| Unmappable::new("filter", "the filter does not compile: postroom check"))?;
+        self.runner.holds(when, input).map_err(|error| Unmappable::run("filter", &error))
+    }
+
+    /// How an event goes through a route that wants it; `made` are the messages of the routes before.
+    fn way<'r>(
+        &mut self,
+        route: &'r Route,
+        input: &mut Input<'_>,
+        made: &mut Vec<(&'r Route, Bytes)>,
+    ) -> Way {
+        if !self.council.is_queue_target(&route.to) {
+            return Way::Lane;
+        }
+        if let Some((_, message)) = made.iter().find(|(other, _)| other.makes_the_same(route)) {
+            return Way::Queue(message.clone());
+        }
+        match map(&mut self.runner, route, input) {
+            Ok(message) => {
+                let message = Bytes::from(message.to_bytes(MESSAGE_BYTES));
+                made.push((route, message.clone()));
+                Way::Queue(message)
+            }
+            Err(unmappable) => Way::Dead(unmappable),
+        }
+    }
+}
+
+/// What is left of an event's envelope beside its head.
+struct Rest {
+    time: Option<chrono::DateTime<chrono::FixedOffset>>,
+    extensions: BTreeMap<String, String>,
 }
 
 impl Head {
+    /// The head of an event, what else stands in its envelope, and its data.
+    fn split(event: Event<Data>) -> (Self, Rest, Data) {
+        let key = event.key();
+        let Event { id, source, event_type, subject, time, extensions, data } = event;
+        let correlation = extensions.get("correlationid").cloned();
+        (Self { key, id, source, event_type, subject, correlation }, Rest { time, extensions }, data)
+    }
+
     /// The head of an event.
-    pub fn of(event: &Event) -> Self {
+    pub fn of<T>(event: &Event<T>) -> Self {
         Self {
             key: event.key(),
             id: event.id.clone(),
@@ -199,11 +255,32 @@ impl Head {
     }
 }
 
+/// The envelope, as filters and mappings of routes see it under `%`.
+struct Envelope<'a>(&'a Head, &'a Rest);
+
+impl Metadata for Envelope<'_> {
+    fn tell(&self, put: &mut dyn FnMut(&'static str, MetaValue<'_>)) {
+        let Self(head, rest) = self;
+        put("id", MetaValue::Text(&head.id));
+        put("source", MetaValue::Text(&head.source));
+        put("type", MetaValue::Text(&head.event_type));
+        put("subject", MetaValue::Text(&head.subject));
+        if let Some(time) = rest.time {
+            put("time", MetaValue::Text(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
+        }
+        for name in ["effectivetime", "channel", "correlationid", "entityversion"] {
+            if let Some(text) = rest.extensions.get(name) {
+                put(name, MetaValue::Text(text));
+            }
+        }
+    }
+}
+
 /// Checks data against the schema of its type.
 ///
 /// # Errors
 /// [`Rule::UnknownType`], or [`Rule::Schema`] at the first violation, with all of them in its words.
-pub(crate) fn check_data(council: &Council, event_type: &str, data: &Value) -> Result<(), Refusal> {
+pub(crate) fn check_data(council: &Council, event_type: &str, data: &Data) -> Result<(), Refusal> {
     let Some(known) = council.vocabulary.get(event_type) else {
         return Err(Refusal::new(Rule::UnknownType, "type", "no schema is known for the event type"));
     };
@@ -221,30 +298,7 @@ fn in_words(violations: &[postroom_schema::Violation]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// How an event goes through `route`; `None` where its `when` is false.
-fn way(runner: &mut Runner, council: &Council, route: &Route, input: &mut Input) -> Option<Way> {
-    if let Some(when) = &route.when {
-        let holds = match when.get() {
-            Ok(filter) => runner.holds(filter, input).map_err(|error| Unmappable::run("filter", &error)),
-            Err(_) => Err(Unmappable::new("filter", "the filter does not compile: postroom check")),
-        };
-        match holds {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(unmappable) => return Some(Way::Dead(unmappable)),
-        }
-    }
-    if !council.is_queue_target(&route.to) {
-        return Some(Way::Lane);
-    }
-    Some(match map(runner, route, input) {
-        // JSON in memory always becomes bytes.
-        Ok(message) => Way::Queue(serde_json::to_vec(&message).unwrap_or_default()),
-        Err(unmappable) => Way::Dead(unmappable),
-    })
-}
-
-fn map(runner: &mut Runner, route: &Route, input: &mut Input) -> Result<Value, Unmappable> {
+fn map(runner: &mut Runner, route: &Route, input: &mut Input<'_>) -> Result<Data, Unmappable> {
     let mapping = route
         .mapping
         .get()
@@ -255,20 +309,4 @@ fn map(runner: &mut Runner, route: &Route, input: &mut Input) -> Result<Value, U
         .validate(&message)
         .map_err(|violations| Unmappable::new("message", in_words(&violations)))?;
     Ok(message)
-}
-
-/// What filters and mappings of routes see: the data as `.`, the envelope as `%`.
-fn input(event: Event) -> Input {
-    let time = event.time_text();
-    let mut meta = vec![
-        ("id", MetaValue::Text(&event.id)),
-        ("source", MetaValue::Text(&event.source)),
-        ("type", MetaValue::Text(&event.event_type)),
-        ("subject", MetaValue::Text(&event.subject)),
-    ];
-    meta.extend(time.as_deref().map(|time| ("time", MetaValue::Text(time))));
-    for name in ["effectivetime", "channel", "correlationid", "entityversion"] {
-        meta.extend(event.extensions.get(name).map(|text| (name, MetaValue::Text(text))));
-    }
-    Input::new(event.data, &meta)
 }

@@ -132,9 +132,10 @@ impl<'a> Worker<'a> {
         for delivery in deliveries {
             self.session
                 .ledger
-                .record(vec![entries::foreign(self.reader.target(), &delivery, unmappable)])
+                .record(vec![entries::unread(self.reader.target(), &delivery, unmappable)])
                 .await?;
             self.acker.ack(delivery.tag).await?;
+            entries::tell_unread(self.reader.target(), &delivery, unmappable);
         }
         Ok(())
     }

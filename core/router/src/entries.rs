@@ -15,7 +15,7 @@ use postroom_telemetry as telemetry;
 use crate::attempt::Ended;
 use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::item::Item;
-use crate::lane_job::Job;
+use crate::lane_job::{self, Job};
 
 /// Now, in microseconds since the epoch.
 pub(crate) fn now() -> i64 {
@@ -105,6 +105,21 @@ fn invalid(
         headers: delivery.headers.clone(),
         body: Body::kept(&delivery.body, max_body),
         claims,
+    })
+}
+
+/// A dispatch on the lane of `target` that must not be read again: told by its headers alone.
+pub(crate) fn unread(target: &str, delivery: &Delivery, unmappable: &Unmappable) -> Entry {
+    let Some(dispatch) = lane_job::told(target, delivery) else {
+        return foreign(target, delivery, unmappable);
+    };
+    Entry::Dead(DeadLetter {
+        dispatch,
+        reason: unmappable_reason(unmappable),
+        failed_at: now(),
+        attempts: 0,
+        event: whole(delivery),
+        message: None,
     })
 }
 
@@ -225,6 +240,12 @@ pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
 
 fn tell_dead(target: &str, route: &str, dispatch: &str, unmappable: &Unmappable) {
     telemetry::dispatch_dead(target, route, dispatch, unmappable.code, &unmappable.words);
+}
+
+/// Says that a dispatch was not read again.
+pub(crate) fn tell_unread(target: &str, delivery: &Delivery, unmappable: &Unmappable) {
+    let Some(dispatch) = lane_job::told(target, delivery) else { return };
+    tell_dead(target, &dispatch.route, &dispatch.id.to_string(), unmappable);
 }
 
 /// Says that no message can be made of a dispatch.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use postroom_council::{Council, Problem, Route, SourceSystem};
-use postroom_event::{MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
+use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
+use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::records::{Mapped, Origin, RecordMapper};
@@ -67,8 +68,9 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
     let file = case.join("event.json");
     let (bytes, _) = read(&file)?;
     let wrong = |words: String| Problem::new(&file, "case", words);
-    let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &bytes };
-    let event = decode(&received, MAX_BODY_BYTES).map_err(|refusal| wrong(refusal.to_string()))?;
+    let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &bytes.into() };
+    let event: Event<Data> =
+        decode(&received, MAX_BODY_BYTES).map_err(|refusal| wrong(refusal.to_string()))?;
     if event.event_type != route.from {
         return Err(wrong(format!("the event is not of type `{}`", route.from)));
     }
@@ -83,7 +85,8 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
                 Some(dispatch) => match dispatch.way {
                     Way::Dead(unmappable) => return Err(wrong(unmappable.to_string())),
                     Way::Queue(_) | Way::Lane => {
-                        decider.message(route, event).map_err(|unmappable| wrong(unmappable.to_string()))?
+                        let message = decider.message(route, event);
+                        message.map_err(|unmappable| wrong(unmappable.to_string()))?.into()
                     }
                 },
             }

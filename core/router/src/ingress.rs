@@ -9,6 +9,7 @@ use std::sync::Arc;
 use postroom_broker::{Acker, Confirms, Consumer, Delivery, Publisher};
 use postroom_event::EventKey;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::decide::{Decider, Decision, Verdict};
 use crate::entries;
@@ -44,7 +45,17 @@ pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerEr
             taker.recover(consumer.as_mut(), &settler).await?;
         }
         let (chunks, settled) = mpsc::channel(PIPELINE);
-        tokio::try_join!(taker.take(consumer.as_mut(), chunks), settler.settle_all(settled))?;
+        // A task of its own, so that both halves may use a core; it ends with this one.
+        let mut settling = JoinSet::new();
+        settling.spawn(async move { settler.settle_all(settled).await });
+        let settled = async {
+            match settling.join_next().await {
+                Some(Err(_)) => Err(WorkerError::Crashed("the settling of events".to_owned())),
+                Some(Ok(settled)) => settled,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(taker.take(consumer.as_mut(), chunks), settled)?;
         Ok(())
     }
     .await;

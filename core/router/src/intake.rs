@@ -12,6 +12,7 @@ use postroom_council::{Council, SourceSystem};
 use postroom_event::{Event, Reading, STRUCTURED};
 use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, NewImport, RefusedImport};
 use postroom_telemetry as telemetry;
+use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
 
 use crate::entries::now;
@@ -268,7 +269,7 @@ pub(crate) async fn publish_with(
     publisher: &mut dyn Publisher,
     broker: &dyn Broker,
     system: &str,
-    events: &[Event],
+    events: &[Event<Data>],
 ) -> Result<(), WorkerError> {
     let exchange = broker.names().in_exchange(system);
     let outgoing = events.iter().map(|event| envelope(&exchange, broker.user(), event)).collect();
@@ -301,7 +302,7 @@ fn map_all(
     origin: &Origin<'_>,
     import: &Import,
     position: u64,
-) -> (Vec<Event>, Advance) {
+) -> (Vec<Event<Data>>, Advance) {
     let mut events = Vec::with_capacity(readings.len());
     let (mut mapped, mut refused, mut ignored) = (0, Vec::new(), BTreeMap::<String, u64>::new());
     for reading in readings {
@@ -323,7 +324,7 @@ fn map_all(
     (events, Advance { import, position, mapped, published, ignored, refused, at: now() })
 }
 
-fn envelope(exchange: &str, user: &str, event: &Event) -> Outgoing {
+fn envelope(exchange: &str, user: &str, event: &Event<Data>) -> Outgoing {
     Outgoing {
         exchange: exchange.to_owned(),
         routing_key: event.event_type.clone(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
 use postroom_council::Council;
-use postroom_event::{DispatchId, Received, decode};
+use postroom_event::{DispatchId, EventKey, Received, decode};
+use postroom_ledger::Dispatch;
 
 use crate::Table;
 use crate::decide::{Decider, Head, Unmappable};
-use crate::outgoing::ROUTE_HEADER;
+use crate::outgoing::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
 
 /// A dispatch in the hands of its lane.
 #[derive(Debug, Clone)]
@@ -19,6 +20,22 @@ pub(crate) struct Job {
     pub(crate) target: Arc<str>,
     pub(crate) head: Head,
     pub(crate) delivery: Delivery,
+}
+
+/// The dispatch that the headers of a delivery from the lane of `target` tell; the body is not looked at.
+pub(crate) fn told(target: &str, delivery: &Delivery) -> Option<Dispatch> {
+    let header =
+        |name: &str| delivery.headers.iter().find(|(header, _)| header == name).map(|(_, text)| text);
+    let (source, route) = (header(SOURCE_HEADER)?, header(ROUTE_HEADER)?);
+    let event_id = delivery.correlation_id.as_deref()?;
+    Some(Dispatch {
+        id: DispatchId::new(source, event_id, route),
+        event: EventKey::new(source, event_id),
+        route: route.as_str().into(),
+        target: target.into(),
+        event_type: header(TYPE_HEADER)?.as_str().into(),
+        subject: header(SUBJECT_HEADER)?.clone(),
+    })
 }
 
 /// What a delivery from a lane turned out to be.
@@ -84,6 +101,7 @@ impl Reader {
         match route.map(|route| self.decider.message(route, event)) {
             Some(Ok(message)) => {
                 let (event_type, subject) = (job.head.event_type.clone(), job.head.subject.clone());
+                let message = message.into();
                 let outgoing = Outgoing { dispatch: job.id, event_type, subject, message };
                 Arrived::Mapped(job, outgoing)
             }

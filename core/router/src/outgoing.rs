@@ -13,6 +13,8 @@ pub const TYPE_HEADER: &str = "postroom-event-type";
 pub const SOURCE_HEADER: &str = "postroom-event-source";
 /// Header: what the event is about.
 pub const SUBJECT_HEADER: &str = "postroom-subject";
+/// How the names of the hub's own headers begin.
+const OWN_HEADERS: &str = "postroom-";
 /// What the hub calls itself in `app_id`.
 pub const APP_ID: &str = "postroom";
 
@@ -26,7 +28,7 @@ pub(crate) fn outgoing(
     let (queue, mut message) = match &dispatch.way {
         Way::Dead(_) => return None,
         Way::Queue(body) => (names.to(&dispatch.target), message(body.clone(), head, dispatch)),
-        Way::Lane => (names.lane(&dispatch.target), as_received(delivery, dispatch)),
+        Way::Lane => (names.lane(&dispatch.target), as_received(delivery, head, dispatch)),
     };
     message.message_id = Some(dispatch.id.to_string());
     message.correlation_id = Some(head.id.clone());
@@ -34,25 +36,31 @@ pub(crate) fn outgoing(
     Some(Outgoing { exchange: names.deliveries(), routing_key: queue, message })
 }
 
-fn message(body: Vec<u8>, head: &Head, dispatch: &Dispatch) -> Message {
-    let header = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+fn message(body: Bytes, head: &Head, dispatch: &Dispatch) -> Message {
     Message {
-        body: Bytes::from(body),
+        body,
         content_type: Some("application/json".to_owned()),
         message_type: Some(head.event_type.clone()),
-        headers: vec![
-            header(TYPE_HEADER, &head.event_type),
-            header(SOURCE_HEADER, &head.source),
-            header(ROUTE_HEADER, &dispatch.route),
-            header(SUBJECT_HEADER, &head.subject),
-        ],
+        headers: told(head, dispatch).into(),
         ..Message::default()
     }
 }
 
-fn as_received(delivery: &Delivery, dispatch: &Dispatch) -> Message {
-    let mut headers = delivery.headers.clone();
-    headers.push((ROUTE_HEADER.to_owned(), dispatch.route.to_string()));
+/// Headers that tell where a message comes from.
+fn told(head: &Head, dispatch: &Dispatch) -> [(String, String); 4] {
+    let header = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    [
+        header(TYPE_HEADER, &head.event_type),
+        header(SOURCE_HEADER, &head.source),
+        header(ROUTE_HEADER, &dispatch.route),
+        header(SUBJECT_HEADER, &head.subject),
+    ]
+}
+
+/// The event as it was received, without what its sender may have put into headers that are the hub's.
+fn as_received(delivery: &Delivery, head: &Head, dispatch: &Dispatch) -> Message {
+    let theirs = delivery.headers.iter().filter(|(name, _)| !name.starts_with(OWN_HEADERS));
+    let headers = theirs.cloned().chain(told(head, dispatch)).collect();
     Message {
         body: delivery.body.clone(),
         content_type: delivery.content_type.clone(),

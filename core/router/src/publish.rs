@@ -5,6 +5,7 @@ use std::fmt;
 use postroom_broker::Broker;
 use postroom_connector::Batch;
 use postroom_event::Event;
+use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Again, Intake, OnProgress, Publishing, Stop, Taken, publish_with};
@@ -25,7 +26,11 @@ impl From<WorkerError> for PublishError {
 ///
 /// # Errors
 /// When one was not confirmed; some may have been.
-pub async fn publish_events(broker: &dyn Broker, system: &str, events: &[Event]) -> Result<(), PublishError> {
+pub async fn publish_events(
+    broker: &dyn Broker,
+    system: &str,
+    events: &[Event<Data>],
+) -> Result<(), PublishError> {
     let mut publisher = broker.publisher().await.map_err(WorkerError::from)?;
     Ok(publish_with(publisher.as_mut(), broker, system, events).await?)
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use postroom_council::{Council, MapRule, SourceSystem};
-use postroom_event::{Event, Fault, Record, check_extension, check_subject};
-use postroom_transform::{Input, MetaValue, Runner};
-use serde_json::{Map, Value};
+use postroom_event::{Event, Fault, Record, Tree, check_extension, check_subject};
+use postroom_transform::{Data, Input, MetaValue, Runner, View};
 
 use crate::decide::check_data;
 
@@ -14,7 +13,7 @@ use crate::decide::check_data;
 #[derive(Debug)]
 pub enum Mapped {
     /// At least one event.
-    Events(Vec<Event>),
+    Events(Vec<Event<Data>>),
     /// Nothing, by the rule of this name.
     Ignored(String),
     /// Nothing, because it cannot be understood.
@@ -55,7 +54,8 @@ impl<'a> RecordMapper<'a> {
         let fault = |rule: &'static str, place: &str, words: String| {
             Mapped::Refused(Fault { number, line, place: place.to_owned(), rule, words })
         };
-        let mut input = input(record, origin);
+        let metadata = metadata(&record, origin);
+        let mut input = Input::new(record.value.into(), &metadata);
         let mut events = Vec::new();
         for map in &self.side.maps {
             match self.apply(map, &mut input, origin, (number, events.len())) {
@@ -83,12 +83,12 @@ impl<'a> RecordMapper<'a> {
     fn apply(
         &mut self,
         map: &MapRule,
-        input: &mut Input,
+        input: &mut Input<'_>,
         origin: &Origin<'_>,
         (number, made): (u64, usize),
-    ) -> Result<Vec<Event>, Refused> {
+    ) -> Result<Vec<Event<Data>>, Refused> {
         let run = |error: postroom_transform::RunError| Refused::new("mapping", &map.rule, error.to_string());
-        let uncompiled = |_: &[postroom_council::Problem]| {
+        let uncompiled = |_: Vec<postroom_council::Problem>| {
             Refused::new("mapping", &map.rule, "the rule does not compile: postroom check")
         };
         if let Some(when) = &map.when
@@ -97,10 +97,7 @@ impl<'a> RecordMapper<'a> {
             return Ok(Vec::new());
         }
         let result = self.runner.map(map.mapping.get().map_err(uncompiled)?, input).map_err(run)?;
-        let results = match result {
-            Value::Array(list) => list,
-            one => vec![one],
-        };
+        let results = result.into_items();
         let mut events = Vec::with_capacity(results.len());
         for result in results {
             let ordinal = made + events.len();
@@ -113,20 +110,20 @@ impl<'a> RecordMapper<'a> {
     fn event(
         &self,
         map: &MapRule,
-        result: Value,
+        result: Data,
         origin: &Origin<'_>,
         (number, ordinal): (u64, usize),
-    ) -> Result<Event, Refused> {
-        let Value::Object(mut fields) = result else {
+    ) -> Result<Event<Data>, Refused> {
+        let Some(fields) = result.into_members() else {
             return Err(Refused::new(
                 "mapping",
                 &map.rule,
                 "a source mapping gives an object or a list of objects",
             ));
         };
-        let data = fields.remove("data").unwrap_or(Value::Null);
+        let (data, texts) = parts(fields);
         check_data(self.council, &map.event_type, &data).map_err(Refused::event)?;
-        let mut texts = texts(fields).map_err(|name| {
+        let mut texts = texts.map_err(|name| {
             Refused::new("event", &name, "an attribute of the envelope is text, or absent")
         })?;
         let subject = texts.remove("subject").unwrap_or_default();
@@ -179,25 +176,33 @@ impl Refused {
     }
 }
 
-/// The fields as text, nulls left out; else the name of the first that is none.
-fn texts(fields: Map<String, Value>) -> Result<BTreeMap<String, String>, String> {
-    let text = |(name, value)| match value {
-        Value::String(text) => Some(Ok((name, text))),
-        Value::Null => None,
-        _ => Some(Err(name)),
-    };
-    fields.into_iter().filter_map(text).collect()
+/// The data, and the other members as text, nulls left out; else the name of the first that is none.
+fn parts(members: impl Iterator<Item = (String, Data)>) -> (Data, Result<BTreeMap<String, String>, String>) {
+    let (mut data, mut texts) = (Data::null(), Ok(BTreeMap::new()));
+    for (name, member) in members {
+        match member.part().view() {
+            _ if name == "data" => data = member,
+            View::Null => {}
+            View::Text(text) => {
+                if let Ok(texts) = &mut texts {
+                    texts.insert(name, text.to_owned());
+                }
+            }
+            _ if texts.is_ok() => texts = Err(name),
+            _ => {}
+        }
+    }
+    (data, texts)
 }
 
-/// What filters and mappings of sources see: the record as `.`, its origin as `%`.
-fn input(record: Record, origin: &Origin<'_>) -> Input {
+/// What filters and mappings of sources see under `%`: where the record was read.
+fn metadata<'a>(record: &Record, origin: &'a Origin<'_>) -> [(&'static str, MetaValue<'a>); 5] {
     let whole = |number: u64| MetaValue::Number(i64::try_from(number).unwrap_or(i64::MAX));
-    let meta = [
+    [
         ("system", MetaValue::Text(origin.system)),
         ("file", MetaValue::Text(origin.label)),
         ("batch", MetaValue::Text(origin.batch)),
         ("number", whole(record.number)),
         ("line", whole(record.line)),
-    ];
-    Input::new(record.value, &meta)
+    ]
 }

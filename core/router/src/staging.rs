@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use postroom_broker::{Acker, Delivery};
+use postroom_broker::{Acker, Consumer, Delivery};
 
+use crate::decide::Unmappable;
 use crate::entries;
 use crate::lane_job::{Arrived, Reader};
+use crate::poison::Poison;
 use crate::session::{Session, WorkerError};
 
 /// Unacked dispatches of one lane that stages; constant for ever (DESIGN 3.5).
@@ -19,19 +21,64 @@ pub(crate) async fn run(session: Session, target: String) -> Result<(), WorkerEr
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
     let acker = consumer.acker();
     let mut reader = Reader::new(&session.council, &session.table, &target);
-    let outcome = loop {
-        let deliveries = tokio::select! {
-            biased;
-            () = session.stop.cancelled() => break Ok(()),
-            deliveries = consumer.next(CHUNK) => deliveries,
-        };
-        let Some(deliveries) = deliveries else { break Err(WorkerError::ConsumerEnded(queue)) };
-        if let Err(error) = stage(&session, &mut reader, acker.as_ref(), deliveries).await {
-            break Err(error);
+    let outcome = async {
+        let mut careful = session.careful;
+        while let Some(deliveries) =
+            next(&session, consumer.as_mut(), &queue, if careful { 1 } else { CHUNK }).await?
+        {
+            if careful {
+                careful = deliveries.iter().all(|delivery| delivery.redelivered);
+                stage_with_care(&session, &mut reader, acker.as_ref(), deliveries).await?;
+            } else {
+                stage(&session, &mut reader, acker.as_ref(), deliveries).await?;
+            }
         }
-    };
+        Ok(())
+    }
+    .await;
     consumer.close().await;
     outcome
+}
+
+/// What comes next from the lane; nothing when the session stops.
+async fn next(
+    session: &Session,
+    consumer: &mut dyn Consumer,
+    queue: &str,
+    most: usize,
+) -> Result<Option<Vec<Delivery>>, WorkerError> {
+    tokio::select! {
+        biased;
+        () = session.stop.cancelled() => Ok(None),
+        deliveries = consumer.next(most) => match deliveries {
+            Some(deliveries) => Ok(Some(deliveries)),
+            None => Err(WorkerError::ConsumerEnded(queue.to_owned())),
+        },
+    }
+}
+
+/// Stages what may have stopped the hub before, noting first that it is tried (DESIGN 3.11).
+async fn stage_with_care(
+    session: &Session,
+    reader: &mut Reader,
+    acker: &dyn Acker,
+    deliveries: Vec<Delivery>,
+) -> Result<(), WorkerError> {
+    let poison = Poison::new(&session.ledger);
+    for delivery in deliveries {
+        let (tag, body) = (delivery.tag, delivery.body.clone());
+        match poison.note(&body).await? {
+            None => stage(session, reader, acker, vec![delivery]).await?,
+            Some(refusal) => {
+                let unmappable = Unmappable { code: refusal.rule.code(), words: refusal.words };
+                session.ledger.record(vec![entries::unread(reader.target(), &delivery, &unmappable)]).await?;
+                acker.ack(tag).await?;
+                entries::tell_unread(reader.target(), &delivery, &unmappable);
+            }
+        }
+        poison.forget(&body).await?;
+    }
+    Ok(())
 }
 
 async fn stage(

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use postroom_council::{Council, Route};
-use postroom_transform::Guard;
+use postroom_transform::{Data, Filter, Guard, Part, Says, View};
 use serde_json::Value;
 
 /// The routes of a council by event type. Filters are compiled when the first event of a type asks.
@@ -19,33 +19,47 @@ pub struct Table {
 /// The routes of one event type.
 #[derive(Default)]
 struct Index {
-    always: Vec<usize>,
+    always: Vec<Found>,
     guarded: Vec<Guarded>,
 }
 
 /// Routes that demand a value at one path.
 struct Guarded {
     path: Vec<String>,
-    routes: HashMap<Scalar, Vec<usize>>,
+    texts: HashMap<String, Vec<Found>>,
+    others: HashMap<Scalar, Vec<Found>>,
 }
 
-/// A value that can be compared exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A route by its number, and how much of its filter is left to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    route: usize,
+    filter: Filtered,
+}
+
+/// Whether a route's filter has to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filtered {
+    /// It is known to hold, or there is none.
+    Already,
+    /// It has to be run.
+    NotYet,
+}
+
+/// A route that an event may match.
+#[derive(Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// Whether its filter has to be asked.
+    pub filter: Filtered,
+}
+
+/// A value that can be compared exactly and is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Scalar {
-    Text(String),
     Whole(i64),
     Truth(bool),
-}
-
-impl Scalar {
-    fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(Self::Text(text.clone())),
-            Value::Number(number) => number.as_i64().map(Self::Whole),
-            Value::Bool(truth) => Some(Self::Truth(*truth)),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        }
-    }
 }
 
 impl Table {
@@ -59,17 +73,17 @@ impl Table {
     }
 
     /// The routes that an event of this type and data may match, in the order of the council's text.
-    pub fn candidates(&self, event_type: &str, data: &Value) -> Vec<&Route> {
+    pub fn candidates(&self, event_type: &str, data: &Data) -> Vec<Candidate<'_>> {
         let Some((numbers, index)) = self.types.get(event_type) else { return Vec::new() };
         let index = index.get_or_init(|| Index::build(numbers, &self.council.routes));
         let mut found = index.always.clone();
         for guarded in &index.guarded {
-            let value = guarded.path.iter().try_fold(data, |value, field| value.get(field));
-            let routes = value.and_then(Scalar::of).and_then(|scalar| guarded.routes.get(&scalar));
-            found.extend(routes.into_iter().flatten());
+            let value = guarded.path.iter().try_fold(data.part(), |part, field| part.get(field));
+            found.extend(value.and_then(|value| guarded.routes(value)).into_iter().flatten());
         }
-        found.sort_unstable();
-        found.iter().map(|number| &self.council.routes[*number]).collect()
+        found.sort_unstable_by_key(|found| found.route);
+        let routes = &self.council.routes;
+        found.iter().map(|found| Candidate { route: &routes[found.route], filter: found.filter }).collect()
     }
 }
 
@@ -77,31 +91,55 @@ impl Index {
     fn build(numbers: &[usize], routes: &[Route]) -> Self {
         let mut index = Self::default();
         for number in numbers {
-            let filter = routes[*number].when.as_ref().and_then(|when| when.get().ok());
-            match filter.and_then(postroom_transform::Filter::guard).and_then(scalars) {
-                Some((path, scalars)) => index.guard(path, scalars, *number),
-                None => index.always.push(*number),
+            let when = routes[*number].when.as_ref();
+            let filter = when.and_then(|when| when.get().ok());
+            match filter.and_then(Filter::guard).filter(|guard| guard.values.iter().all(is_exact)) {
+                Some(guard) => index.guard(guard, *number),
+                None => {
+                    let filter = if when.is_some() { Filtered::NotYet } else { Filtered::Already };
+                    index.always.push(Found { route: *number, filter });
+                }
             }
         }
         index
     }
 
-    fn guard(&mut self, path: Vec<String>, scalars: Vec<Scalar>, number: usize) {
-        let at = self.guarded.iter().position(|guarded| guarded.path == path).unwrap_or_else(|| {
-            self.guarded.push(Guarded { path, routes: HashMap::new() });
+    fn guard(&mut self, guard: &Guard, route: usize) {
+        let at = self.guarded.iter().position(|guarded| guarded.path == guard.path).unwrap_or_else(|| {
+            let path = guard.path.clone();
+            self.guarded.push(Guarded { path, texts: HashMap::new(), others: HashMap::new() });
             self.guarded.len() - 1
         });
-        for scalar in scalars {
-            let routes = self.guarded[at].routes.entry(scalar).or_default();
-            if routes.last() != Some(&number) {
-                routes.push(number);
-            }
+        let filter = match guard.says {
+            Says::All => Filtered::Already,
+            Says::Part => Filtered::NotYet,
+        };
+        for value in &guard.values {
+            let routes = match (value, scalar(value)) {
+                (Value::String(text), _) => self.guarded[at].texts.entry(text.clone()).or_default(),
+                (_, Some(scalar)) => self.guarded[at].others.entry(scalar).or_default(),
+                _ => continue,
+            };
+            routes.push(Found { route, filter });
         }
     }
 }
 
-/// The guard's values, if each of them can be compared exactly.
-fn scalars(guard: &Guard) -> Option<(Vec<String>, Vec<Scalar>)> {
-    let values = guard.values.iter().map(Scalar::of).collect::<Option<Vec<_>>>()?;
-    Some((guard.path.clone(), values))
+impl Guarded {
+    fn routes(&self, value: Part<'_>) -> Option<&Vec<Found>> {
+        match value.view() {
+            View::Text(text) => self.texts.get(text),
+            View::Integer(number) => self.others.get(&Scalar::Whole(number)),
+            View::Boolean(truth) => self.others.get(&Scalar::Truth(truth)),
+            View::Null | View::Float(_) | View::List(_) | View::Object(_) => None,
+        }
+    }
+}
+
+fn is_exact(value: &Value) -> bool {
+    value.is_string() || scalar(value).is_some()
+}
+
+fn scalar(value: &Value) -> Option<Scalar> {
+    value.as_i64().map(Scalar::Whole).or_else(|| value.as_bool().map(Scalar::Truth))
 }

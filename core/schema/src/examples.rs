@@ -23,7 +23,7 @@ fn example(event_type: &EventType, file: &Path, valid: bool) -> Option<FileProbl
         Ok(value) => value,
         Err(problem) => return valid.then_some(problem),
     };
-    match (event_type.validator.validate(&value), valid) {
+    match (event_type.validator.validate(&value.into()), valid) {
         (Ok(()), true) | (Err(_), false) => None,
         (Ok(()), false) => Some(FileProblem::new(file, "the example of an invalid event is valid")),
         (Err(violations), true) => {

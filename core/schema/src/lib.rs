@@ -3,6 +3,7 @@
 //! Violations are told by JSON pointer and rule; no value of an event or message is ever in their words. The crate
 //! knows nothing of routes or systems, and fetches nothing: a `$ref` leads inside its own file.
 
+mod data;
 mod examples;
 mod rules;
 mod validator;

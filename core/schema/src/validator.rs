@@ -1,13 +1,15 @@
 //! One schema, compiled.
 
 use jsonschema::Draft;
+use postroom_transform::Data;
 use serde_json::Value;
 
+use crate::data::OfData;
 use crate::{MAX_VIOLATIONS, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
-pub struct Validator(jsonschema::Validator);
+pub struct Validator(jsonschema::Validator<OfData>);
 
 /// What is wrong with a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,7 @@ impl Validator {
             words: error.to_string(),
         };
         jsonschema::draft202012::meta::validate(schema).map_err(|error| problem(&error))?;
-        jsonschema::options()
+        jsonschema::options_for::<OfData>()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
@@ -51,12 +53,12 @@ impl Validator {
             .map_err(|error| problem(&error))
     }
 
-    /// Validates a value.
+    /// Validates data as it is.
     ///
     /// # Errors
     /// Every rule that it broke, at most [`MAX_VIOLATIONS`].
-    pub fn validate(&self, value: &Value) -> Result<(), Vec<Violation>> {
-        if self.0.is_valid(value) {
+    pub fn validate(&self, data: &Data) -> Result<(), Vec<Violation>> {
+        if self.0.is_valid(data.part()) {
             return Ok(());
         }
         let violation = |error: jsonschema::ValidationError<'_>| Violation {
@@ -64,6 +66,6 @@ impl Validator {
             rule: error.kind().keyword().to_owned(),
             words: words::of(error.kind()),
         };
-        Err(self.0.iter_errors(value).take(MAX_VIOLATIONS).map(violation).collect())
+        Err(self.0.iter_errors(data.part()).take(MAX_VIOLATIONS).map(violation).collect())
     }
 }

@@ -35,7 +35,7 @@ fn no_violation_quotes_the_value() {
         let schema = json!({"type": "object", "properties": {"name": fragment}});
         let violations = Validator::compile(&schema)
             .expect("a schema")
-            .validate(&json!({"name": CANARY}))
+            .validate(&json!({"name": CANARY}).into())
             .expect_err("a violation");
         let told = format!("{violations:?}");
         assert!(!violations.is_empty() && !told.contains("Canary") && !told.contains("07700"), "{told}");
@@ -55,11 +55,11 @@ fn no_violation_quotes_the_value() {
         (items, json!(["Jane Doe"])),
         (number, json!(4711)),
     ] {
-        let told = format!("{:?}", Validator::compile(&schema).expect("a schema").validate(&value));
+        let told = format!("{:?}", Validator::compile(&schema).expect("a schema").validate(&value.into()));
         assert!(told.starts_with("Err") && !told.contains("Jane") && !told.contains("4711"), "{told}");
     }
     for (schema, value) in [(closed, json!({CANARY: 1, "Jane Doe": 2})), (list, json!([CANARY, CANARY]))] {
-        let told = format!("{:?}", Validator::compile(&schema).expect("a schema").validate(&value));
+        let told = format!("{:?}", Validator::compile(&schema).expect("a schema").validate(&value.into()));
         assert!(told.starts_with("Err") && !told.contains("Jane Doe"), "{told}");
     }
 }
@@ -72,7 +72,7 @@ fn every_violation_is_told_with_its_place_and_rule() {
     });
     let violations = Validator::compile(&schema)
         .expect("a schema")
-        .validate(&json!({"uprn": 10, "extra": 1}))
+        .validate(&json!({"uprn": 10, "extra": 1}).into())
         .expect_err("violations");
     let mut told: Vec<String> = violations.iter().map(ToString::to_string).collect();
     told.sort();

@@ -5,6 +5,7 @@ use vrl::compiler::state::{ExternalEnv, LocalEnv};
 use vrl::compiler::{CompileConfig, Compiler, Program, TypeState};
 use vrl::diagnostic::{DiagnosticList, DiagnosticMessage};
 use vrl::parser::ast;
+use vrl::path::PathPrefix;
 use vrl::value::Kind;
 
 use crate::fields::Fields;
@@ -30,6 +31,7 @@ pub struct Filter {
 pub(crate) struct Compiled {
     pub(crate) source: String,
     pub(crate) program: Program,
+    pub(crate) reads_metadata: bool,
     result: Kind,
 }
 
@@ -150,7 +152,9 @@ fn compile(
         Ok(compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;
             let result = result.kind().clone().union(result.returns().clone());
-            Ok(Compiled { source: text.to_owned(), program: compiled.program, result })
+            let queries = &compiled.program.info().target_queries;
+            let reads_metadata = queries.iter().any(|path| path.prefix == PathPrefix::Metadata);
+            Ok(Compiled { source: text.to_owned(), program: compiled.program, reads_metadata, result })
         }
         Ok(_) => Err(in_order(held.problems)),
         Err(found) => {

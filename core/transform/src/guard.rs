@@ -14,6 +14,17 @@ pub struct Guard {
     pub path: Vec<String>,
     /// Texts, whole numbers, true or false; none twice.
     pub values: Vec<Value>,
+    /// How much of the filter the guard is.
+    pub says: Says,
+}
+
+/// How much of a filter its guard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// The filter is true wherever its guard holds: it need not be run.
+    All,
+    /// The filter may ask for more.
+    Part,
 }
 
 impl Guard {
@@ -26,7 +37,14 @@ impl Guard {
             .min_by_key(|guard| (guard.values.iter().any(Value::is_boolean), guard.values.len()))
     }
 
+    fn partly(self) -> Self {
+        Self { says: Says::Part, ..self }
+    }
+
     fn joined(mut self, other: &Self) -> Self {
+        if other.says == Says::Part {
+            self.says = Says::Part;
+        }
         for value in &other.values {
             if !self.values.contains(value) {
                 self.values.push(value.clone());
@@ -48,9 +66,11 @@ fn guards(expr: &Expr) -> Vec<Guard> {
             let (left, right) = (op.inner().0.inner(), op.inner().2.inner());
             match op.inner().1.inner() {
                 Opcode::Eq => equal(left, right).or_else(|| equal(right, left)).into_iter().collect(),
-                Opcode::And => guards(left).into_iter().chain(guards(right)).collect(),
+                Opcode::And => guards(left).into_iter().chain(guards(right)).map(Guard::partly).collect(),
                 Opcode::Or => either(guards(left), &guards(right)),
-                Opcode::Err if literal(right) == Some(Value::Bool(false)) => guards(left),
+                Opcode::Err if literal(right) == Some(Value::Bool(false)) => {
+                    guards(left).into_iter().map(Guard::partly).collect()
+                }
                 _ => vec![],
             }
         }
@@ -67,7 +87,7 @@ fn either(left: Vec<Guard>, right: &[Guard]) -> Vec<Guard> {
 }
 
 fn equal(field: &Expr, value: &Expr) -> Option<Guard> {
-    Some(Guard { path: path(field)?, values: vec![literal(value)?] })
+    Some(Guard { path: path(field)?, values: vec![literal(value)?], says: Says::All })
 }
 
 fn included(call: &FunctionCall) -> Option<Guard> {
@@ -79,8 +99,8 @@ fn included(call: &FunctionCall) -> Option<Guard> {
     let Expr::Container(container) = list.inner().expr.inner() else { return None };
     let Container::Array(items) = container.inner() else { return None };
     let values: Option<Vec<Value>> = items.inner().clone().into_iter().map(|item| literal(&item)).collect();
-    let empty = Guard { path: path(&item.inner().expr)?, values: vec![] };
-    Some(empty.joined(&Guard { path: vec![], values: values? }))
+    let empty = Guard { path: path(&item.inner().expr)?, values: vec![], says: Says::All };
+    Some(empty.joined(&Guard { path: vec![], values: values?, says: Says::All }))
 }
 
 fn path(expr: &Expr) -> Option<Vec<String>> {

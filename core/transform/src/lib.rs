@@ -6,6 +6,7 @@
 
 mod compile;
 mod context;
+mod data;
 mod fields;
 mod functions;
 mod guard;
@@ -22,11 +23,12 @@ mod value;
 
 pub use compile::{Filter, Mapping};
 pub use context::{Context, MetaValue};
+pub use data::{Data, Items, List, Members, Object, Part, View};
 pub use functions::{Allowed, FUNCTIONS};
-pub use guard::Guard;
+pub use guard::{Guard, Says};
 pub use problem::Problem;
 pub use proof::Misfit;
-pub use run::{Input, RunError, Runner};
+pub use run::{Input, Metadata, RunError, Runner};
 pub use shape::Shape;
 
 /// Largest source of one mapping or filter, in bytes.

@@ -3,38 +3,56 @@
 use std::ops::ControlFlow;
 
 use chrono_tz::Europe::London;
-use serde_json::Value as Json;
 use vrl::compiler::runtime::{Runtime, Terminate};
 use vrl::compiler::{ExpressionError, TargetValueRef, TimeZone};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 use crate::compile::Compiled;
 use crate::problem::Source;
-use crate::{Filter, MAX_STEPS, Mapping, MetaValue, value};
+use crate::{Data, Filter, MAX_STEPS, Mapping, MetaValue};
+
+/// Where the metadata of an event or record comes from; asked only when a program reads it.
+pub trait Metadata {
+    /// Hands each name under `%` and its value to `put`.
+    fn tell(&self, put: &mut dyn FnMut(&'static str, MetaValue<'_>));
+}
+
+impl<const N: usize> Metadata for [(&'static str, MetaValue<'_>); N] {
+    fn tell(&self, put: &mut dyn FnMut(&'static str, MetaValue<'_>)) {
+        for (name, value) in self {
+            put(name, *value);
+        }
+    }
+}
 
 /// The data and metadata of one event or record; programs read it and cannot change it.
-#[derive(Debug)]
-pub struct Input {
+pub struct Input<'a> {
     data: Value,
-    meta: Value,
+    metadata: &'a dyn Metadata,
+    meta: Option<Value>,
     secrets: Secrets,
 }
 
-impl Input {
+impl<'a> Input<'a> {
     /// Takes the data in once, for any number of programs.
     #[must_use]
-    pub fn new(data: Json, meta: &[(&str, MetaValue<'_>)]) -> Self {
-        let meta: ObjectMap = meta
-            .iter()
-            .map(|(name, value)| {
+    pub fn new(data: Data, metadata: &'a dyn Metadata) -> Self {
+        Self { data: data.0, metadata, meta: None, secrets: Secrets::default() }
+    }
+
+    /// Sees to it that the metadata can be read.
+    fn told(&mut self) {
+        self.meta.get_or_insert_with(|| {
+            let mut names = ObjectMap::new();
+            self.metadata.tell(&mut |name, value| {
                 let value = match value {
-                    MetaValue::Text(text) => Value::from(*text),
-                    MetaValue::Number(number) => Value::Integer(*number),
+                    MetaValue::Text(text) => Value::from(text),
+                    MetaValue::Number(number) => Value::Integer(number),
                 };
-                (KeyString::from(*name), value)
-            })
-            .collect();
-        Self { data: value::into_vrl(data), meta: Value::Object(meta), secrets: Secrets::default() }
+                names.insert(KeyString::from(name), value);
+            });
+            Value::Object(names)
+        });
     }
 }
 
@@ -71,13 +89,13 @@ impl Runner {
     ///
     /// # Errors
     /// When it takes more than [`MAX_STEPS`], counts beyond 64 bits, or makes what JSON cannot carry.
-    pub fn map(&mut self, mapping: &Mapping, input: &mut Input) -> Result<Json, RunError> {
+    pub fn map(&mut self, mapping: &Mapping, input: &mut Input<'_>) -> Result<Data, RunError> {
         let result = self.run(mapping.compiled(), input)?;
-        value::into_json(result).map_err(RunError::nowhere)
+        Data::of_result(result).map_err(RunError::nowhere)
     }
 
     #[cfg(test)]
-    pub(crate) fn map_raw(&mut self, mapping: &Mapping, input: &mut Input) -> Result<Value, RunError> {
+    pub(crate) fn map_raw(&mut self, mapping: &Mapping, input: &mut Input<'_>) -> Result<Value, RunError> {
         self.run(mapping.compiled(), input)
     }
 
@@ -85,15 +103,20 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Self::map`].
-    pub fn holds(&mut self, filter: &Filter, input: &mut Input) -> Result<bool, RunError> {
+    pub fn holds(&mut self, filter: &Filter, input: &mut Input<'_>) -> Result<bool, RunError> {
         let result = self.run(filter.compiled(), input)?;
         result.as_boolean().ok_or_else(|| RunError::nowhere("the filter is neither true nor false"))
     }
 
-    fn run(&mut self, compiled: &Compiled, input: &mut Input) -> Result<Value, RunError> {
+    fn run(&mut self, compiled: &Compiled, input: &mut Input<'_>) -> Result<Value, RunError> {
         self.runtime.clear();
-        let mut target =
-            TargetValueRef { value: &mut input.data, metadata: &mut input.meta, secrets: &mut input.secrets };
+        if compiled.reads_metadata {
+            input.told();
+        }
+        let Input { data, meta, secrets, .. } = input;
+        let mut nothing = Value::Null;
+        let metadata = meta.as_mut().unwrap_or(&mut nothing);
+        let mut target = TargetValueRef { value: data, metadata, secrets };
         let mut steps = 0_u64;
         let mut budget = || {
             steps += 1;

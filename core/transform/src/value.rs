@@ -1,7 +1,8 @@
 //! Between JSON and VRL's values, moving texts and holding numbers to what `postroom_event` promises.
 
+use bytestring::ByteString;
 use postroom_event::MAX_DEPTH;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 use vrl::value::{KeyString, Value};
 
 /// Largest whole number that a float carries exactly: 2^53.
@@ -36,50 +37,61 @@ pub(crate) fn integral(float: f64) -> Option<i64> {
     exact.then_some(float as i64)
 }
 
-/// The result of a program as JSON: timestamps as RFC 3339 text in UTC, integral floats as integers.
+/// Holds the result of a program to what JSON can carry: timestamps become RFC 3339 text in UTC, integral floats
+/// integers.
 ///
 /// # Errors
 /// Words for what JSON cannot carry: a pattern, a number that is not finite, nesting beyond [`MAX_DEPTH`].
-pub(crate) fn into_json(value: Value) -> Result<Json, &'static str> {
-    below(value, 0)
-}
-
-fn below(value: Value, depth: usize) -> Result<Json, &'static str> {
+pub(crate) fn hold_to_json(value: &mut Value, depth: usize) -> Result<(), &'static str> {
     if depth > MAX_DEPTH {
         return Err("the result is nested too deep");
     }
-    Ok(match value {
-        Value::Null => Json::Null,
-        Value::Boolean(value) => Json::Bool(value),
-        Value::Integer(integer) => Json::from(integer),
-        Value::Float(float) => to_number(float.into_inner())?,
-        Value::Bytes(bytes) => Json::String(
-            String::from_utf8(Vec::from(bytes)).map_err(|_| "a text of the result is not UTF-8")?,
-        ),
-        Value::String(text) => Json::String(text.to_string()),
-        Value::Timestamp(_) => Json::String(value.to_string_lossy().into_owned()),
+    match value {
+        Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::String(_) => {}
+        Value::Float(float) => match integral(float.into_inner()) {
+            Some(integer) => *value = Value::Integer(integer),
+            None if float.is_finite() => {}
+            None => return Err("the result holds a number that is not finite"),
+        },
+        Value::Bytes(bytes) => {
+            let text = ByteString::try_from(std::mem::take(bytes));
+            *value = Value::String(text.map_err(|_| "a text of the result is not UTF-8")?);
+        }
+        Value::Timestamp(_) => *value = Value::from(value.to_string_lossy().into_owned()),
         Value::Regex(_) => return Err("the result holds a pattern"),
-        Value::Array(items) => {
-            Json::Array(items.into_iter().map(|item| below(item, depth + 1)).collect::<Result<_, _>>()?)
+        Value::Array(items) => items.iter_mut().try_for_each(|item| hold_to_json(item, depth + 1))?,
+        Value::Object(members) => {
+            members.values_mut().try_for_each(|member| hold_to_json(member, depth + 1))?;
         }
-        Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(name, value)| Ok((name.into(), below(value, depth + 1)?)));
-            Json::Object(fields.collect::<Result<Map<_, _>, &'static str>>()?)
-        }
-    })
+    }
+    Ok(())
 }
 
-fn to_number(float: f64) -> Result<Json, &'static str> {
-    if let Some(integer) = integral(float) {
-        return Ok(Json::from(integer));
+/// What was held to JSON, as a JSON value.
+pub(crate) fn into_json(value: Value) -> Json {
+    match value {
+        Value::Boolean(value) => Json::Bool(value),
+        Value::Integer(integer) => Json::from(integer),
+        Value::Float(float) => Number::from_f64(float.into_inner()).map_or(Json::Null, Json::Number),
+        Value::String(text) => Json::String(text.to_string()),
+        Value::Array(items) => Json::Array(items.into_iter().map(into_json).collect()),
+        Value::Object(members) => {
+            Json::Object(members.into_iter().map(|(name, value)| (name.into(), into_json(value))).collect())
+        }
+        // The others are no JSON: `hold_to_json`.
+        Value::Null | Value::Bytes(_) | Value::Timestamp(_) | Value::Regex(_) => Json::Null,
     }
-    Number::from_f64(float).map(Json::Number).ok_or("the result holds a number that is not finite")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn held(mut value: Value) -> Result<Json, &'static str> {
+        hold_to_json(&mut value, 0)?;
+        Ok(into_json(value))
+    }
 
     #[test]
     fn json_survives_the_way_there_and_back() {
@@ -88,20 +100,21 @@ mod tests {
             json!({"a": [1, -2, true, "é☃", {"b": 2.5}], "": {}, "big": i64::MAX, "small": i64::MIN}),
             json!([[], {}, "", 0, 1e300]),
         ] {
-            assert_eq!(into_json(into_vrl(value.clone())), Ok(value));
+            assert_eq!(held(into_vrl(value.clone())), Ok(value));
         }
     }
 
     #[test]
     fn integral_floats_become_integers_both_ways() {
-        assert_eq!(into_json(into_vrl(json!([1.0, -0.0, 2.5]))), Ok(json!([1, 0, 2.5])));
-        assert_eq!(into_json(Value::from_f64_or_zero(3.0)), Ok(json!(3)));
+        assert_eq!(held(into_vrl(json!([1.0, -0.0, 2.5]))), Ok(json!([1, 0, 2.5])));
+        assert_eq!(held(Value::from_f64_or_zero(3.0)), Ok(json!(3)));
     }
 
     #[test]
     fn what_json_cannot_carry_is_refused() {
-        assert!(into_json(Value::from_f64_or_zero(f64::INFINITY)).is_err());
+        assert!(held(Value::from_f64_or_zero(f64::INFINITY)).is_err());
+        assert!(held(Value::Bytes(vec![0xff].into())).is_err());
         let deep = (0..=MAX_DEPTH).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
-        assert!(into_json(deep).is_err());
+        assert!(held(deep).is_err());
     }
 }

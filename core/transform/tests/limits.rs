@@ -16,7 +16,10 @@ fn brackets_at_the_limit_are_compiled_and_run() {
     let wrapped = |open: &str, close: &str| {
         let source = format!("{}1{}", open.repeat(MAX_NESTING), close.repeat(MAX_NESTING));
         let mapping = Mapping::compile(&source, &Shape::any(), Context::Route).expect("at the limit");
-        Runner::default().map(&mapping, &mut Input::new(Value::Null, &[])).expect("a result")
+        Runner::default()
+            .map(&mapping, &mut Input::new(Value::Null.into(), &[]))
+            .map(Value::from)
+            .expect("a result")
     };
     let expected = (0..MAX_NESTING).fold(json!(1), |inner, _| json!([inner]));
     assert_eq!(wrapped("[", "]"), expected);
@@ -43,7 +46,7 @@ fn a_chain_at_the_limit_is_compiled_and_a_longer_one_refused() {
         let fits = if link == "!" { MAX_CHAIN } else { MAX_CHAIN / 2 };
         let source = chain(link, fits);
         let mapping = Mapping::compile(&source, &Shape::any(), Context::Route).expect(link);
-        assert!(Runner::default().map(&mapping, &mut Input::new(Value::Null, &[])).is_ok(), "{link}");
+        assert!(Runner::default().map(&mapping, &mut Input::new(Value::Null.into(), &[])).is_ok(), "{link}");
         assert_eq!(code(&chain(link, 30_000 / link.len())).as_deref(), Some("too-long"), "{link}");
     }
     assert_eq!(code(&format!(".{}", "a.".repeat(20_000))).as_deref(), Some("too-long"));
@@ -64,8 +67,9 @@ fn a_run_that_takes_too_many_steps_ends_with_an_error() {
     let source = "l = array(.l) ?? []\ncount(l) -> |a| { (count(l) -> |b| { a == b }) > 0 }";
     let mapping = Mapping::compile(source, &Shape::any(), Context::Route).expect("right");
     let items: Vec<u32> = (0..3_000).collect();
-    let error =
-        Runner::default().map(&mapping, &mut Input::new(json!({"l": items}), &[])).expect_err("too long");
+    let error = Runner::default()
+        .map(&mapping, &mut Input::new(json!({"l": items}).into(), &[]))
+        .expect_err("too long");
     assert_eq!(error.to_string(), "the mapping takes too many steps");
 }
 
@@ -76,7 +80,8 @@ fn an_error_of_a_run_tells_the_place_and_never_the_value() {
         &json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}),
     );
     let mapping = Mapping::compile(source, &shape, Context::Route).expect("right");
-    let error =
-        Runner::default().map(&mapping, &mut Input::new(json!({"n": 4711}), &[])).expect_err("too large");
+    let error = Runner::default()
+        .map(&mapping, &mut Input::new(json!({"n": 4711}).into(), &[]))
+        .expect_err("too large");
     assert_eq!(error.to_string(), "2:1: an operation cannot be done with this data");
 }

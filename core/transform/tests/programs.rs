@@ -1,6 +1,6 @@
 //! Right and wrong programs: what compiles, what is wrong where, and what a run gives.
 
-use postroom_transform::{Context, Filter, Input, Mapping, MetaValue, Problem, Runner, Shape};
+use postroom_transform::{Context, Filter, Input, Mapping, MetaValue, Metadata, Problem, Runner, Shape};
 use serde_json::{Value, json};
 
 fn shape() -> Shape {
@@ -20,19 +20,22 @@ fn shape() -> Shape {
     }))
 }
 
-fn input() -> Input {
+const META: &dyn Metadata = &[("id", MetaValue::Text("e1")), ("type", MetaValue::Text("t.v1"))];
+
+fn input() -> Input<'static> {
     let data = json!({
         "uprn": 100_061_234_567_i64, "name": " Élodie ", "kind": "street", "open": true, "rate": 2.5,
         "people": [{"given": "Ann", "age": 40}, {"given": "Bo", "family": "Dee"}],
         "address": {"line1": "1 High Street"}
     });
-    Input::new(data, &[("id", MetaValue::Text("e1")), ("type", MetaValue::Text("t.v1"))])
+    Input::new(data.into(), META)
 }
 
 fn gives(source: &str, expected: &Value) {
     let result = Mapping::compile(source, &shape(), Context::Route)
         .map_err(|found| found.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
-        .and_then(|mapping| Runner::default().map(&mapping, &mut input()).map_err(|error| error.to_string()));
+        .and_then(|mapping| Runner::default().map(&mapping, &mut input()).map_err(|error| error.to_string()))
+        .map(Value::from);
     assert_eq!(result.as_ref(), Ok(expected), "{source}");
 }
 
@@ -239,8 +242,8 @@ fn an_input_serves_many_programs_unchanged() {
     let (mut runner, mut input) = (Runner::default(), input());
     let compile = |source: &str| Mapping::compile(source, &shape(), Context::Route).expect(source);
     let (first, second) = (compile("x = .\nx.uprn = 1\nx.uprn"), compile(".uprn"));
-    assert_eq!(runner.map(&first, &mut input), Ok(json!(1)));
-    assert_eq!(runner.map(&second, &mut input), Ok(json!(100_061_234_567_i64)));
+    assert_eq!(runner.map(&first, &mut input), Ok(json!(1).into()));
+    assert_eq!(runner.map(&second, &mut input), Ok(json!(100_061_234_567_i64).into()));
 }
 
 #[test]
@@ -252,8 +255,9 @@ fn a_source_reads_rows_and_where_they_stood() {
         Context::Source,
     );
     let data = json!({"UPRN": "0017", "NAME": "Ann"});
-    let mut input = Input::new(data, &[("line", MetaValue::Number(4))]);
+    let meta = [("line", MetaValue::Number(4))];
+    let mut input = Input::new(data.into(), &meta);
     let expected = json!({"subject": "uprn:0017", "data": {"n": 17, "line": 4}});
-    assert_eq!(Runner::default().map(&mapping.expect("right"), &mut input), Ok(expected));
+    assert_eq!(Runner::default().map(&mapping.expect("right"), &mut input), Ok(expected.into()));
     assert!(Mapping::compile(".USRN", &shape, Context::Source).is_err());
 }

@@ -7,6 +7,7 @@ use postroom_council::Route;
 use postroom_event::{Event, Received, STRUCTURED, decode};
 use postroom_router::{Decider, Table, Verdict, Way};
 use postroom_telemetry as telemetry;
+use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ExplainArgs};
@@ -18,7 +19,8 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure
     let place = Place::load(cli)?;
     let file = args.event.display().to_string();
     let body = std::fs::read(&args.event)
-        .map_err(|error| Failure::Unreachable(format!("reading {file}: {error}")))?;
+        .map_err(|error| Failure::Unreachable(format!("reading {file}: {error}")))?
+        .into();
     let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &body };
     let event = decode(&received, place.council.max_body)
         .map_err(|refusal| Failure::Wrong(format!("{file}: invalid: {refusal}")))?;
@@ -37,7 +39,7 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure
 }
 
 /// What becomes of the event: its verdict, and each route of its type with what the target would get, or why not.
-fn tell(place: &Place, event: &Event, reveal: bool) -> Result<Value, Failure> {
+fn tell(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
     let council = &place.council;
     let Some(owner) = council.owner_of(&event.source) else {
         return Err(Failure::Wrong("invalid: no system owns the event's source".to_owned()));
@@ -74,10 +76,11 @@ fn tell(place: &Place, event: &Event, reveal: bool) -> Result<Value, Failure> {
     }))
 }
 
-fn sent(decider: &mut Decider, route: &Route, event: Event, reveal: bool) -> Value {
+fn sent(decider: &mut Decider, route: &Route, event: Event<Data>, reveal: bool) -> Value {
     let id = event.dispatch_id(&route.name).to_string();
     match decider.message(route, event) {
         Ok(message) => {
+            let message = Value::from(message);
             let message = if reveal { message } else { output::masked(&message) };
             json!({
                 "route": &*route.name, "target": &*route.to, "sent": true, "dispatch": id,

@@ -8,6 +8,7 @@ use postroom_connector::Arrival;
 use postroom_council::System;
 use postroom_event::{Event, Received, STRUCTURED, decode};
 use postroom_router::{Again, Publishing};
+use postroom_transform::Data;
 
 use crate::cli::{Cli, PublishArgs};
 use crate::failure::{Failure, count};
@@ -36,7 +37,7 @@ async fn events(place: &Place, broker: &dyn Broker, file: &Path) -> Result<(), F
     let bodies: Vec<&[u8]> = if lines { bytes.split(|byte| *byte == b'\n').collect() } else { vec![&bytes] };
     let mut published = 0;
     for (number, body) in bodies.iter().enumerate().filter(|(_, body)| !body.trim_ascii().is_empty()) {
-        let received = Received { content_type: Some(STRUCTURED), headers: &[], body };
+        let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &body.to_vec().into() };
         let event = decode(&received, place.council.max_body)
             .map_err(|refusal| Failure::Wrong(format!("{name}, event {}: {refusal}", number + 1)))?;
         let system = owner(place, &event)?;
@@ -49,7 +50,7 @@ async fn events(place: &Place, broker: &dyn Broker, file: &Path) -> Result<(), F
     Ok(())
 }
 
-fn owner<'a>(place: &'a Place, event: &Event) -> Result<&'a System, Failure> {
+fn owner<'a>(place: &'a Place, event: &Event<Data>) -> Result<&'a System, Failure> {
     let owner = place.council.owner_of(&event.source);
     owner.ok_or_else(|| {
         Failure::Wrong("no system owns the event's source; see `sources` in system.toml".to_owned())

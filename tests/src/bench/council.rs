@@ -24,8 +24,19 @@ pub(crate) struct Plan {
     pub(crate) matching: usize,
     /// Systems that the routes lead to in turn; each reads its own queue.
     pub(crate) targets: usize,
+    /// Whether the routes share one mapping.
+    pub(crate) mappings: Mappings,
     /// Whether the journal is kept.
     pub(crate) journal: bool,
+}
+
+/// What the routes make of an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mappings {
+    /// One message for all of them.
+    Shared,
+    /// Each its own, by a mapping of its own.
+    Own,
 }
 
 impl Plan {
@@ -53,9 +64,16 @@ impl Plan {
         }
         for number in 0..self.routes {
             put(&format!("routes/route-{number:04}/route.toml"), &self.route(number))?;
-            put(&format!("routes/route-{number:04}/mapping.vrl"), MAPPING)?;
+            put(&format!("routes/route-{number:04}/mapping.vrl"), &self.mapping(number))?;
         }
         Ok(())
+    }
+
+    fn mapping(&self, number: usize) -> String {
+        match self.mappings {
+            Mappings::Shared => MAPPING.to_owned(),
+            Mappings::Own => format!("# Route {number}\n{MAPPING}"),
+        }
     }
 
     fn council(&self) -> String {

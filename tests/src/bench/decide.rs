@@ -11,10 +11,11 @@ use postroom_connector_file::FileSource;
 use postroom_council::Council;
 use postroom_event::{Event, Received, STRUCTURED, decode};
 use postroom_router::{Decider, Table, Verdict};
+use postroom_transform::Data;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::council::Plan;
+use super::council::{Mappings, Plan};
 use super::figure::{Figure, Target, rounded};
 use super::process::ThreadClock;
 use super::sample::{EVENT_TYPE, SYSTEM, Sample};
@@ -35,7 +36,7 @@ struct Rig {
     council: Arc<Council>,
     decider: Decider,
     delivery: Delivery,
-    event: Event,
+    event: Event<Data>,
     /// What the first event of the type waited for: filters and matching mappings compile.
     first: Duration,
 }
@@ -48,6 +49,7 @@ impl Rig {
             routes,
             matching,
             targets: 3.min(routes),
+            mappings: Mappings::Own,
             journal: false,
         };
         let folder = tempfile::tempdir()?;
@@ -87,7 +89,7 @@ impl Rig {
     }
 }
 
-fn decoded(delivery: &Delivery) -> Outcome<Event> {
+fn decoded(delivery: &Delivery) -> Outcome<Event<Data>> {
     Ok(decode(&received(delivery), delivery.body.len())?)
 }
 
@@ -150,15 +152,15 @@ fn parts(rig: &mut Rig) -> Outcome<[(&'static str, f64); 4]> {
     let Rig { council, decider, delivery, event, .. } = rig;
     let council = Arc::clone(council);
     let limit = council.max_body;
-    let decode = each(|| drop(black_box(decode(&received(black_box(delivery)), limit))));
+    let decode = each(|| drop(black_box(decode::<Data>(&received(black_box(delivery)), limit))));
     let known = council.vocabulary.get(EVENT_TYPE).ok_or("the event type is not known")?;
     let validate = each(|| drop(black_box(known.validator.validate(black_box(&event.data)))));
     let route = council.routes.first().ok_or("the council has no route")?;
     let message = decider.message(route, event.clone())?;
-    let encode = each(|| drop(black_box(black_box(&message).to_string().into_bytes())));
+    let encode = each(|| drop(black_box(black_box(&message).to_bytes(1024))));
     let mut map = Duration::ZERO;
     for _ in 0..EVENTS / PREPARED {
-        let events: Vec<Event> = (0..PREPARED).map(|_| event.clone()).collect();
+        let events: Vec<Event<Data>> = (0..PREPARED).map(|_| event.clone()).collect();
         let clock = ThreadClock::start();
         for event in events {
             drop(black_box(decider.message(route, black_box(event))));

@@ -1,4 +1,5 @@
 //! Queue to queue through a real broker: a queue is filled, then the hub or the bare pump drains it; they take turns.
+//! The pump runs twice: between plain quorum queues, and between the hub's own queues, through its exchange.
 //!
 //! Only the middle of a drain is measured: from the first thousands that have arrived until shortly before the end, by
 //! the depth of the target queues. So neither a start nor a tail counts.
@@ -14,7 +15,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::broker::Bench;
-use super::council::{FILES, Plan};
+use super::council::{FILES, Mappings, Plan};
 use super::figure::{Figure, Target, rounded};
 use super::hub::Hub;
 use super::process::{Usage, peak_mib};
@@ -51,9 +52,19 @@ struct Pair<'a> {
 }
 
 /// The figures of one pair.
+#[derive(Default)]
 pub(crate) struct Measured {
     hub: Vec<Drain>,
     pump: Vec<Drain>,
+    pump_between_the_same: Vec<Drain>,
+}
+
+/// What a pump drains: an exchange and key that fill a queue, and the exchange and keys that it publishes with.
+struct Pipe {
+    fill: (String, String),
+    from: String,
+    exchange: String,
+    to: Vec<String>,
 }
 
 /// Measures with `events` a run, and says how it stands to the targets.
@@ -65,8 +76,8 @@ pub(crate) async fn measure(bench: &Bench, events: usize) -> Outcome<(Value, Vec
         (3, 1.0, "queue to queue, three targets, of the pump"),
     ];
     for (queues, limit, what) in limits {
-        let plain = pair(bench, queues, false, events).await?;
-        let journal = pair(bench, queues, true, events).await?;
+        let plain = pair(bench, queues, Mappings::Shared, false, events).await?;
+        let journal = pair(bench, queues, Mappings::Shared, true, events).await?;
         let ratio = plain.ratio().median;
         targets.push(Target::at_least(what, ratio, limit));
         if queues == 1 {
@@ -76,29 +87,44 @@ pub(crate) async fn measure(bench: &Bench, events: usize) -> Outcome<(Value, Vec
         figures[format!("targets_{queues}")] =
             json!({"journal_off": plain.to_json(), "journal_on": journal.to_json()});
     }
+    let own = pair(bench, 3, Mappings::Own, false, events).await?;
+    figures["targets_3_with_mappings_of_their_own"] = json!({"journal_off": own.to_json()});
     Ok((figures, targets))
 }
 
-async fn pair(bench: &Bench, targets: usize, journal: bool, events: usize) -> Outcome<Measured> {
-    let prefix = format!("bench-{}-{targets}{}.", std::process::id(), if journal { "j" } else { "" });
+async fn pair(
+    bench: &Bench,
+    targets: usize,
+    mappings: Mappings,
+    journal: bool,
+    events: usize,
+) -> Outcome<Measured> {
+    let kind = match (journal, mappings) {
+        (true, _) => "j",
+        (false, Mappings::Shared) => "",
+        (false, Mappings::Own) => "o",
+    };
+    let prefix = format!("bench-{}-{targets}{kind}.", std::process::id());
     let user = bench.user.clone();
-    let plan = Plan { prefix, user, routes: targets, matching: targets, targets, journal };
+    let plan = Plan { prefix, user, routes: targets, matching: targets, targets, mappings, journal };
     let folder = tempfile::tempdir()?;
     plan.write(folder.path())?;
     let pair = Pair { bench, plan, folder, events };
     let mut hub = Hub::start(pair.folder.path(), &bench.url)?;
     hub.started().await?;
     hub.stop().await?;
-    let pump = pair.pump_queues();
-    for queue in &pump {
+    let (plain, same) = (pair.plain_queues(), pair.same_queues());
+    let made: Vec<String> = std::iter::once(&plain.from).chain(&plain.to).cloned().collect();
+    for queue in &made {
         bench.queue(queue).await?;
     }
-    let mut measured = Measured { hub: Vec::new(), pump: Vec::new() };
+    let mut measured = Measured::default();
     for run in 0..RUNS {
-        measured.pump.push(pair.pump(run).await?);
+        measured.pump.push(pair.pump(&plain, run).await?);
         measured.hub.push(pair.hub(run).await?);
+        measured.pump_between_the_same.push(pair.pump(&same, run).await?);
     }
-    bench.delete(&pump).await?;
+    bench.delete(&made).await?;
     let (names, topology) = topology(&pair.plan);
     bench.delete_all(&names, &topology).await?;
     Ok(measured)
@@ -116,27 +142,37 @@ pub(crate) fn topology(plan: &Plan) -> (Names, Topology) {
 }
 
 impl Pair<'_> {
-    /// The pump's queues: the one it drains, then those it fills.
-    fn pump_queues(&self) -> Vec<String> {
+    /// Quorum queues without an argument, behind the default exchange.
+    fn plain_queues(&self) -> Pipe {
         let prefix = &self.plan.prefix;
-        let to = (0..self.plan.targets).map(|number| format!("{prefix}pump.to.{number}"));
-        std::iter::once(format!("{prefix}pump.from")).chain(to).collect()
+        let from = format!("{prefix}pump.from");
+        let to = (0..self.plan.targets).map(|number| format!("{prefix}pump.to.{number}")).collect();
+        Pipe { fill: (String::new(), from.clone()), from, exchange: String::new(), to }
     }
 
-    async fn pump(&self, run: usize) -> Outcome<Drain> {
-        let queues = self.pump_queues();
-        let (from, to) = queues.split_first().ok_or("the pump has no queues")?;
+    /// The hub's own.
+    fn same_queues(&self) -> Pipe {
+        let names = Names::new(self.plan.prefix.clone());
+        Pipe {
+            fill: (names.in_exchange(SYSTEM), EVENT_TYPE.to_owned()),
+            from: names.ingress(SYSTEM),
+            exchange: names.deliveries(),
+            to: (0..self.plan.targets).map(|number| names.to(&Plan::target(number))).collect(),
+        }
+    }
+
+    async fn pump(&self, pipe: &Pipe, run: usize) -> Outcome<Drain> {
         let sample = Sample::new(&format!("pump-{run}"))?;
-        let fill = self.bench.fill("", from, &sample, self.events).await?;
+        let fill = self.bench.fill(&pipe.fill.0, &pipe.fill.1, &sample, self.events).await?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["pump-child", &self.bench.url])
-            .args(&queues)
+            .args(["pump-child", &self.bench.url, &pipe.exchange, &pipe.from])
+            .args(&pipe.to)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        let drain = self.drain(child.id().ok_or("the pump has ended")?, to, fill).await?;
+        let drain = self.drain(child.id().ok_or("the pump has ended")?, &pipe.to, fill).await?;
         child.kill().await?;
-        self.bench.purge(to).await?;
+        self.bench.purge(&pipe.to).await?;
         Ok(drain)
     }
 
@@ -212,7 +248,7 @@ fn between(begin: &Moment, end: &Moment) -> Drain {
 impl Measured {
     /// The hub's rate to the pump's, run by run.
     fn ratio(&self) -> Figure {
-        Figure::of(self.hub.iter().zip(&self.pump).map(|(hub, pump)| hub.rate / pump.rate), 2)
+        ratio(&self.hub, &self.pump)
     }
 
     fn cpu(&self) -> f64 {
@@ -224,8 +260,18 @@ impl Measured {
     }
 
     fn to_json(&self) -> Value {
-        json!({"hub_to_pump": self.ratio(), "hub": side(&self.hub), "pump": side(&self.pump)})
+        json!({
+            "hub_to_pump": self.ratio(),
+            "hub_to_pump_between_the_same": ratio(&self.hub, &self.pump_between_the_same),
+            "hub": side(&self.hub),
+            "pump": side(&self.pump),
+            "pump_between_the_same": side(&self.pump_between_the_same),
+        })
     }
+}
+
+fn ratio(hub: &[Drain], pump: &[Drain]) -> Figure {
+    Figure::of(hub.iter().zip(pump).map(|(hub, pump)| hub.rate / pump.rate), 2)
 }
 
 fn side(drains: &[Drain]) -> Value {

@@ -11,7 +11,7 @@ use tokio::time::interval;
 
 use super::Outcome;
 use super::broker::Bench;
-use super::council::{FILES, Plan};
+use super::council::{FILES, Mappings, Plan};
 use super::drain::topology;
 use super::figure::{Target, rounded};
 use super::hub::{self, Hub};
@@ -27,7 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Imports once, and says how it stands to the target.
 pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
     let prefix = format!("bench-{}-import.", std::process::id());
-    let plan = Plan { prefix, user: bench.user.clone(), routes: 1, matching: 1, targets: 1, journal: false };
+    let user = bench.user.clone();
+    let mappings = Mappings::Own;
+    let plan = Plan { prefix, user, routes: 1, matching: 1, targets: 1, mappings, journal: false };
     let folder = tempfile::tempdir()?;
     plan.write(folder.path())?;
     let file = folder.path().join("export.csv");

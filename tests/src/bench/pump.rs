@@ -32,8 +32,8 @@ struct Chunk {
     last_tag: u64,
 }
 
-/// Pumps from the queue `from` to each of `to` until it is killed.
-pub(crate) async fn run(url: &str, from: &str, to: Vec<String>) -> Outcome<()> {
+/// Pumps from the queue `from`, through `exchange`, to each key of `to` until it is killed.
+pub(crate) async fn run(url: &str, exchange: String, from: &str, to: Vec<String>) -> Outcome<()> {
     let (intake, output) = (connect(url).await?, connect(url).await?);
     let consuming = intake.create_channel().await?;
     consuming.basic_qos(PREFETCH, BasicQosOptions { global: false }).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn run(url: &str, from: &str, to: Vec<String>) -> Outcome<()> {
     let deliveries = consuming.basic_consume(from.into(), "".into(), options, FieldTable::default()).await?;
     let publishing = confirming(&output).await?;
     let (chunks, started) = mpsc::channel(PIPELINE);
-    let taking = tokio::spawn(take(deliveries, publishing, to, chunks));
+    let taking = tokio::spawn(take(deliveries, publishing, (exchange, to), chunks));
     settle(&consuming, started).await?;
     taking.await?
 }
@@ -49,7 +49,7 @@ pub(crate) async fn run(url: &str, from: &str, to: Vec<String>) -> Outcome<()> {
 async fn take(
     mut deliveries: Consumer,
     publishing: Channel,
-    to: Vec<String>,
+    (exchange, to): (String, Vec<String>),
     chunks: mpsc::Sender<Chunk>,
 ) -> Outcome<()> {
     let mut loaded = false;
@@ -65,7 +65,7 @@ async fn take(
         let mut publishes = Vec::with_capacity(taken.len() * to.len());
         for Delivery { data, properties, .. } in taken {
             for queue in &to {
-                publishes.push(start(&publishing, ("", queue), data.clone(), properties.clone()));
+                publishes.push(start(&publishing, (&exchange, queue), data.clone(), properties.clone()));
             }
         }
         if chunks.send(Chunk { publishes, last_tag }).await.is_err() {

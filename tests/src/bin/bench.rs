@@ -27,9 +27,9 @@ async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next();
     if first.as_deref() == Some("pump-child") {
-        let mut next = || arguments.next().ok_or("pump-child URL FROM TO...");
-        let (url, from) = (next()?, next()?);
-        return pump::run(&url, &from, arguments.collect()).await;
+        let mut next = || arguments.next().ok_or("pump-child URL EXCHANGE FROM TO...");
+        let (url, exchange, from) = (next()?, next()?, next()?);
+        return pump::run(&url, exchange, &from, arguments.collect()).await;
     }
     let asked = asked(first.into_iter().chain(arguments))?;
     let (report, targets) = measure(&asked).await?;

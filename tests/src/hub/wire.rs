@@ -50,10 +50,19 @@ impl Wire {
 
     /// Publishes; whether the broker confirmed it. A broker that refuses a message closes its channel.
     pub async fn publish(&self, exchange: &str, properties: BasicProperties, body: &[u8]) -> bool {
+        self.publish_by((exchange, crate::council::PARCEL), properties, body).await
+    }
+
+    /// Publishes to an exchange by a routing key; whether the broker confirmed it.
+    pub async fn publish_by(
+        &self,
+        (exchange, key): (&str, &str),
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> bool {
         let channel = self.channel().await;
         channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
         let options = BasicPublishOptions::default();
-        let key = crate::council::PARCEL;
         let published = channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
         let Ok(confirm) = published else { return false };
         let answer = timeout(DEADLINE, confirm).await.expect("an answer in time");

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
 use postroom_ledger::Entry;
+use postroom_router::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
 use postroom_tests::council::{parcel_event, yard_rows};
+use postroom_tests::hub::wire::{Wire, structured};
 use postroom_tests::hub::{TestHub, until};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -108,7 +112,7 @@ async fn an_event_that_has_killed_the_hub_three_times_is_invalid_and_its_neighbo
         (1..=3).map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect();
     publish(&hub, &events).await;
     let ingress = format!("{}ingress.shop", hub.council.prefix);
-    postroom_tests::hub::wire::Wire::open(&hub.url).await.touch(&ingress, 3).await;
+    Wire::open(&hub.url).await.touch(&ingress, 3).await;
     killed_by(&hub, events[1].to_string().as_bytes()).await;
 
     hub.start();
@@ -124,6 +128,48 @@ async fn an_event_that_has_killed_the_hub_three_times_is_invalid_and_its_neighbo
     );
     let numbers: Vec<_> = dock(&hub, 2).await.iter().map(|message| message.body["number"].clone()).collect();
     assert_eq!(numbers, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_dispatch_that_has_killed_the_hub_three_times_on_its_lane_is_dead_and_its_neighbours_are_delivered()
+{
+    let mut hub = small_ready();
+    assert!(hub.stop().success());
+    let prefix = hub.council.prefix.clone();
+    let (lane, deliveries) = (format!("{prefix}lane.book"), format!("{prefix}deliveries"));
+    let events: Vec<Value> =
+        (1..=3).map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect();
+    let wire = Wire::open(&hub.url).await;
+    for event in &events {
+        let properties = dispatched(event, "parcel-to-book");
+        assert!(wire.publish_by((&deliveries, &lane), properties, event.to_string().as_bytes()).await);
+    }
+    wire.touch(&lane, 3).await;
+    killed_by(&hub, events[1].to_string().as_bytes()).await;
+
+    hub.start();
+    let dead = hub.wait_for("dispatch.dead");
+    assert_eq!((&dead["code"], &dead["target"]), (&json!("poison"), &json!("book")));
+    until_number(&hub, "/targets/book/delivered", 2);
+    let numbers: Vec<_> =
+        hub.council.outbox_lines("book/out").iter().map(|line| line["number"].clone()).collect();
+    assert_eq!(numbers, [1, 3]);
+    assert_eq!(number(&hub.json(&["status", "--json"]), "/targets/book/dead"), 1);
+}
+
+/// What the hub puts on a lane beside the event itself.
+fn dispatched(event: &Value, route: &str) -> BasicProperties {
+    let text = |name: &str| event[name].as_str().expect("a text").to_owned();
+    let mut headers = FieldTable::default();
+    for (name, value) in [
+        (TYPE_HEADER, text("type")),
+        (SOURCE_HEADER, text("source")),
+        (ROUTE_HEADER, route.to_owned()),
+        (SUBJECT_HEADER, text("subject")),
+    ] {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    structured("guest").with_correlation_id(text("id").as_str().into()).with_headers(headers)
 }
 
 /// Leaves the ledger as three runs would that ended while they had `body` in hand.

@@ -5,10 +5,11 @@ use toml::{Table, Value};
 use crate::tree::{Offence, Tree};
 
 /// Which crates of the house a crate may name: the arrows of the design. `hub` and `tests` may name all.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("postroom-event", &[]),
     ("postroom-telemetry", &[]),
-    ("postroom-schema", &["postroom-event"]),
+    ("postroom-lane", &[]),
+    ("postroom-schema", &["postroom-event", "postroom-transform"]),
     ("postroom-transform", &["postroom-event"]),
     ("postroom-format", &["postroom-event"]),
     ("postroom-broker", &["postroom-event"]),
@@ -25,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "postroom-connector",
             "postroom-council",
             "postroom-event",
+            "postroom-lane",
             "postroom-ledger",
             "postroom-schema",
             "postroom-telemetry",

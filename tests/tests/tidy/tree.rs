@@ -73,10 +73,11 @@ impl Tree {
         for entry in fs::read_dir(folder).expect("the house can be read") {
             let path = entry.expect("the house can be read").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() && !path.is_symlink() {
-                if !SKIPPED.contains(&name.as_str()) {
-                    self.walk(root, &path);
-                }
+                self.walk(root, &path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 let place = path.strip_prefix(root).expect("the walk stays inside").to_string_lossy();
                 self.files.insert(place.replace('\\', "/"), text);
