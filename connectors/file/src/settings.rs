@@ -229,7 +229,7 @@ mod tests {
                 "folder = 'in'\nfiles = [{ pattern = '*', format = { kind = 'csv' } }]".to_owned(),
                 "files[0].format.columns",
             ),
-            (format!("folder = 'in'\nwatch = true{FILES}"), ""),
+            (format!("folder = 'in'\nwatch = true{FILES}"), "watch"),
         ] {
             let error = SourceSettings::read(&settings(&wrong)).expect_err("an error");
             assert_eq!(error.key, key, "{wrong}: {error}");

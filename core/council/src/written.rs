@@ -158,14 +158,14 @@ impl Text {
         })
     }
 
-    /// A problem at the key that `path` names from the root (`target.settings.folder`, `files.0` for an item of a list),
+    /// A problem at the key that `path` names from the root (`target.settings.files[0].pattern`),
     /// or at the last table on the way that is written.
     pub(crate) fn problem_at(&self, path: &str, code: &str, words: impl Into<String>) -> Problem {
         let problem = Problem::new(&self.file, code, words);
         let Ok(document) = DeTable::parse(&self.text) else { return problem };
         let mut span = None;
         let mut inner = Some(DeValue::Table(document.into_inner()));
-        for part in path.split('.') {
+        for part in path.replace('[', ".").replace(']', "").split('.') {
             let Some((found, value)) = inner.take().and_then(|value| member(value, part)) else { break };
             (span, inner) = (Some(found), Some(value));
         }
