@@ -83,6 +83,7 @@ fn hold(number: usize) -> HeldDispatch {
             detail: String::new(),
         },
         attempts: 0,
+        waits: 0,
         next_at: None,
         at: 1,
     }

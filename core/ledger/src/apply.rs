@@ -88,8 +88,8 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         }
         Entry::BatchRefused { id, reason, at } => staged::refuse(conn, id, reason, (*at, tell)).await,
         Entry::Blocks { dispatch, source } => dead::block(conn, *dispatch, source).await,
-        Entry::Retried { dispatch, attempts, next_at, attempt } => {
-            held::retried(conn, *dispatch, *attempts, *next_at).await?;
+        Entry::Retried { dispatch, attempts, waits, next_at, attempt } => {
+            held::retried(conn, *dispatch, (*attempts, *waits), *next_at).await?;
             attempt::add(conn, *dispatch, std::slice::from_ref(attempt)).await
         }
         Entry::Attempts { dispatch, attempts } => attempt::add(conn, *dispatch, attempts).await,

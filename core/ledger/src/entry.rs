@@ -56,6 +56,8 @@ pub enum Entry {
         dispatch: DispatchId,
         /// Attempts made.
         attempts: u32,
+        /// Waits of the retry schedule that were begun.
+        waits: u16,
         /// When to try again; absent: when what is before it has gone.
         next_at: Option<i64>,
         /// How it went.

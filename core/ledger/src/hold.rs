@@ -34,6 +34,8 @@ pub struct HeldDispatch {
     pub reason: Reason,
     /// Attempts made.
     pub attempts: u32,
+    /// Waits of the retry schedule that were begun.
+    pub waits: u16,
     /// When to try again; absent: when what is before it has gone.
     pub next_at: Option<i64>,
     /// When it was held.
@@ -45,12 +47,18 @@ pub struct HeldDispatch {
 pub struct HoldRow {
     /// The dispatch.
     pub dispatch: DispatchId,
+    /// Its route.
+    pub route: String,
+    /// The reason's code.
+    pub code: String,
     /// CloudEvents source.
     pub source: String,
     /// What the event is about.
     pub subject: String,
     /// Attempts made.
     pub attempts: u32,
+    /// Waits of the retry schedule that were begun.
+    pub waits: u16,
     /// When to try again; absent: when what is before it has gone.
     pub next_at: Option<i64>,
     /// When it was held.
@@ -67,14 +75,10 @@ pub struct HoldListed {
     pub hold: HoldRow,
     /// Its event.
     pub event: EventKey,
-    /// Its route.
-    pub route: String,
     /// Its target.
     pub target: String,
     /// The event's type.
     pub event_type: String,
-    /// The reason's code.
-    pub code: String,
     /// What an officer should read.
     pub words: String,
 }

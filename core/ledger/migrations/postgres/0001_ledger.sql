@@ -119,6 +119,7 @@ CREATE TABLE held (
     words      TEXT NOT NULL,
     detail     TEXT NOT NULL,
     attempts   BIGINT NOT NULL,
+    waits      BIGINT NOT NULL,
     next_at    BIGINT,
     held_at    BIGINT NOT NULL
 );

@@ -122,6 +122,7 @@ CREATE TABLE held (
     words      TEXT NOT NULL,
     detail     TEXT NOT NULL,
     attempts   INTEGER NOT NULL,
+    waits      INTEGER NOT NULL,
     next_at    INTEGER,
     held_at    INTEGER NOT NULL
 );

@@ -22,8 +22,8 @@ pub(crate) async fn hold<'e>(
     }
     let head =
         "INSERT INTO held (dispatch, event, way, target, source, event_type, subject, code, words, detail,
-                attempts, next_at, held_at)";
-    insert(conn, (head, 13, ""), &rows, |query, (item, way)| {
+                attempts, waits, next_at, held_at)";
+    insert(conn, (head, 14, ""), &rows, |query, (item, way)| {
         query
             .bind(blob(item.dispatch.id.0))
             .bind(blob(item.dispatch.event.0))
@@ -36,6 +36,7 @@ pub(crate) async fn hold<'e>(
             .bind(clean(&item.reason.words))
             .bind(clean(&item.reason.detail))
             .bind(i64::from(item.attempts))
+            .bind(i64::from(item.waits))
             .bind(item.next_at)
             .bind(item.at)
     })
@@ -68,19 +69,20 @@ pub(crate) async fn end(conn: &mut Conn, dispatches: &[DispatchId]) -> Result<()
 pub(crate) async fn retried(
     conn: &mut Conn,
     dispatch: DispatchId,
-    attempts: u32,
+    (attempts, waits): (u32, u16),
     next_at: Option<i64>,
 ) -> Result<()> {
-    conn.query("UPDATE held SET attempts = $2, next_at = $3 WHERE dispatch = $1")
+    conn.query("UPDATE held SET attempts = $2, waits = $3, next_at = $4 WHERE dispatch = $1")
         .bind(blob(dispatch.0))
         .bind(i64::from(attempts))
+        .bind(i64::from(waits))
         .bind(next_at)
         .execute()
         .await?;
     Ok(())
 }
 
-const LIGHT: &str = "SELECT held.dispatch, held.source, held.subject, held.attempts, next_at, held_at,
+const LIGHT: &str = "SELECT held.dispatch, held.source, held.subject, held.attempts, next_at, held_at, way.route, waits, held.code,
     CASE WHEN EXISTS (SELECT 1 FROM dead JOIN way AS led ON led.id = dead.way
                       WHERE dead.subject = held.subject AND dead.blocks = held.source AND dead.state = 'open'
                         AND led.target = held.target) THEN 1 ELSE 0 END AS behind";
@@ -94,14 +96,18 @@ impl FromRow for HoldRow {
             attempts: super::small(row.at(3)?),
             next_at: row.at(4)?,
             held_at: row.at(5)?,
-            behind_dead_letter: row.at::<i32>(6)? == 1,
+            route: row.at(6)?,
+            waits: u16::try_from(super::small(row.at(7)?)).unwrap_or(u16::MAX),
+            code: row.at(8)?,
+            behind_dead_letter: row.at::<i32>(9)? == 1,
         })
     }
 }
 
 /// Every hold of `target`, in order.
 pub(crate) async fn rows(conn: &mut Conn, target: &str) -> Result<Vec<HoldRow>> {
-    let sql = format!("{LIGHT} FROM held WHERE held.target = $1 ORDER BY position");
+    let sql =
+        format!("{LIGHT} FROM held JOIN way ON way.id = held.way WHERE held.target = $1 ORDER BY position");
     conn.query_said(&sql).bind(target).all().await
 }
 
@@ -110,10 +116,8 @@ impl FromRow for HoldListed {
         Ok(Self {
             hold: HoldRow::from_row(row)?,
             event: EventKey(row.id("event")?),
-            route: row.get("route")?,
             target: row.get("target")?,
             event_type: row.get("event_type")?,
-            code: row.get("code")?,
             words: row.get("words")?,
         })
     }
@@ -122,7 +126,7 @@ impl FromRow for HoldListed {
 /// Holds for people, in order, at most `most`.
 pub(crate) async fn list(conn: &mut Conn, filter: &HoldFilter, most: u32) -> Result<Vec<HoldListed>> {
     let sql = format!(
-        "{LIGHT}, event, route, held.target, event_type, code, words
+        "{LIGHT}, event, held.target, event_type, words
          FROM held JOIN way ON way.id = held.way
          WHERE ($1 IS NULL OR held.target = $1) AND ($2 IS NULL OR route = $2)
            AND ($3 IS NULL OR held.subject = $3) AND ($4 IS NULL OR code = $4)
@@ -155,6 +159,7 @@ impl FromRow for HeldDispatch {
             message,
             reason: Reason { code: row.get("code")?, words: row.get("words")?, detail: row.get("detail")? },
             attempts: row.small("attempts")?,
+            waits: u16::try_from(row.small("waits")?).unwrap_or(u16::MAX),
             next_at: row.get("next_at")?,
             at: row.get("held_at")?,
         })
@@ -165,7 +170,7 @@ impl FromRow for HeldDispatch {
 pub(crate) async fn whole(conn: &mut Conn, dispatches: &[DispatchId]) -> Result<Vec<HeldDispatch>> {
     let sql =
         "SELECT held.dispatch, event, route, held.target, source, event_type, subject, code, words, detail,
-                      attempts, next_at, held_at, content_type, headers, body, message, message_type
+                      attempts, waits, next_at, held_at, content_type, headers, body, message, message_type
                FROM {asked} CROSS JOIN held JOIN way ON way.id = held.way
                LEFT JOIN kept ON kept.dispatch = held.dispatch
                WHERE held.dispatch = asked.id ORDER BY position";

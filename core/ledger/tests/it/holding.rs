@@ -34,7 +34,7 @@ async fn holds_come_back_in_the_order_of_their_holding_byte_for_byte(place: Plac
     let filter = HoldFilter { subject: Some("uprn:1".into()), ..HoldFilter::default() };
     let listed = ledger.holds_list(&filter, 10).await.expect("read");
     assert_eq!(
-        listed.iter().map(|row| (row.hold.dispatch, row.route.as_str())).collect::<Vec<_>>(),
+        listed.iter().map(|row| (row.hold.dispatch, row.hold.route.as_str())).collect::<Vec<_>>(),
         [(dispatch("1", "tax").id, "to-tax")]
     );
 }
@@ -68,7 +68,8 @@ async fn every_failed_attempt_is_shown_with_what_it_led_to(place: Place) {
     let noted = Entry::Attempts { dispatch: id, attempts: first.clone() };
     ledger.record(vec![Entry::Held(held("1", "tax")), noted.clone(), noted]).await.expect("held");
     let third = attempt(3, AttemptOutcome::Down);
-    let retried = Entry::Retried { dispatch: id, attempts: 5, next_at: None, attempt: third.clone() };
+    let retried =
+        Entry::Retried { dispatch: id, attempts: 5, waits: 1, next_at: None, attempt: third.clone() };
     ledger.record(vec![retried]).await.expect("recorded");
     let row = ledger.holds("tax").await.expect("read").remove(0);
     assert_eq!((row.attempts, row.next_at), (5, None));

@@ -144,6 +144,7 @@ pub(crate) fn held(id: &str, target: &str) -> HeldDispatch {
         }),
         reason: reason(),
         attempts: 4,
+        waits: 0,
         next_at: Some(9_000),
         at: 5_000,
     }
