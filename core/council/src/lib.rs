@@ -18,6 +18,8 @@ mod written;
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
+pub use route::RETRY;
+pub use written::AfterDeadLetter;
 pub use written::Purpose;
 
 /// Default prefix of every object on the broker.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use postroom_connector::Connectors;
+use postroom_connector::{Connectors, parse_duration};
 use postroom_event::MAX_BODY_BYTES;
 use postroom_schema::Vocabulary;
 
@@ -39,6 +40,7 @@ impl Council {
             .map_or_else(|| folder.join(written.data.as_deref().unwrap_or(Path::new("var"))), Path::to_owned);
         let mut reading = Reading { connectors, data, shared: Shared::default(), problems: Vec::new() };
         let (prefix, max_body) = limits(&text, &written, &mut reading);
+        let in_place = in_place(&text, &written, &mut reading);
         let vocabulary = vocabulary(folder, &written.schemas.folders, &mut reading);
         let purposes = purposes(folder, &mut reading);
         let mut council = Self {
@@ -49,6 +51,7 @@ impl Council {
             broker_url: written.broker.url,
             journal: written.broker.journal.unwrap_or(true),
             max_body,
+            in_place,
             vocabulary,
             systems: BTreeMap::new(),
             routes: Vec::new(),
@@ -78,6 +81,18 @@ impl Council {
         prefix.clone_into(&mut self.prefix);
         Ok(())
     }
+}
+
+/// Longest time in place: a dispatch stays unacked meanwhile, and none may for 20 minutes (DESIGN 3.8).
+const MAX_IN_PLACE: Duration = Duration::from_secs(10 * 60);
+/// The time in place where the text gives none.
+const IN_PLACE: Duration = Duration::from_secs(60);
+
+fn in_place(text: &Text, written: &CouncilText, reading: &mut Reading<'_>) -> Duration {
+    let Some(limit) = &written.limits.in_place else { return IN_PLACE };
+    let parsed = parse_duration(limit.as_ref()).filter(|limit| *limit <= MAX_IN_PLACE);
+    let words = "`in_place` is a duration of at most 10 minutes, such as `60s`";
+    reading.keep(parsed.ok_or_else(|| text.problem(limit, "limit", words))).unwrap_or(IN_PLACE)
 }
 
 /// What a prefix looks like.

@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{Program, Purpose};
+use crate::{AfterDeadLetter, Program, Purpose};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -27,6 +27,8 @@ pub struct Council {
     pub journal: bool,
     /// Largest body of an event, in bytes.
     pub max_body: usize,
+    /// How long a dispatch is retried in place before it is held.
+    pub in_place: Duration,
     /// The event types.
     pub vocabulary: Vocabulary,
     /// The systems by name.
@@ -126,6 +128,10 @@ pub struct Route {
     pub when: Option<Program<Filter>>,
     /// Event data to message.
     pub mapping: Program<Mapping>,
+    /// Waits between the attempts of a held dispatch; behind the last it is a dead letter.
+    pub retry: Vec<Duration>,
+    /// What becomes of its subject then.
+    pub after_dead_letter: AfterDeadLetter,
     /// Why personal data may flow.
     pub purpose: Option<String>,
     /// The folder, for its golden cases.

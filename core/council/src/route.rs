@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use postroom_connector::parse_duration;
 use postroom_transform::Context;
 use toml::Spanned;
 
@@ -56,9 +58,34 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
         accepts,
         when: when.map(|when| system::filter(&text, when, Arc::clone(&shape), Context::Route)),
         mapping: Program::of_file(mapping.file, mapping.text, shape, Context::Route).sharing(compiled),
+        retry: written.retry.map_or_else(|| RETRY.to_vec(), |waits| retry(&text, &waits, reading)),
+        after_dead_letter: written.after_dead_letter.unwrap_or_default(),
         purpose: written.purpose.map(Spanned::into_inner),
         folder: folder.to_owned(),
     })
+}
+
+/// Waits of a held dispatch, where its route names none: a minute, five, an hour, a day, two days.
+pub const RETRY: [Duration; 5] = [
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(3_600),
+    Duration::from_secs(86_400),
+    Duration::from_secs(2 * 86_400),
+];
+/// Most waits of one route.
+const MAX_WAITS: usize = 100;
+
+fn retry(text: &Text, waits: &[Spanned<String>], reading: &mut Reading<'_>) -> Vec<Duration> {
+    if waits.len() > MAX_WAITS {
+        let words = format!("{} waits, the limit is {MAX_WAITS}", waits.len());
+        reading.problems.push(text.problem_at("retry", "retry", words));
+    }
+    let parsed = |wait: &Spanned<String>| {
+        let words = "`retry` lists durations such as `60s`, `5min` or `1d`";
+        reading.keep(parse_duration(wait.as_ref()).ok_or_else(|| text.problem(wait, "retry", words)))
+    };
+    waits.iter().filter_map(parsed).collect()
 }
 
 fn check_purpose(

@@ -45,6 +45,7 @@ pub(crate) struct SchemasText {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsText {
     pub(crate) body_bytes: Option<Spanned<usize>>,
+    pub(crate) in_place: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +105,19 @@ pub(crate) struct RouteText {
     pub(crate) message: Spanned<String>,
     pub(crate) when: Option<Spanned<String>>,
     pub(crate) purpose: Option<Spanned<String>>,
+    pub(crate) retry: Option<Vec<Spanned<String>>>,
+    pub(crate) after_dead_letter: Option<AfterDeadLetter>,
+}
+
+/// What becomes of a subject whose dispatch is a dead letter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterDeadLetter {
+    /// The later dispatches of that subject are held until an officer redrives or discards the dead letter.
+    #[default]
+    HoldSubject,
+    /// The later ones go on.
+    Continue,
 }
 
 #[derive(Deserialize, Default)]
