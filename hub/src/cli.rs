@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// What could not be delivered.
     Dead {
         #[command(subcommand)]
-        command: KeptCommand,
+        command: DeadCommand,
     },
     /// What could not be understood: events, and records of files.
     Invalid {
@@ -139,6 +139,26 @@ pub(crate) enum KeptCommand {
         #[command(flatten)]
         form: FormArgs,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    #[command(flatten)]
+    Kept(KeptCommand),
+    /// Sends them again, first of their subjects; the hub does it, at once when it runs.
+    Redrive(DecideArgs),
+    /// Gives them up for good: what waits behind them goes on. The hub does it, at once when it runs.
+    Discard(DecideArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// The ids that `list` prints.
+    #[arg(required = true)]
+    pub(crate) ids: Vec<String>,
+    /// Why; it is kept with who and when.
+    #[arg(long)]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

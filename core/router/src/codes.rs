@@ -19,6 +19,18 @@ pub const DEAD_CODES: &[(&str, &str)] = &[
     ("no-such-route", "the route was removed while the dispatch waited"),
     ("foreign", "something on a lane that this hub did not put there; it was not read again"),
     ("refused", "the target refused it for good"),
-    ("exhausted", "it still failed after the retries in place"),
+    ("exhausted", "it still failed when the retry schedule of its route had run out"),
     ("poison", "the hub stopped three times while it had this dispatch in hand; it was not read again"),
+];
+
+/// Why a dispatch is held.
+pub const HOLD_CODES: &[(&str, &str)] = &[
+    ("failed-in-place", "it still failed after the retries in place (`in_place` under `[limits]`)"),
+    ("out-of-reach", "it alone could not reach the target, for longer than the retries in place"),
+    ("retry-after", "the target asked to come back later than the retries in place go on"),
+    ("crowded", "too much was waiting for the target, and its subject had failed longest"),
+    ("behind", "an earlier dispatch of its subject is held or dead"),
+    ("unconfirmed", "the broker did not confirm it"),
+    ("redriven", "an officer sends the dead head of its subject again; it goes first"),
+    ("redriven-late", "an officer sends it again after its subject went on without it; it goes last"),
 ];

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use postroom_broker::Delivery;
-use postroom_connector::{ConnectorError, Handover, Outgoing};
+use postroom_connector::{ConnectorError, Outgoing};
 use postroom_event::{MAX_BODY_BYTES, Refusal};
 use postroom_ledger::{
-    Body, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, Reason,
+    Body, Claims, DeadLetter, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, Reason,
     StagedDispatch, Whole,
 };
 use postroom_telemetry as telemetry;
 
-use crate::attempt::Ended;
 use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::item::Item;
 use crate::lane_job::{self, Job};
@@ -153,23 +152,6 @@ pub(crate) fn staged(job: &Job, outgoing: &Outgoing) -> Entry {
     })
 }
 
-/// How the attempts at a dispatch ended; nothing where the hub only stops.
-pub(crate) fn of_attempt(job: &Job, handover: &Handover, ended: &Ended) -> Option<Entry> {
-    match ended {
-        Ended::Stopped => None,
-        Ended::Delivered(receipt, attempts) => Some(Entry::Delivered(Delivered {
-            dispatch: dispatch(job),
-            attempts: *attempts,
-            at: now(),
-            reference: receipt.reference.clone(),
-        })),
-        Ended::GivenUp { code, error, attempts } => {
-            let message = handover.items.first().map(|item| item.message.clone());
-            Some(Entry::Dead(dead(job, connector_reason(code, error), *attempts, message)))
-        }
-    }
-}
-
 /// Why a connector gave up.
 pub(crate) fn connector_reason(code: &str, error: &ConnectorError) -> Reason {
     Reason { code: code.to_owned(), words: error.words.clone(), detail: error.detail.clone() }
@@ -190,7 +172,8 @@ fn dead(job: &Job, reason: Reason, attempts: u32, message: Option<serde_json::Va
     }
 }
 
-fn dispatch(job: &Job) -> Dispatch {
+/// Which dispatch a job is.
+pub(crate) fn dispatch(job: &Job) -> Dispatch {
     Dispatch {
         id: job.id,
         event: job.head.key,
@@ -201,7 +184,8 @@ fn dispatch(job: &Job) -> Dispatch {
     }
 }
 
-fn whole(delivery: &Delivery) -> Whole {
+/// An event as it was delivered.
+pub(crate) fn whole(delivery: &Delivery) -> Whole {
     Whole {
         content_type: delivery.content_type.clone(),
         headers: delivery.headers.clone(),
@@ -251,15 +235,4 @@ pub(crate) fn tell_unread(target: &str, delivery: &Delivery, unmappable: &Unmapp
 /// Says that no message can be made of a dispatch.
 pub(crate) fn tell_unmappable(job: &Job, unmappable: &Unmappable) {
     tell_dead(&job.target, &job.route, &job.id.to_string(), unmappable);
-}
-
-/// Says how the attempts at a dispatch ended.
-pub(crate) fn tell_attempt(job: &Job, ended: &Ended) {
-    match ended {
-        Ended::Stopped => {}
-        Ended::Delivered(..) => telemetry::count_dispatches(&job.target, "delivered", 1),
-        Ended::GivenUp { code, error, .. } => {
-            telemetry::dispatch_dead(&job.target, &job.route, &job.id.to_string(), code, &error.words);
-        }
-    }
 }

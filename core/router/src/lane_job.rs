@@ -6,7 +6,7 @@ use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey, Received, decode};
-use postroom_ledger::Dispatch;
+use postroom_ledger::{Dispatch, Whole};
 
 use crate::Table;
 use crate::decide::{Decider, Head, Unmappable};
@@ -68,6 +68,17 @@ impl Reader {
     pub(crate) fn new(council: &Arc<Council>, table: &Arc<Table>, target: &str) -> Self {
         let decider = Decider::new(Arc::clone(council), Arc::clone(table), String::new());
         Self { council: Arc::clone(council), decider, target: target.into() }
+    }
+
+    /// The message of an event that the ledger kept.
+    pub(crate) fn map_again(&mut self, event: &Whole, route: &str) -> Result<Outgoing, Unmappable> {
+        let mut headers = event.headers.clone();
+        headers.push((ROUTE_HEADER.to_owned(), route.to_owned()));
+        let (content_type, body) = (event.content_type.clone(), event.body.clone().into());
+        match self.read(Delivery { content_type, headers, body, ..Delivery::default() }) {
+            Arrived::Mapped(_, outgoing) => Ok(outgoing),
+            Arrived::Unmappable(_, unmappable) | Arrived::Foreign(_, unmappable) => Err(unmappable),
+        }
     }
 
     /// Whose lane it is.

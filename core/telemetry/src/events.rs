@@ -117,6 +117,19 @@ log_events! {
     warn "dispatch.retried" "an attempt did not succeed"
     fn dispatch_retried(target: &str, route: &str, dispatch: &str, attempt: u32, reason: &str);
 
+    /// A dispatch waits in the ledger, and its subject behind it, until its target takes it; it is tried again on the
+    /// schedule of its route. Look at the target when there are many: `postroom status`.
+    warn "dispatch.held" "a dispatch is held"
+    fn dispatch_held(target: &str, route: &str, dispatch: &str, code: &str, words: &str);
+
+    /// A target cannot be reached: nothing is sent and no attempt counts until a probe finds it. Look at the target.
+    warn "target.down" "a target cannot be reached"
+    fn target_down(target: &str, since: &str);
+
+    /// A target can be reached again, and what waits is delivered. Nothing to do.
+    info "target.back" "a target can be reached again"
+    fn target_back(target: &str, seconds: u64);
+
     /// A dispatch cannot be delivered and is kept whole as a dead letter: `postroom dead show`. A person must decide.
     error "dispatch.dead" "a dispatch is dead"
     fn dispatch_dead(target: &str, route: &str, dispatch: &str, code: &str, words: &str);

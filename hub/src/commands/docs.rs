@@ -23,6 +23,7 @@ fn codes() {
     section("An event is invalid", &rules);
     section("A file, or a record of it, is refused", &files);
     section("A record is refused by its source mapping", postroom_router::RECORD_CODES);
+    section("A dispatch is held", postroom_router::HOLD_CODES);
     section("A dispatch is dead", postroom_router::DEAD_CODES);
 }
 

@@ -4,15 +4,22 @@ use std::process::ExitCode;
 
 use postroom_event::{DispatchId, read_value};
 use postroom_ledger::{DeadFilter, Import, InvalidRow, Ledger, RefusedRecord, Whole};
+use postroom_router::{DISCARD, REDRIVE};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
-use crate::cli::{Cli, FormArgs, KeptCommand};
+use crate::cli::{Cli, DeadCommand, FormArgs, KeptCommand};
+use crate::commands::decide;
 use crate::failure::{FOUND_WRONG, Failure};
 use crate::output;
 use crate::place::Place;
 
-pub(crate) async fn dead(cli: &Cli, command: &KeptCommand) -> Result<ExitCode, Failure> {
+pub(crate) async fn dead(cli: &Cli, command: &DeadCommand) -> Result<ExitCode, Failure> {
+    let command = match command {
+        DeadCommand::Kept(command) => command,
+        DeadCommand::Redrive(args) => return decide::decide(cli, REDRIVE, args).await,
+        DeadCommand::Discard(args) => return decide::decide(cli, DISCARD, args).await,
+    };
     let ledger = Place::load(cli)?.ledger().await?;
     match command {
         KeptCommand::List { limit, form } => {

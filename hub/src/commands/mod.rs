@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod check;
+mod decide;
 mod docs;
 mod explain;
 mod kept;

@@ -112,7 +112,8 @@ impl Found {
     /// Whether nothing waits for the hub: what lies in a queue that its system reads itself is delivered.
     fn is_quiet(&self, place: &Place) -> bool {
         let open = self.sums.sources.values().any(|source| source.batches_open > 0);
-        let waiting = self.sums.targets.values().any(|target| target.waiting + target.staged > 0);
+        let waiting =
+            self.sums.targets.values().any(|target| target.waiting + target.staged + target.held > 0);
         let in_ingress = self.ingress.values().any(|depth| depth.messages > 0);
         let in_lanes = self
             .targets
@@ -133,6 +134,13 @@ fn decided(source: &SourceSums) -> u64 {
 }
 
 fn print(place: &Place, found: &Found) {
+    sources(place, found);
+    ignored(found);
+    targets(place, found);
+    differences(found).iter().for_each(|difference| output::line(format!("DIFFERENCE: {difference}")));
+}
+
+fn sources(place: &Place, found: &Found) {
     let head = [
         "source",
         "inputs",
@@ -169,12 +177,15 @@ fn print(place: &Place, found: &Found) {
         ]);
     }
     output::line(table.to_string());
-    ignored(found);
+}
+
+fn targets(place: &Place, found: &Found) {
     let head = [
         "target",
         "dispatches",
         "waiting",
         "staged",
+        "held",
         "delivered",
         "dead",
         "discarded",
@@ -193,6 +204,7 @@ fn print(place: &Place, found: &Found) {
             sums.dispatched.to_string(),
             sums.waiting.to_string(),
             sums.staged.to_string(),
+            sums.held.to_string(),
             sums.delivered.to_string(),
             sums.dead.to_string(),
             sums.discarded.to_string(),
@@ -201,7 +213,6 @@ fn print(place: &Place, found: &Found) {
         ]);
     }
     output::line(table.to_string());
-    differences(found).iter().for_each(|difference| output::line(format!("DIFFERENCE: {difference}")));
 }
 
 fn waiting_inputs(source: &SourceSums, waiting: u64) -> String {
@@ -242,7 +253,8 @@ fn differences(found: &Found) -> Vec<String> {
         }
     }
     for (system, target) in &found.sums.targets {
-        let sum = target.waiting + target.staged + target.delivered + target.dead + target.discarded;
+        let ended = target.delivered + target.dead + target.discarded;
+        let sum = target.waiting + target.staged + target.held + ended;
         if sum != target.dispatched {
             all.push(format!("{system}: {} dispatches, {sum} accounted for", target.dispatched));
         }

@@ -6,6 +6,7 @@
 mod broker;
 mod files;
 mod kills;
+mod lanes;
 mod privacy;
 mod publishing;
 mod simulation;

@@ -22,24 +22,27 @@ const HUB: &str = "hub";
 const CUTS: u64 = 5;
 
 /// The small council at work in this process.
-struct Simulated {
-    council: TestCouncil,
-    server: Server,
-    ledger: Ledger,
+pub(crate) struct Simulated {
+    pub(crate) council: TestCouncil,
+    pub(crate) server: Server,
+    pub(crate) ledger: Ledger,
     stop: CancellationToken,
     hub: JoinHandle<Result<(), postroom_router::HubError>>,
 }
 
 impl Simulated {
     async fn start() -> Self {
-        let council = TestCouncil::small();
-        let connectors = Connectors::default().with_source(FileSource).with_sink(FileSink);
+        Self::at_work(TestCouncil::small(), Server::new(), connectors()).await
+    }
+
+    /// The council at work on `server`, on the ledger in its folder.
+    pub(crate) async fn at_work(council: TestCouncil, server: Server, connectors: Connectors) -> Self {
         let read = Council::load(&council.folder(), Some(&council.data()), &connectors).map_err(|problems| {
             problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()
         });
         std::fs::create_dir_all(council.data()).unwrap();
         let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
-        let (server, stop) = (Server::new(), CancellationToken::new());
+        let stop = CancellationToken::new();
         let (to, prefix) = (server.clone(), council.prefix.clone());
         let connect: Connect = Box::new(move || {
             let broker: Arc<dyn Broker> = Arc::new(to.connect(&prefix, HUB));
@@ -58,16 +61,21 @@ impl Simulated {
         simulated
     }
 
-    fn name(&self, object: &str) -> String {
+    pub(crate) fn name(&self, object: &str) -> String {
         format!("{}{object}", self.council.prefix)
     }
 
     /// Puts an event of the shop into its ingress, whatever faults are ordered.
     fn put(&self, id: &str, number: u64) {
+        self.put_about(id, "a", number);
+    }
+
+    /// The same about another parcel.
+    pub(crate) fn put_about(&self, id: &str, parcel: &str, number: u64) {
         let delivery = Delivery {
             content_type: Some("application/cloudevents+json".to_owned()),
             user_id: Some(self.council.publisher.clone()),
-            body: Bytes::from(parcel_event(id, "a", number).to_string()),
+            body: Bytes::from(parcel_event(id, parcel, number).to_string()),
             ..Delivery::default()
         };
         self.server.put(&self.name("ingress.shop"), delivery);
@@ -90,13 +98,24 @@ impl Simulated {
     }
 
     async fn end(self) {
+        self.stopped().await;
+    }
+
+    /// Stops the hub; what is left: its council and broker.
+    pub(crate) async fn stopped(self) -> (TestCouncil, Server) {
         self.stop.cancel();
         self.hub.await.unwrap().unwrap();
+        (self.council, self.server)
     }
 }
 
+/// The connectors of the small council.
+pub(crate) fn connectors() -> Connectors {
+    Connectors::default().with_source(FileSource).with_sink(FileSink)
+}
+
 /// Looks until `look` finds it so.
-async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !look().await {
         assert!(Instant::now() < deadline, "waited in vain for {what}");

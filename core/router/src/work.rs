@@ -1,0 +1,213 @@
+//! One dispatch in the hands of its lane: what it needs to be attempted, and what the ledger is told of it.
+
+use std::sync::Arc;
+
+use postroom_connector::{ConnectorError, Failure, Outgoing, Receipt};
+use postroom_lane::{AfterDeadLetter, DeadReason, HoldReason, Write};
+use postroom_ledger::{
+    Attempt, AttemptOutcome, DeadLetter, Delivered, Dispatch, Entry, HeldDispatch, Message, Reason, Whole,
+};
+use postroom_telemetry as telemetry;
+
+use crate::decide::Unmappable;
+
+/// A dispatch that was taken from the lane's queue or from the holds.
+pub(crate) struct Work {
+    pub(crate) dispatch: Dispatch,
+    /// CloudEvents source: with the subject it names what is kept in order.
+    pub(crate) source: Arc<str>,
+    pub(crate) event: Whole,
+    pub(crate) outgoing: Result<Outgoing, Unmappable>,
+    /// Attempts made, in this session and before.
+    pub(crate) attempts: u32,
+    /// Those that failed and are not in the ledger yet.
+    failed: Vec<Attempt>,
+    /// What the last one said.
+    last: Option<ConnectorError>,
+    receipt: Receipt,
+}
+
+/// How one attempt went.
+pub(crate) struct Tried {
+    /// When it began, in microseconds since the epoch.
+    pub(crate) started_at: i64,
+    /// How long it took, in microseconds.
+    pub(crate) took: i64,
+    pub(crate) result: Result<Receipt, ConnectorError>,
+}
+
+impl Work {
+    pub(crate) fn new(
+        dispatch: Dispatch,
+        source: Arc<str>,
+        event: Whole,
+        outgoing: Result<Outgoing, Unmappable>,
+    ) -> Self {
+        let (failed, last, receipt) = (Vec::new(), None, Receipt::default());
+        Self { dispatch, source, event, outgoing, attempts: 0, failed, last, receipt }
+    }
+
+    /// The same, attempted so often before.
+    pub(crate) fn after(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// Notes an attempt.
+    pub(crate) fn tried(&mut self, tried: Tried) {
+        self.attempts += 1;
+        match tried.result {
+            Ok(receipt) => self.receipt = receipt,
+            Err(error) => {
+                if error.failure != Failure::Down {
+                    let (target, route) = (&self.dispatch.target, &self.dispatch.route);
+                    let id = self.dispatch.id.to_string();
+                    telemetry::dispatch_retried(target, route, &id, self.attempts, &error.to_string());
+                }
+                self.failed.push(Attempt {
+                    number: self.attempts,
+                    started_at: tried.started_at,
+                    took: tried.took,
+                    outcome: outcome(error.failure),
+                    words: error.words.clone(),
+                });
+                self.last = Some(error);
+            }
+        }
+    }
+
+    /// What the ledger is told when the lane asks for `write` at `at`, and the log with it.
+    pub(crate) fn write(mut self, write: Write, at: i64) -> Vec<Entry> {
+        let (dispatch, failed) = (self.dispatch.id, std::mem::take(&mut self.failed));
+        let mut entries = Vec::with_capacity(3);
+        match write {
+            Write::Receipt => entries.push(Entry::Delivered(Delivered {
+                dispatch: self.dispatch.clone(),
+                attempts: self.attempts,
+                at,
+                reference: self.receipt.reference.take(),
+            })),
+            Write::Retried { waits, next } => {
+                let (attempts, next_at) = (self.attempts, Some(next.micros()));
+                // Nothing is retried that was not tried.
+                return failed
+                    .into_iter()
+                    .map(|attempt| Entry::Retried { dispatch, attempts, waits, next_at, attempt })
+                    .collect();
+            }
+            Write::Hold { reason, waits, next } => {
+                entries.push(Entry::Held(self.hold(
+                    reason,
+                    waits,
+                    next.map(postroom_lane::Moment::micros),
+                    at,
+                )));
+            }
+            Write::Dead { reason, after } => {
+                let source = Arc::clone(&self.source);
+                entries.push(Entry::Dead(self.dead(reason, at)));
+                if after == AfterDeadLetter::HoldSubject {
+                    entries.push(Entry::Blocks { dispatch, source });
+                }
+            }
+        }
+        if !failed.is_empty() {
+            entries.push(Entry::Attempts { dispatch, attempts: failed });
+        }
+        entries
+    }
+
+    fn hold(self, reason: HoldReason, waits: u16, next_at: Option<i64>, at: i64) -> HeldDispatch {
+        let (code, words) = hold_words(reason);
+        let (words, detail) = match &self.last {
+            Some(error) if reason != HoldReason::Behind => (error.words.clone(), error.detail.clone()),
+            _ => (words.to_owned(), String::new()),
+        };
+        if reason != HoldReason::Behind {
+            let (target, route) = (&self.dispatch.target, &self.dispatch.route);
+            telemetry::dispatch_held(target, route, &self.dispatch.id.to_string(), code, &words);
+        }
+        let message = self.outgoing.ok().map(|outgoing| Message {
+            bytes: serde_json::to_vec(&outgoing.message).unwrap_or_default(),
+            content_type: Some("application/json".to_owned()),
+        });
+        HeldDispatch {
+            dispatch: self.dispatch,
+            source: self.source,
+            event: self.event,
+            message,
+            reason: Reason { code: code.to_owned(), words, detail },
+            attempts: self.attempts,
+            waits,
+            next_at,
+            at,
+        }
+    }
+
+    fn dead(self, reason: DeadReason, at: i64) -> DeadLetter {
+        let reason = match (reason, self.last, &self.outgoing) {
+            (DeadReason::Unsendable, _, Err(unmappable)) => Reason {
+                code: unmappable.code.to_owned(),
+                words: unmappable.words.clone(),
+                detail: String::new(),
+            },
+            (reason, Some(error), _) => {
+                Reason { code: dead_code(reason).to_owned(), words: error.words, detail: error.detail }
+            }
+            (reason, None, _) => Reason {
+                code: dead_code(reason).to_owned(),
+                words: "it was given up".to_owned(),
+                detail: String::new(),
+            },
+        };
+        let (target, route) = (&self.dispatch.target, &self.dispatch.route);
+        telemetry::dispatch_dead(target, route, &self.dispatch.id.to_string(), &reason.code, &reason.words);
+        DeadLetter {
+            dispatch: self.dispatch,
+            reason,
+            failed_at: at,
+            attempts: self.attempts,
+            event: self.event,
+            message: self.outgoing.ok().map(|outgoing| outgoing.message),
+        }
+    }
+}
+
+fn outcome(failure: Failure) -> AttemptOutcome {
+    match failure {
+        Failure::Transient => AttemptOutcome::Transient,
+        Failure::Permanent => AttemptOutcome::Permanent,
+        Failure::Unknown => AttemptOutcome::Unknown,
+        Failure::Down => AttemptOutcome::Down,
+    }
+}
+
+/// What the lane is told of an attempt.
+pub(crate) fn lane_outcome(result: &Result<Receipt, ConnectorError>) -> postroom_lane::Outcome {
+    use postroom_lane::Outcome;
+    match result.as_ref().map_err(|error| error.failure) {
+        Ok(_) => Outcome::Delivered,
+        Err(Failure::Transient) => Outcome::Transient(None),
+        Err(Failure::Permanent) => Outcome::Permanent,
+        Err(Failure::Unknown) => Outcome::Unknown,
+        Err(Failure::Down) => Outcome::Down,
+    }
+}
+
+fn hold_words(reason: HoldReason) -> (&'static str, &'static str) {
+    match reason {
+        HoldReason::FailedInPlace => ("failed-in-place", "the retries in place took too long"),
+        HoldReason::OutOfReach => ("out-of-reach", "the target cannot be reached"),
+        HoldReason::RetryAfter => ("retry-after", "the target asks to come back later"),
+        HoldReason::Crowded => ("crowded", "too much was waiting for its target"),
+        HoldReason::Behind => ("behind", "an earlier dispatch of its subject is held"),
+        HoldReason::Unconfirmed => ("unconfirmed", "the broker did not confirm it"),
+    }
+}
+
+fn dead_code(reason: DeadReason) -> &'static str {
+    match reason {
+        DeadReason::Refused => "refused",
+        DeadReason::Unsendable => "mapping",
+        DeadReason::Exhausted => "exhausted",
+    }
+}
