@@ -46,6 +46,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DeadCommand,
     },
+    /// What waits in the ledger until its target takes it, in its order.
+    Holds {
+        /// Only those of this target.
+        #[arg(long)]
+        target: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        form: FormArgs,
+    },
     /// What could not be understood: events, and records of files.
     Invalid {
         #[command(subcommand)]

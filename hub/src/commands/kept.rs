@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use postroom_event::{DispatchId, read_value};
-use postroom_ledger::{DeadFilter, Import, InvalidRow, Ledger, RefusedRecord, Whole};
+use postroom_ledger::{DeadFilter, HoldFilter, Import, InvalidRow, Ledger, RefusedRecord, Whole};
 use postroom_router::{DISCARD, REDRIVE};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
@@ -52,6 +52,28 @@ pub(crate) async fn dead(cli: &Cli, command: &DeadCommand) -> Result<ExitCode, F
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+pub(crate) async fn holds(
+    cli: &Cli,
+    target: Option<&str>,
+    limit: u32,
+    form: &FormArgs,
+) -> Result<ExitCode, Failure> {
+    let ledger = Place::load(cli)?.ledger().await?;
+    let filter = HoldFilter { target: target.map(str::to_owned), ..HoldFilter::default() };
+    let rows = ledger.holds_list(&filter, limit).await?;
+    let cells = rows.iter().map(|row| {
+        let id = row.hold.dispatch.to_string();
+        let next = match row.hold.next_at {
+            Some(at) => output::time(at),
+            None if row.hold.behind_dead_letter => "behind a dead letter".to_owned(),
+            None => "behind another".to_owned(),
+        };
+        [output::time(row.hold.held_at), id, row.hold.route.clone(), next, row.words.clone()]
+    });
+    list(form, &json!(rows), &["since", "dispatch", "route", "next attempt", "why"], cells);
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn invalid(cli: &Cli, command: &KeptCommand) -> Result<ExitCode, Failure> {

@@ -25,6 +25,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
         Command::Dead { command } => wait(kept::dead(cli, command)),
+        Command::Holds { target, limit, form } => wait(kept::holds(cli, target.as_deref(), *limit, form)),
         Command::Invalid { command } => wait(kept::invalid(cli, command)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }

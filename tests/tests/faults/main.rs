@@ -7,6 +7,7 @@ mod broker;
 mod files;
 mod kills;
 mod lanes;
+mod officers;
 mod privacy;
 mod publishing;
 mod simulation;
