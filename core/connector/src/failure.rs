@@ -1,5 +1,7 @@
 //! How an attempt of a connector ended when it did not succeed.
 
+use std::time::Duration;
+
 /// What a failure means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -23,6 +25,8 @@ pub struct ConnectorError {
     pub words: String,
     /// The technical detail, e.g. the operating system's own error; may be empty.
     pub detail: String,
+    /// When the system may be asked again, where it said so: at the earliest after this long.
+    pub retry_after: Option<Duration>,
 }
 
 fn detail_suffix(detail: &str) -> String {
@@ -33,6 +37,12 @@ impl ConnectorError {
     /// An error of kind `failure`, told in `words`, with the technical `detail`.
     #[expect(clippy::needless_pass_by_value, reason = "errors are handed over as they come")]
     pub fn new(failure: Failure, words: impl Into<String>, detail: impl ToString) -> Self {
-        Self { failure, words: words.into(), detail: detail.to_string() }
+        Self { failure, words: words.into(), detail: detail.to_string(), retry_after: None }
+    }
+
+    /// The same, of a system that said when it may be asked again.
+    #[must_use]
+    pub fn retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
     }
 }

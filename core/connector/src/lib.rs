@@ -6,6 +6,7 @@
 mod batching;
 mod failure;
 mod registry;
+mod secret;
 mod settings;
 mod sink;
 mod source;
@@ -13,6 +14,8 @@ mod source;
 pub use batching::{Batching, BatchingError};
 pub use failure::{ConnectorError, Failure};
 pub use registry::{Connectors, QUEUE};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use secret::SecretFrom;
 pub use settings::{Settings, SettingsError, parse_duration};
 pub use sink::{Handover, Outgoing, Receipt, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

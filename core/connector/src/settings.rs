@@ -40,7 +40,7 @@ impl Settings {
     /// The first key that does not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         T::deserialize(toml::Value::Table(self.table.clone()))
-            .map_err(|error| SettingsError::new(unknown_key(error.message()), error.message().to_owned()))
+            .map_err(|error| SettingsError::new(key_of(&error), error.message().to_owned()))
     }
 
     /// A path of the settings, under the data folder unless it is absolute.
@@ -49,9 +49,12 @@ impl Settings {
     }
 }
 
-/// The key that serde calls unknown, where that is what it says.
-fn unknown_key(message: &str) -> &str {
-    message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()).unwrap_or_default()
+/// The key at which the table does not fit: unknown or missing by the words of serde, or of a wrong type by its place.
+fn key_of(error: &toml::de::Error) -> String {
+    let told = error.to_string();
+    let named =
+        ["unknown field `", "missing field `", "\nin `"].iter().find_map(|lead| told.split_once(lead));
+    named.and_then(|(_, rest)| rest.split('`').next()).unwrap_or_default().to_owned()
 }
 
 /// Units of a duration in settings, in seconds.
@@ -72,6 +75,21 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_does_not_fit_is_told_with_its_key() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            #[expect(dead_code, reason = "its type is what is tried")]
+            name: String,
+        }
+        for (text, key) in [("name = 5", "name"), ("", "name"), ("name = 'a'\nnmae = 'a'", "nmae")] {
+            let table = text.parse().expect("TOML");
+            let settings = Settings { table, data: PathBuf::new(), system: String::new() };
+            assert_eq!(settings.read::<Table>().expect_err("an error").key, key, "{text}");
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_unit_and_never_without() {

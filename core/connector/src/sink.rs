@@ -33,6 +33,20 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// With what the failure means for the next attempt.
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError>;
+
+    /// Whether an earlier attempt at this handover arrived, whose answer was lost. `None`: it did not, or the sink
+    /// cannot tell; it is then delivered again under the same id.
+    ///
+    /// # Errors
+    /// When the system could not be asked; [`Failure::Permanent`](crate::Failure) means that it never can be.
+    async fn look_up(&self, _handover: &Handover) -> Result<Option<Receipt>, ConnectorError> {
+        Ok(None)
+    }
+
+    /// How many calls the system takes at the same time, where its settings say so.
+    fn concurrency(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What is handed over at once: one message, or a batch in the order of its lane.
@@ -55,6 +69,8 @@ pub struct Outgoing {
     pub subject: String,
     /// The message, valid for the target's schema.
     pub message: Value,
+    /// Where it stands in a distributed trace (W3C `traceparent`), for a system that can be told.
+    pub traceparent: Option<String>,
 }
 
 /// That a handover arrived.

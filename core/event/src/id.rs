@@ -29,6 +29,11 @@ impl DispatchId {
     pub fn new(source: &str, id: &str, route: &str) -> Self {
         Self(derive(&[source, id, route]))
     }
+
+    /// The id of the same dispatch, made once more by `replay`.
+    pub fn again(source: &str, id: &str, route: &str, replay: &str) -> Self {
+        Self(derive(&[source, id, route, replay]))
+    }
 }
 
 impl fmt::Display for DispatchId {
@@ -62,5 +67,8 @@ mod tests {
         for other in [("/plannin", "g17", "planning-to-waste"), ("/planning", "18", "planning-to-waste")] {
             assert_ne!(id, DispatchId::new(other.0, other.1, other.2));
         }
+        let again = DispatchId::again("/planning", "17", "planning-to-waste", "replay-1");
+        assert_ne!(again, id);
+        assert_ne!(again, DispatchId::again("/planning", "17", "planning-to-waste", "replay-2"));
     }
 }
