@@ -107,7 +107,7 @@ impl Confirms {
     }
 
     /// One answer for each message, in the order of the batch, at the latest [`crate::CONFIRM_TIMEOUT`] after it was
-    /// started.
+    /// started, or after the broker was blocked.
     pub async fn wait(self) -> Vec<Publication> {
         self.answers.await
     }

@@ -3,11 +3,12 @@
 //! It does not know how a declaration is made, nor what a council calls its systems.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Returns before a message is dead-lettered: without it RabbitMQ 4 drops a message after 20; -1 deletes on 3.10.
 const DELIVERY_LIMIT: i64 = 1_000_000;
-/// How long the journal keeps a segment after its last event.
-const JOURNAL_MAX_AGE: &str = "30D";
+/// How long the journal keeps a segment after its last event, where nobody says otherwise.
+const JOURNAL_AGE: Duration = Duration::from_secs(30 * 86_400);
 /// Size of a segment of the journal, in bytes. Retention is per segment, so a quiet stream needs small ones.
 const JOURNAL_SEGMENT_BYTES: i64 = 16_000_000;
 
@@ -91,6 +92,9 @@ pub struct Topology {
     pub queues: Vec<String>,
     /// Whether every event that comes in is kept in a stream as well.
     pub journal: bool,
+    /// How long the stream keeps a segment after its last event; absent: 30 days. A stream that is there must
+    /// have been declared with the same age.
+    pub journal_age: Option<Duration>,
 }
 
 /// A value of a declaration's argument.
@@ -164,7 +168,7 @@ impl Topology {
     pub fn declarations(&self, names: &Names) -> Vec<Declaration> {
         let mut list = shared(names);
         if self.journal {
-            list.push(queue(names.journal(), journal()));
+            list.push(queue(names.journal(), journal(self.journal_age.unwrap_or(JOURNAL_AGE))));
         }
         for system in &self.sources {
             list.push(exchange(names.in_exchange(system), ExchangeKind::Topic, Arguments::new()));
@@ -230,10 +234,20 @@ fn single_active(mut arguments: Arguments) -> Arguments {
     arguments
 }
 
-fn journal() -> Arguments {
+fn journal(age: Duration) -> Arguments {
     Arguments::from([
         ("x-queue-type", Argument::Text("stream".to_owned())),
-        ("x-max-age", Argument::Text(JOURNAL_MAX_AGE.to_owned())),
+        ("x-max-age", Argument::Text(max_age(age))),
         ("x-stream-max-segment-size-bytes", Argument::Number(JOURNAL_SEGMENT_BYTES)),
     ])
+}
+
+/// An age as RabbitMQ writes it, in the largest unit that holds it whole.
+fn max_age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        _ if seconds.is_multiple_of(86_400) => format!("{}D", seconds / 86_400),
+        _ if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+        _ => format!("{seconds}s"),
+    }
 }

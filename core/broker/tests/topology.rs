@@ -10,6 +10,7 @@ fn council() -> Vec<Declaration> {
         lanes: vec!["council-tax".to_owned()],
         queues: vec!["waste".to_owned()],
         journal: true,
+        journal_age: None,
     };
     topology.declarations(&Names::new("postroom."))
 }

@@ -188,7 +188,7 @@ impl Lane {
     }
 
     /// Whether nothing may start, for a reason that lies outside the lane.
-    pub(crate) fn is_halted(&self) -> bool {
+    pub fn is_halted(&self) -> bool {
         self.is_paused() || self.circuit.is_open()
     }
 

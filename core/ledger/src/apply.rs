@@ -72,6 +72,9 @@ async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&
         Entry::Redriven { dispatches, decision } => {
             decision::on_dead(conn, dispatches, (Action::Redriven, decision), tell).await.map(drop)
         }
+        Entry::Discarded { dispatches, decision } => {
+            decision::on_dead(conn, dispatches, (Action::Discarded, decision), tell).await.map(drop)
+        }
         Entry::Again { dispatches, replay, at } => {
             dispatch::again(conn, interned, dispatches, (replay, *at)).await
         }
@@ -83,6 +86,12 @@ async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&
 async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
     match entry {
         Entry::Invalid(event) => invalid::add(conn, event, tell).await,
+        Entry::Understood { number, decision } => {
+            decision::on_invalid(conn, &[*number], (Action::Redriven, decision)).await.map(drop)
+        }
+        Entry::StillInvalid { number, broken, decision } => {
+            decision::still_invalid(conn, *number, broken, decision).await
+        }
         Entry::BatchDelivered { id, reference, at } => {
             staged::deliver(conn, id, reference.as_deref(), (*at, tell)).await
         }
@@ -109,6 +118,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         | Entry::Delivered(_)
         | Entry::Dead(_)
         | Entry::Redriven { .. }
+        | Entry::Discarded { .. }
         | Entry::Again { .. } => Ok(()),
     }
 }

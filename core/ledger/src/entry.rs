@@ -77,6 +77,29 @@ pub enum Entry {
         /// Who, why, when.
         decision: Decision,
     },
+    /// Open dead letters are given up for good.
+    Discarded {
+        /// The dispatches.
+        dispatches: Vec<DispatchId>,
+        /// Who, why, when.
+        decision: Decision,
+    },
+    /// An open invalid event was decided again and understood; written with its outcome.
+    Understood {
+        /// Its number in the list of invalid events.
+        number: i64,
+        /// Who, why, when.
+        decision: Decision,
+    },
+    /// An open invalid event was decided again and is still invalid; it stays open.
+    StillInvalid {
+        /// Its number in the list of invalid events.
+        number: i64,
+        /// The rule that it breaks now.
+        broken: Broken,
+        /// Who, why, when.
+        decision: Decision,
+    },
     /// Events are delivered once more under ids of their own.
     Again {
         /// The dispatches.
@@ -270,6 +293,17 @@ pub struct InvalidEvent {
     pub body: Body,
     /// What its envelope claims, where that could be read.
     pub claims: Claims,
+}
+
+/// Which rule an event breaks, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The code of the rule.
+    pub code: String,
+    /// JSON pointer or attribute; empty for the whole.
+    pub place: String,
+    /// What an officer should read.
+    pub words: String,
 }
 
 /// What the envelope of an invalid event claims.

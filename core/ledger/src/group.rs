@@ -41,7 +41,9 @@ impl<'e> Group<'e> {
                 Entry::Delivered(receipt) => group.delivered.push(receipt),
                 Entry::Staged(item) => group.staged.push(item),
                 Entry::Held(item) => group.held.push(item),
-                Entry::Redriven { .. } | Entry::Again { .. } => group.first.push(entry),
+                Entry::Redriven { .. } | Entry::Discarded { .. } | Entry::Again { .. } => {
+                    group.first.push(entry);
+                }
                 Entry::Dead(letter) => group.dead.push(letter),
                 other => group.rest.push(other),
             }

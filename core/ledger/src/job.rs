@@ -45,7 +45,7 @@ pub struct Job {
     pub done: u64,
     /// Steps in all, where that is known; else 0.
     pub total: u64,
-    /// What came of it, once it is done.
+    /// What came of it, or came of it so far.
     pub outcome: Option<Value>,
 }
 

@@ -4,6 +4,7 @@ use postroom_event::{DispatchId, EventKey};
 use serde::Serialize;
 
 use crate::hold::Attempt;
+use crate::kept::Note;
 
 /// One event's journey. Times are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +51,10 @@ pub enum Verdict {
         place: String,
         /// What an officer should read.
         words: String,
+        /// `open`, `discarded` or `redriven`.
+        state: String,
+        /// Who decided what on it, in order of time.
+        notes: Vec<Note>,
     },
 }
 
@@ -70,6 +75,23 @@ pub struct Leg {
     /// The attempts that failed, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
+    /// The last time it was given up, where it was sent again since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failing>,
+    /// Who decided what on it, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// How a dispatch was given up that was sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failing {
+    /// When.
+    pub at: i64,
+    /// The reason's code.
+    pub code: String,
+    /// What an officer should read.
+    pub words: String,
 }
 
 /// How a dispatch is held.

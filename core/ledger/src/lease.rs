@@ -27,3 +27,12 @@ pub struct Lease {
     /// When it ends, in microseconds since the epoch, by the database's clock.
     pub expires_at: i64,
 }
+
+/// A lease that was just taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acquired {
+    /// The lease.
+    pub lease: Lease,
+    /// Whether whoever had it before gave it back, or nobody had: else its work stopped in the middle.
+    pub given_back: bool,
+}

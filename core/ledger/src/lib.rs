@@ -17,6 +17,7 @@ mod intern;
 mod job;
 mod journey;
 mod kept;
+mod lane_state;
 mod lease;
 mod ledger;
 mod outbox;
@@ -30,8 +31,8 @@ mod writer;
 
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
 pub use entry::{
-    Advance, Body, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed, ImportKey,
-    InvalidEvent, Reason, RefusedImport, StagedDispatch, Whole,
+    Advance, Body, Broken, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed,
+    ImportKey, InvalidEvent, Reason, RefusedImport, StagedDispatch, Whole,
 };
 pub use error::{Failure, Kind, LedgerError};
 pub use hold::{
@@ -40,12 +41,13 @@ pub use hold::{
 };
 pub use import::{Import, ImportState, NewImport, RefusedRecord};
 pub use job::{Job, JobFilter, JobState, NewJob};
-pub use journey::{Holding, Journey, Leg, State, Verdict};
+pub use journey::{Failing, Holding, Journey, Leg, State, Verdict};
 pub use kept::{
     Action, DeadFilter, DeadGroup, DeadRow, DeadShown, Decision, InvalidFilter, InvalidGroup, InvalidRow,
     InvalidShown, Note,
 };
-pub use lease::{Fence, LEASE_TIME, Lease};
+pub use lane_state::LaneState;
+pub use lease::{Acquired, Fence, LEASE_TIME, Lease};
 pub use ledger::Ledger;
 pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;

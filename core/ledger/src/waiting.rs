@@ -15,6 +15,8 @@ pub struct WaitingDispatch {
     pub source: Arc<str>,
     /// CloudEvents id of its event.
     pub event_id: String,
+    /// The replay that makes it once more.
+    pub replay: Option<String>,
     /// When the hub took the event, in microseconds since the epoch.
     pub received_at: i64,
 }

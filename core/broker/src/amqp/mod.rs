@@ -126,7 +126,7 @@ impl Broker for Amqp {
         let channel = channel_on(&self.publishing).await?;
         answered("asking for confirms", channel.confirm_select(ConfirmSelectOptions { nowait: false }))
             .await?;
-        Ok(Box::new(AmqpPublisher::new(channel)))
+        Ok(Box::new(AmqpPublisher::new(channel, self.publishing.status().clone())))
     }
 
     async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {

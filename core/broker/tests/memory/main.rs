@@ -24,6 +24,7 @@ async fn broker() -> MemoryBroker {
         lanes: vec!["council-tax".to_owned()],
         queues: vec!["waste".to_owned()],
         journal: true,
+        journal_age: None,
     };
     broker.declare(&topology).await.unwrap();
     broker

@@ -32,6 +32,16 @@ impl Ledger {
         std::fs::rename(&part, path).map_err(making)
     }
 
+    /// Whether the ledger is a backup that was put back, and nobody has acknowledged it yet.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn is_restored(&self) -> Result<bool, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = run::is_copy(reader.conn()).await;
+        reader.end(found).await
+    }
+
     /// The ledger that was put back is the ledger now.
     ///
     /// # Errors

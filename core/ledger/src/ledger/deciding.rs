@@ -116,6 +116,23 @@ impl Ledger {
             .await
     }
 
+    /// Like [`Self::progress`], and notes what came of it so far: who goes on with it after a stop finds it there.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn advance(
+        &self,
+        id: i64,
+        (done, total): (u64, u64),
+        so_far: Value,
+        at: i64,
+    ) -> Result<Option<JobState>, LedgerError> {
+        self.write(move |conn| {
+            Box::pin(async move { job::advance(conn, id, (done, total, &so_far), at).await })
+        })
+        .await
+    }
+
     /// Ends a job with its outcome; one that was to stop is cancelled.
     ///
     /// # Errors
@@ -150,13 +167,22 @@ impl Ledger {
         self.write(move |conn| Box::pin(async move { pause::set(conn, &new).await })).await
     }
 
-    /// Ends the pause of a system; whether there was one.
+    /// Ends the pause of `word.system` at `word.since`, and keeps who said so and why; whether there was one.
     ///
     /// # Errors
     /// When it could not be written.
-    pub async fn resume(&self, system: &str) -> Result<bool, LedgerError> {
-        let system = system.to_owned();
-        self.write(move |conn| Box::pin(async move { pause::end(conn, &system).await })).await
+    pub async fn resume(&self, word: Pause) -> Result<bool, LedgerError> {
+        self.write(move |conn| Box::pin(async move { pause::end(conn, &word).await })).await
+    }
+
+    /// The newest word on a system: a pause in force or over, or the word that ended one, whose `until` is its `since`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn newest_pause(&self, system: &str) -> Result<Option<Pause>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = pause::newest(reader.conn(), system).await;
+        reader.end(found).await
     }
 
     /// The pauses in force at `now`, by system.

@@ -5,7 +5,7 @@ use postroom_event::DispatchId;
 use super::Ledger;
 use crate::LedgerError;
 use crate::hold::{BlockedSubject, HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries};
-use crate::lease::{Fence, Lease};
+use crate::lease::{Acquired, Fence, Lease};
 use crate::sql::{dead, held, lease, unreceived};
 use crate::waiting::WaitingPage;
 
@@ -68,7 +68,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When it could not be written.
-    pub async fn acquire(&self, name: &str, owner: &str) -> Result<Option<Lease>, LedgerError> {
+    pub async fn acquire(&self, name: &str, owner: &str) -> Result<Option<Acquired>, LedgerError> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
         self.write(move |conn| Box::pin(async move { lease::acquire(conn, &name, &owner).await })).await
     }

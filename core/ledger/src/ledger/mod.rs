@@ -69,6 +69,11 @@ impl Ledger {
         Self::open_home(home).await
     }
 
+    /// Whether other hubs may record here too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.shared.home, Home::Server(_))
+    }
+
     async fn open_home(home: Home) -> Result<Self, LedgerError> {
         let opening = LedgerError::database;
         let mut conn = home.writing().await.map_err(opening("opening"))?;

@@ -4,11 +4,12 @@ use postroom_event::DispatchId;
 
 use super::Ledger;
 use crate::LedgerError;
+use crate::entry::Dispatch;
 use crate::journey::Journey;
 use crate::kept::{
     DeadFilter, DeadGroup, DeadRow, DeadShown, InvalidFilter, InvalidGroup, InvalidRow, InvalidShown,
 };
-use crate::sql::{dead, event, invalid, sums, trace};
+use crate::sql::{dead, event, invalid, overtaken, sums, trace};
 use crate::sums::Sums;
 
 impl Ledger {
@@ -60,6 +61,32 @@ impl Ledger {
     pub async fn dead_groups(&self, filter: &DeadFilter) -> Result<Vec<DeadGroup>, LedgerError> {
         let mut reader = self.reader().await?;
         let found = dead::groups(reader.conn(), filter).await;
+        reader.end(found).await
+    }
+
+    /// The ids of dead letters, at most `most`, in the order in which they were given up; those of one subject in their
+    /// own order, however often they were redriven.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn dead_in_order(
+        &self,
+        filter: &DeadFilter,
+        most: u32,
+    ) -> Result<Vec<DispatchId>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = dead::in_order(reader.conn(), filter, most).await;
+        reader.end(found).await
+    }
+
+    /// The event that went past `dispatch`: the first later one of the same source and subject whose dispatch to the same
+    /// target is neither dead nor discarded. Its CloudEvents id.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn overtaken_by(&self, dispatch: &Dispatch) -> Result<Option<String>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = overtaken::by(reader.conn(), dispatch).await;
         reader.end(found).await
     }
 
@@ -117,6 +144,16 @@ impl Ledger {
     pub async fn invalid_groups(&self, filter: &InvalidFilter) -> Result<Vec<InvalidGroup>, LedgerError> {
         let mut reader = self.reader().await?;
         let found = invalid::groups(reader.conn(), filter).await;
+        reader.end(found).await
+    }
+
+    /// The numbers of invalid events, oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn invalid_in_order(&self, filter: &InvalidFilter, most: u32) -> Result<Vec<i64>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = invalid::in_order(reader.conn(), filter, most).await;
         reader.end(found).await
     }
 

@@ -1,12 +1,13 @@
-//! The outbox of receipts, and forgetting what is old.
+//! The outbox of receipts, how lanes stand, and forgetting what is old.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::Ledger;
 use crate::LedgerError;
+use crate::lane_state::LaneState;
 use crate::outbox::Receipt;
-use crate::sql::{outbox, prune};
+use crate::sql::{lane_state, outbox, prune, run};
 use crate::waiting::Pruned;
 
 impl Ledger {
@@ -23,6 +24,32 @@ impl Ledger {
     pub async fn outbox(&self, most: u32) -> Result<Vec<Receipt>, LedgerError> {
         let wanting = self.shared.wanting.all();
         self.write(move |conn| Box::pin(async move { outbox::oldest(conn, &wanting, most).await })).await
+    }
+
+    /// Writes, and changes nothing: whether the ledger can be written now.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn probe(&self) -> Result<(), LedgerError> {
+        self.write(|conn| Box::pin(run::probe(conn))).await
+    }
+
+    /// Notes how a lane stands.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn note_lane(&self, lane: LaneState) -> Result<(), LedgerError> {
+        self.write(move |conn| Box::pin(async move { lane_state::note(conn, &lane).await })).await
+    }
+
+    /// How the lanes stand, by target, as noted last.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn lane_states(&self) -> Result<Vec<LaneState>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = lane_state::list(reader.conn()).await;
+        reader.end(found).await
     }
 
     /// Forgets what ended before `before` (microseconds since the epoch), with all personal data in it, looking at about

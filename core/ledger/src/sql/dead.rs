@@ -97,8 +97,9 @@ pub(crate) async fn blocked(conn: &mut Conn, target: &str) -> Result<Vec<Blocked
 
 const COLUMNS: &str = "SELECT dead.dispatch, event, route, target, event_type, subject, code, words, detail,
     failed_at, attempts, state, blocks, job";
-const FILTER: &str = "FROM dead JOIN way ON way.id = dead.way
-    WHERE ($1 IS NULL OR target = $1) AND ($2 IS NULL OR route = $2) AND ($3 IS NULL OR code = $3)
+const JOINED: &str = "FROM dead JOIN way ON way.id = dead.way";
+const FILTER: &str =
+    "WHERE ($1 IS NULL OR target = $1) AND ($2 IS NULL OR route = $2) AND ($3 IS NULL OR code = $3)
       AND ($4 IS NULL OR subject = $4) AND ($5 IS NULL OR failed_at >= $5) AND ($6 IS NULL OR failed_at < $6)
       AND ($7 IS NULL OR state = $7)";
 
@@ -124,14 +125,24 @@ impl FromRow for DeadRow {
 
 /// Dead letters, newest first.
 pub(crate) async fn list(conn: &mut Conn, filter: &DeadFilter, most: u32) -> Result<Vec<DeadRow>> {
-    let sql = format!("{COLUMNS} {FILTER} ORDER BY failed_at DESC, dead.dispatch LIMIT $8");
+    let sql = format!("{COLUMNS} {JOINED} {FILTER} ORDER BY failed_at DESC, dead.dispatch LIMIT $8");
     filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
+}
+
+/// The ids of dead letters, in the order in which they were given up: those of one subject in their own order.
+pub(crate) async fn in_order(conn: &mut Conn, filter: &DeadFilter, most: u32) -> Result<Vec<DispatchId>> {
+    let sql = format!(
+        "SELECT dead.dispatch {JOINED} LEFT JOIN kept ON kept.dispatch = dead.dispatch {FILTER}
+         ORDER BY kept.id, failed_at LIMIT $8"
+    );
+    let rows: Vec<(Vec<u8>,)> = filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await?;
+    rows.iter().map(|row| super::id(&row.0).map(DispatchId)).collect()
 }
 
 /// Dead letters by target and reason, the largest group first.
 pub(crate) async fn groups(conn: &mut Conn, filter: &DeadFilter) -> Result<Vec<DeadGroup>> {
     let sql = format!(
-        "SELECT target, code, count(*), min(failed_at), max(failed_at) {FILTER}
+        "SELECT target, code, count(*), min(failed_at), max(failed_at) {JOINED} {FILTER}
          GROUP BY target, code ORDER BY count(*) DESC, target, code"
     );
     let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), filter).all().await?;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use postroom_event::DispatchId;
 
-use super::{Conn, FromRow, Result, Row, blob, id, insert, known, outbox, unreceived};
+use super::{Conn, FromRow, Result, Row, blob, clean, id, insert, known, outbox, unreceived};
+use crate::entry::Broken;
 use crate::kept::{Action, Decision, Note};
 use crate::outbox::Tell;
 
@@ -54,9 +55,36 @@ pub(crate) async fn on_invalid(
             changed.push(*number);
         }
     }
-    let table = ("INSERT INTO note (invalid, action, actor, reason, job, at)", 6, "");
-    insert(conn, table, &changed, |query, number| noted(query.bind(*number), action, decision)).await?;
+    note_invalid(conn, &changed, (action, decision)).await?;
     Ok(changed)
+}
+
+/// Notes that an open invalid event was decided again in vain, and which rule it breaks now.
+pub(crate) async fn still_invalid(
+    conn: &mut Conn,
+    number: i64,
+    broken: &Broken,
+    decision: &Decision,
+) -> Result<()> {
+    let done = conn
+        .query("UPDATE invalid SET code = $2, place = $3, words = $4 WHERE id = $1 AND state = 'open'")
+        .bind(number)
+        .bind(&broken.code)
+        .bind(clean(&broken.place))
+        .bind(clean(&broken.words))
+        .execute()
+        .await?;
+    let changed: Vec<_> = (done > 0).then_some(number).into_iter().collect();
+    note_invalid(conn, &changed, (Action::Redriven, decision)).await
+}
+
+async fn note_invalid(
+    conn: &mut Conn,
+    numbers: &[i64],
+    (action, decision): (Action, &Decision),
+) -> Result<()> {
+    let table = ("INSERT INTO note (invalid, action, actor, reason, job, at)", 6, "");
+    insert(conn, table, numbers, |query, number| noted(query.bind(*number), action, decision)).await
 }
 
 fn noted<'c>(query: super::Query<'c>, action: Action, decision: &Decision) -> super::Query<'c> {

@@ -93,6 +93,13 @@ pub(crate) async fn list(conn: &mut Conn, filter: &InvalidFilter, most: u32) -> 
     filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
 }
 
+/// The numbers of invalid events, oldest first, at most `most`.
+pub(crate) async fn in_order(conn: &mut Conn, filter: &InvalidFilter, most: u32) -> Result<Vec<i64>> {
+    let sql = format!("SELECT id {FILTER} ORDER BY id LIMIT $7");
+    let rows: Vec<(i64,)> = filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await?;
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
 /// Invalid events by system and rule, the largest group first.
 pub(crate) async fn groups(conn: &mut Conn, filter: &InvalidFilter) -> Result<Vec<InvalidGroup>> {
     let sql = format!(

@@ -85,6 +85,17 @@ pub(crate) async fn progress(
     row.map(|(state,)| known(JobState::from_stored(&state))).transpose()
 }
 
+/// Notes how far a job came and what came of it so far; its state.
+pub(crate) async fn advance(
+    conn: &mut Conn,
+    id: i64,
+    (done, total, so_far): (u64, u64, &serde_json::Value),
+    at: i64,
+) -> Result<Option<JobState>> {
+    conn.query("UPDATE job SET outcome = $2 WHERE id = $1").bind(id).bind(json(so_far)?).execute().await?;
+    progress(conn, id, (done, total), at).await
+}
+
 /// Ends a job with its outcome; one that was to stop is cancelled.
 pub(crate) async fn finish(conn: &mut Conn, id: i64, outcome: &serde_json::Value, at: i64) -> Result<()> {
     conn.query(

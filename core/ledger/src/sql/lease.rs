@@ -1,7 +1,7 @@
 //! Leases, by the database's own clock.
 
 use super::{Conn, FromRow, Result, Row, counted};
-use crate::lease::{Fence, LEASE_TIME, Lease};
+use crate::lease::{Acquired, Fence, LEASE_TIME, Lease};
 
 fn lease_micros() -> i64 {
     i64::try_from(LEASE_TIME.as_micros()).unwrap_or(i64::MAX)
@@ -18,19 +18,24 @@ impl FromRow for Lease {
 }
 
 /// Takes the lease unless another owner's is in force; every taking has an epoch of its own.
-pub(crate) async fn acquire(conn: &mut Conn, name: &str, owner: &str) -> Result<Option<Lease>> {
-    conn.query_said(
-        "INSERT INTO lease (name, owner, epoch, expires_at) VALUES ($1, $2, 1, {now} + $3)
+pub(crate) async fn acquire(conn: &mut Conn, name: &str, owner: &str) -> Result<Option<Acquired>> {
+    let before: Option<(String,)> =
+        conn.query("SELECT owner FROM lease WHERE name = $1").bind(name).optional().await?;
+    let lease = conn
+        .query_said(
+            "INSERT INTO lease (name, owner, epoch, expires_at) VALUES ($1, $2, 1, {now} + $3)
          ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, epoch = lease.epoch + 1,
              expires_at = excluded.expires_at
          WHERE lease.owner = excluded.owner OR lease.expires_at <= {now}
          RETURNING name, owner, epoch, expires_at",
-    )
-    .bind(name)
-    .bind(owner)
-    .bind(lease_micros())
-    .optional()
-    .await
+        )
+        .bind(name)
+        .bind(owner)
+        .bind(lease_micros())
+        .optional()
+        .await?;
+    let given_back = before.is_none_or(|(owner,)| owner.is_empty());
+    Ok(lease.map(|lease| Acquired { lease, given_back }))
 }
 
 /// Prolongs those of `fences` that nobody took meanwhile.

@@ -20,9 +20,28 @@ pub(crate) async fn set(conn: &mut Conn, pause: &Pause) -> Result<()> {
     Ok(())
 }
 
-/// Ends a pause; whether there was one.
-pub(crate) async fn end(conn: &mut Conn, system: &str) -> Result<bool> {
-    Ok(conn.query("DELETE FROM pause WHERE system = $1").bind(system).execute().await? > 0)
+/// Ends a pause at `word.since`, by the word of `word.actor`; whether there was one.
+pub(crate) async fn end(conn: &mut Conn, word: &Pause) -> Result<bool> {
+    let ended = conn
+        .query(
+            "UPDATE pause SET since = $1, until = $1, actor = $2, reason = $3
+             WHERE system = $4 AND (until IS NULL OR until > $1)",
+        )
+        .bind(word.since)
+        .bind(&word.actor)
+        .bind(&word.reason)
+        .bind(&word.system)
+        .execute()
+        .await?;
+    Ok(ended > 0)
+}
+
+/// The newest word on a system, whether it is in force or not.
+pub(crate) async fn newest(conn: &mut Conn, system: &str) -> Result<Option<Pause>> {
+    conn.query("SELECT system, since, until, actor, reason FROM pause WHERE system = $1")
+        .bind(system)
+        .optional()
+        .await
 }
 
 impl FromRow for Pause {

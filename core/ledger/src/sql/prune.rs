@@ -180,17 +180,20 @@ async fn add_past(conn: &mut Conn, kind: &'static str, counts: BTreeMap<i64, i64
 }
 
 async fn remove_invalid(conn: &mut Conn, before: i64, most: u32, pruned: &mut Pruned) -> Result<()> {
-    let rows: Vec<(i64, String)> = conn
+    let rows: Vec<(i64, String, String)> = conn
         .query(
-            "SELECT id, system FROM invalid WHERE state <> 'open' AND received_at < $1 ORDER BY id LIMIT $2",
+            "SELECT id, system, state FROM invalid WHERE state <> 'open' AND received_at < $1 ORDER BY id LIMIT $2",
         )
         .bind(before)
         .bind(i64::from(most))
         .all()
         .await?;
-    for (number, system) in &rows {
+    for (number, system, state) in &rows {
         for sql in ["DELETE FROM invalid WHERE id = $1", "DELETE FROM note WHERE invalid = $1"] {
             conn.query(sql).bind(*number).execute().await?;
+        }
+        if state == "redriven" {
+            continue;
         }
         conn.query(
             "INSERT INTO past_invalid (system, count) VALUES ($1, 1)

@@ -9,19 +9,14 @@ use super::{Conn, Result, blob, id, small};
 /// How the ledger was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunStart {
-    /// The run before ended cleanly, or there was none.
-    pub clean: bool,
     /// The ledger is a backup that was put back, and nobody has acknowledged it yet.
     pub restored: bool,
 }
 
 /// Begins a run.
 pub(crate) async fn start(conn: &mut Conn, at: i64) -> Result<RunStart> {
-    let last: Option<(Option<i64>,)> =
-        conn.query("SELECT ended_at FROM run ORDER BY id DESC LIMIT 1").optional().await?;
     conn.query("INSERT INTO run (started_at) VALUES ($1)").bind(at).execute().await?;
-    let (copied,): (i64,) = conn.query("SELECT copied FROM mark").one().await?;
-    Ok(RunStart { clean: last.is_none_or(|(ended,)| ended.is_some()), restored: copied == 1 })
+    Ok(RunStart { restored: is_copy(conn).await? })
 }
 
 /// Ends the latest run.
@@ -41,6 +36,17 @@ pub(crate) async fn mark_copied(conn: &mut Conn) -> Result<()> {
 /// The copy is the ledger now.
 pub(crate) async fn acknowledge(conn: &mut Conn) -> Result<()> {
     conn.query("UPDATE mark SET copied = 0").execute().await.map(drop)
+}
+
+/// Whether this is a copy that nobody has acknowledged.
+pub(crate) async fn is_copy(conn: &mut Conn) -> Result<bool> {
+    let (copied,): (i64,) = conn.query("SELECT copied FROM mark").one().await?;
+    Ok(copied == 1)
+}
+
+/// Writes what is there already.
+pub(crate) async fn probe(conn: &mut Conn) -> Result<()> {
+    conn.query("UPDATE mark SET copied = copied").execute().await.map(drop)
 }
 
 /// Counts one more attempt on each key.

@@ -129,6 +129,10 @@ pub(crate) async fn deliver(
     .bind(at)
     .execute()
     .await?;
+    conn.query("DELETE FROM kept WHERE dispatch IN (SELECT dispatch FROM staged WHERE batch = $1)")
+        .bind(batch)
+        .execute()
+        .await?;
     if tell == Tell::Receipts {
         outbox::batch(conn, (batch, Outcome::Delivered), (reference.map(clean).as_deref(), None), at).await?;
     }
@@ -158,6 +162,7 @@ pub(crate) async fn refuse(
     conn.query(
         "INSERT INTO kept (dispatch, content_type, headers, body, message, message_type)
          SELECT dispatch, content_type, headers, body, message, 'application/json' FROM staged WHERE batch = $1
+         ORDER BY position
          ON CONFLICT (dispatch) DO UPDATE SET content_type = excluded.content_type, headers = excluded.headers,
              body = excluded.body, message = excluded.message, message_type = excluded.message_type",
     )

@@ -80,7 +80,8 @@ async fn events(conn: &mut Conn, sums: &mut Sums) -> Result<()> {
             target.delivered += if way == "queue" { counted(count) } else { 0 };
         }
     }
-    let invalid = "SELECT system, count(*) FROM invalid GROUP BY system
+    // What was redriven is counted as what it turned out to be.
+    let invalid = "SELECT system, count(*) FROM invalid WHERE state <> 'redriven' GROUP BY system
                    UNION ALL SELECT system, count FROM past_invalid";
     for (system, count) in pairs(conn, invalid).await? {
         sums.sources.entry(system).or_default().events.invalid += count;

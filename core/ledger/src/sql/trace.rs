@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use postroom_event::{DispatchId, EventKey};
 use uuid::Uuid;
 
-use super::{Conn, Result, attempt, blob, from_json, id, invalid, small};
-use crate::journey::{Holding, Journey, Leg, State, Verdict};
+use super::{Conn, Result, attempt, blob, decision, from_json, id, invalid, small};
+use crate::journey::{Failing, Holding, Journey, Leg, State, Verdict};
 use crate::kept::InvalidRow;
 
 /// Most journeys that one trace shows.
@@ -147,12 +147,33 @@ async fn again(conn: &mut Conn, event: &[u8]) -> Result<Vec<(DispatchId, String,
 
 async fn leg(conn: &mut Conn, id: DispatchId, (route, target, way): (String, String, String)) -> Result<Leg> {
     if way == "queue" {
-        return Ok(Leg { id, route, target, state: State::Queued, held: None, attempts: Vec::new() });
+        let (attempts, notes) = (Vec::new(), Vec::new());
+        return Ok(Leg {
+            id,
+            route,
+            target,
+            state: State::Queued,
+            held: None,
+            attempts,
+            failed: None,
+            notes,
+        });
     }
     let state = state(conn, id).await?;
     let held = if state == State::Waiting { holding(conn, id).await? } else { None };
     let attempts = attempt::of(conn, id).await?;
-    Ok(Leg { id, route, target, state, held, attempts })
+    let notes = decision::notes_on_dead(conn, id).await?;
+    let failed = if notes.is_empty() { None } else { failing(conn, id).await? };
+    Ok(Leg { id, route, target, state, held, attempts, failed, notes })
+}
+
+async fn failing(conn: &mut Conn, dispatch: DispatchId) -> Result<Option<Failing>> {
+    let row: Option<(i64, String, String)> = conn
+        .query("SELECT failed_at, code, words FROM dead WHERE dispatch = $1 AND state = 'redriven'")
+        .bind(blob(dispatch.0))
+        .optional()
+        .await?;
+    Ok(row.map(|(at, code, words)| Failing { at, code, words }))
 }
 
 async fn state(conn: &mut Conn, dispatch: DispatchId) -> Result<State> {
@@ -219,7 +240,14 @@ async fn invalid_journey(conn: &mut Conn, row: InvalidRow) -> Result<Journey> {
         subject: row.claims.subject.unwrap_or_default(),
         correlation: None,
         received_at: row.received_at,
-        verdict: Verdict::Invalid { number: row.id, code: row.code, place: row.place, words: row.words },
+        verdict: Verdict::Invalid {
+            number: row.id,
+            code: row.code,
+            place: row.place,
+            words: row.words,
+            state: row.state,
+            notes: decision::notes_on_invalid(conn, row.id).await?,
+        },
         import,
         legs: Vec::new(),
     })

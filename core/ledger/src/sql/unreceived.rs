@@ -108,8 +108,8 @@ fn candidates(
                 subject: subject.clone(),
             };
             let (source, event_id) = (Arc::clone(&lane.source), event_id.clone());
-            candidates
-                .push((*row, WaitingDispatch { dispatch, source, event_id, received_at: *received_at }));
+            let (replay, received_at) = (None, *received_at);
+            candidates.push((*row, WaitingDispatch { dispatch, source, event_id, replay, received_at }));
         }
     }
     Ok(candidates)
@@ -117,7 +117,7 @@ fn candidates(
 
 /// The replays under ids of their own that wait.
 async fn again(conn: &mut Conn, target: &str) -> Result<Vec<WaitingDispatch>> {
-    type Row = (Vec<u8>, Vec<u8>, String, String, String, String, String, i64);
+    type Row = (Vec<u8>, Vec<u8>, String, String, String, String, String, String, i64);
     let rows: Vec<Row> = conn
         .query(
             "WITH replayed AS MATERIALIZED (SELECT again.*, route FROM again JOIN way ON way.id = again.way
@@ -127,7 +127,7 @@ async fn again(conn: &mut Conn, target: &str) -> Result<Vec<WaitingDispatch>> {
                  SELECT replayed.event AS key, event_key.event AS id FROM replayed
                  JOIN event_key ON event_key.key = replayed.event
                  UNION SELECT tail.key, tail.id FROM tail WHERE tail.key IN (SELECT event FROM replayed))
-             SELECT replayed.dispatch, replayed.event, route, source, event_type, event_id, subject, replayed.at
+             SELECT replayed.dispatch, replayed.event, route, source, event_type, event_id, subject, replay, replayed.at
              FROM replayed JOIN found ON found.key = replayed.event JOIN event ON event.id = found.id
              JOIN course ON course.id = event.course ORDER BY replayed.at, replayed.dispatch",
         )
@@ -135,7 +135,7 @@ async fn again(conn: &mut Conn, target: &str) -> Result<Vec<WaitingDispatch>> {
         .all()
         .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (dispatch, event, route, source, event_type, event_id, subject, received_at) in rows {
+    for (dispatch, event, route, source, event_type, event_id, subject, replay, received_at) in rows {
         let dispatch = Dispatch {
             id: DispatchId(id(&dispatch)?),
             event: EventKey(id(&event)?),
@@ -144,7 +144,8 @@ async fn again(conn: &mut Conn, target: &str) -> Result<Vec<WaitingDispatch>> {
             event_type: event_type.into(),
             subject,
         };
-        found.push(WaitingDispatch { dispatch, source: source.into(), event_id, received_at });
+        let (source, replay) = (source.into(), Some(replay));
+        found.push(WaitingDispatch { dispatch, source, event_id, replay, received_at });
     }
     let ids: Vec<DispatchId> = found.iter().map(|waiting| waiting.dispatch.id).collect();
     let finished = finished(conn, &ids).await?;

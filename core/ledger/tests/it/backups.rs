@@ -16,12 +16,12 @@ async fn a_backup_made_while_the_hub_writes_is_whole_and_says_that_it_is_one_unt
     recorded.expect("recorded");
     ledger.backup(&copy).await.expect_err("it exists already");
     ledger.end_run(2).await.expect("written");
-    assert_eq!(ledger.start_run(3).await.expect("written"), RunStart { clean: true, restored: false });
+    assert_eq!(ledger.start_run(3).await.expect("written"), RunStart { restored: false });
 
     let restored = Ledger::open(&copy).await.expect("a ledger");
     assert!(restored.known(&[key("1")]).await.expect("read").contains(&key("1")));
     for at in [4, 5] {
-        assert_eq!(restored.start_run(at).await.expect("written"), RunStart { clean: false, restored: true });
+        assert_eq!(restored.start_run(at).await.expect("written"), RunStart { restored: true });
     }
     restored.acknowledge_restore().await.expect("written");
     assert!(!restored.start_run(6).await.expect("written").restored);

@@ -1,10 +1,10 @@
 //! What people decide: dead letters, invalid events, jobs, pauses.
 
-use crate::support::{Place, attempt, decision, delivered, dispatch, event, held, letter};
+use crate::support::{Place, attempt, decision, delivered, dispatch, event, held, letter, reason, staged};
 use postroom_event::DispatchId;
 use postroom_ledger::{
-    Action, AttemptOutcome, Body, Claims, DeadFilter, Decision, Entry, Fate, InvalidEvent, InvalidFilter,
-    JobFilter, JobState, Ledger, NewJob, Pause, State, TargetSums,
+    Action, AttemptOutcome, Body, Broken, Claims, DeadFilter, Decision, Entry, Fate, InvalidEvent,
+    InvalidFilter, JobFilter, JobState, Ledger, NewJob, Pause, State, TargetSums, Verdict,
 };
 use serde_json::json;
 
@@ -137,6 +137,118 @@ async fn an_invalid_event_is_decided_once_and_may_come_again_then(place: Place) 
     assert_eq!((groups[0].code.as_str(), groups[0].count, groups.len()), ("schema", 2, 2));
 }
 
+async fn a_redriven_invalid_event_counts_as_what_it_turned_out_to_be(place: Place) {
+    let ledger = place.open().await;
+    ledger.record(vec![invalid("schema"), invalid("unknown-type")]).await.expect("recorded");
+    let numbers = ledger.invalid_in_order(&InvalidFilter::default(), 9).await.expect("read");
+    assert_eq!(numbers.len(), 2);
+    let broken = Broken { code: "sender".into(), place: "user-id".into(), words: "not its own".into() };
+    let mut routed = event("1", vec![]);
+    routed.system = "planning".into();
+    let again = vec![
+        Entry::StillInvalid { number: numbers[0], broken, decision: decision(6) },
+        Entry::Understood { number: numbers[1], decision: decision(6) },
+        Entry::Event(routed),
+    ];
+    ledger.record(again).await.expect("recorded");
+    let shown = ledger.invalid_show(numbers[0]).await.expect("read").expect("there");
+    assert_eq!((shown.summary.state.as_str(), shown.summary.code.as_str()), ("open", "sender"));
+    assert_eq!((shown.summary.place.as_str(), shown.notes.len()), ("user-id", 1));
+    let shown = ledger.invalid_show(numbers[1]).await.expect("read").expect("there");
+    assert_eq!((shown.summary.state.as_str(), shown.notes.len()), ("redriven", 1));
+    let counted =
+        async || ledger.sums().await.expect("read").sources.remove("planning").expect("a source").events;
+    assert_eq!((counted().await.invalid, counted().await.no_route), (1, 1));
+    ledger.prune(1_000_000, 10).await.expect("written");
+    assert_eq!((counted().await.invalid, counted().await.no_route), (1, 1));
+}
+
+/// Event `id` about uprn:1.
+fn about_one(id: &str, fate: Fate) -> Entry {
+    let mut event = event(id, vec![("tax", fate)]);
+    event.subject = "uprn:1".into();
+    Entry::Event(event)
+}
+
+async fn a_dead_letter_is_overtaken_by_a_later_dispatch_of_its_subject_that_is_not_given_up(place: Place) {
+    let ledger = place.open().await;
+    let mut later = letter("2", "tax");
+    later.dispatch.subject = "uprn:1".into();
+    let taken = vec![about_one("1", Fate::InLane), about_one("2", Fate::Dead(Box::new(later)))];
+    ledger.record(taken).await.expect("recorded");
+    ledger.record(vec![Entry::Dead(letter("1", "tax"))]).await.expect("recorded");
+    let first = dispatch("1", "tax");
+    assert_eq!(ledger.overtaken_by(&first).await.expect("read"), None, "the later one is dead");
+    let mut foreign = event("3", vec![("tax", Fate::InLane)]);
+    (foreign.subject, foreign.source) = ("uprn:1".into(), "/systems/other".into());
+    foreign.key = postroom_event::EventKey::new("/systems/other", "3");
+    ledger.record(vec![Entry::Event(foreign)]).await.expect("recorded");
+    ledger.record(vec![Entry::Event(event("4", vec![("waste", Fate::Queued)]))]).await.expect("recorded");
+    assert_eq!(ledger.overtaken_by(&first).await.expect("read"), None, "another source, another target");
+    ledger.record(vec![about_one("5", Fate::Queued)]).await.expect("recorded");
+    assert_eq!(ledger.overtaken_by(&first).await.expect("read").as_deref(), Some("5"));
+    assert_eq!(ledger.overtaken_by(&dispatch("5", "tax")).await.expect("read"), None, "nothing is later");
+    let redriven = ledger.redrive(&[id("2")], decision(5)).await.expect("written");
+    assert_eq!(redriven.len(), 1);
+    assert_eq!(ledger.overtaken_by(&first).await.expect("read").as_deref(), Some("2"), "it goes on again");
+}
+
+async fn dead_letters_of_one_subject_keep_their_order_when_they_fail_again(place: Place) {
+    let ledger = place.open().await;
+    let mut letters = ["2", "1", "3"].map(|id| letter(id, "tax"));
+    for (letter, at) in letters.iter_mut().zip([10, 20, 20]) {
+        letter.failed_at = at;
+    }
+    ledger.record(letters.clone().map(Entry::Dead).to_vec()).await.expect("recorded");
+    let order = async || ledger.dead_in_order(&DeadFilter::default(), 9).await.expect("read");
+    assert_eq!(order().await, [id("2"), id("1"), id("3")]);
+    let redriven = Entry::Redriven { dispatches: vec![id("2")], decision: decision(30) };
+    ledger.record(vec![redriven, Entry::Held(held("2", "tax"))]).await.expect("recorded");
+    letters[0].failed_at = 40;
+    ledger.record(vec![Entry::Dead(letters[0].clone())]).await.expect("recorded");
+    assert_eq!(order().await, [id("2"), id("1"), id("3")]);
+    assert_eq!(ledger.dead_in_order(&DeadFilter::default(), 1).await.expect("read"), [id("2")]);
+}
+
+async fn a_batch_that_is_refused_leaves_dead_letters_in_the_order_of_their_staging(place: Place) {
+    let ledger = place.open().await;
+    let names: Vec<String> = (0..40).map(|number| format!("e{number}")).collect();
+    let ids: Vec<_> = names.iter().map(|name| id(name)).collect();
+    ledger.record(names.iter().map(|name| staged(name, "tax")).collect()).await.expect("staged");
+    let batch = ledger.assign_batch("tax", 100, 5).await.expect("written").expect("a batch");
+    let refused = Entry::BatchRefused { id: batch.id, reason: reason(), at: 6 };
+    ledger.record(vec![refused]).await.expect("refused");
+    assert_eq!(ledger.dead_in_order(&DeadFilter::default(), 100).await.expect("read"), ids);
+    let redriven = Entry::Redriven { dispatches: ids.clone(), decision: decision(7) };
+    let again = names.iter().map(|name| staged(name, "tax"));
+    ledger.record(again.chain([redriven]).collect()).await.expect("staged again");
+    let batch = ledger.assign_batch("tax", 100, 8).await.expect("written").expect("a batch");
+    assert_eq!(batch.items.iter().map(|item| item.dispatch).collect::<Vec<_>>(), ids);
+    let delivered = Entry::BatchDelivered { id: batch.id, reference: None, at: 9 };
+    ledger.record(vec![delivered]).await.expect("delivered");
+    let shown = ledger.dead_show(ids[0]).await.expect("read").expect("there");
+    assert_eq!((shown.state.as_str(), shown.letter.event.body.len()), ("redriven", 0), "its bytes are gone");
+}
+
+async fn a_journey_tells_who_sent_a_dead_letter_again_and_how_it_had_failed(place: Place) {
+    let ledger = three_dead(&place).await;
+    ledger.redrive(&[id("1")], decision(5)).await.expect("written");
+    ledger.record(vec![delivered("1", "tax")]).await.expect("recorded");
+    let leg = ledger.trace("1").await.expect("read").remove(0).legs.remove(0);
+    let failed = leg.failed.expect("how it failed");
+    assert_eq!((failed.at, failed.code.as_str()), (4_000, "refused"));
+    assert_eq!((leg.notes[0].action, leg.notes[0].actor.as_str()), (Action::Redriven, "an officer"));
+    ledger.record(vec![invalid("schema")]).await.expect("recorded");
+    let number = ledger.invalid_list(None, 9).await.expect("read")[0].id;
+    ledger.discard_invalid(&[number], decision(6)).await.expect("written");
+    let journeys = ledger.trace("uprn:1").await.expect("read");
+    let told = journeys.iter().find_map(|journey| match &journey.verdict {
+        Verdict::Invalid { state, notes, .. } => Some((state.as_str(), notes[0].action)),
+        _ => None,
+    });
+    assert_eq!(told, Some(("discarded", Action::Discarded)));
+}
+
 fn job(target: &str, at: i64) -> NewJob {
     NewJob {
         kind: "redrive".into(),
@@ -157,7 +269,10 @@ async fn a_job_is_given_to_its_targets_holder_until_it_has_ended(place: Place) {
     };
     assert_eq!((next("waste").await, next("tax").await, next("tax").await), (None, Some(first), Some(first)));
     assert_eq!(ledger.next_job(&["replay".into()], &["tax".into()], 3).await.expect("written"), None);
-    assert_eq!(ledger.progress(first, 5, 9, 4).await.expect("written"), Some(JobState::Running));
+    assert_eq!(ledger.progress(first, 4, 9, 4).await.expect("written"), Some(JobState::Running));
+    let so_far = ledger.advance(first, (5, 9), json!({"sent": 5}), 4).await.expect("written");
+    let job = ledger.next_job(&[], &["tax".into()], 4).await.expect("written").expect("it goes on");
+    assert_eq!((so_far, job.done, job.outcome), (Some(JobState::Running), 5, Some(json!({"sent": 5}))));
     ledger.finish(first, json!({"sent": 9}), 5).await.expect("written");
     assert_eq!(next("tax").await, Some(second));
     let done = ledger.jobs(&JobFilter { id: Some(first), ..JobFilter::default() }, 9).await.expect("read");
@@ -196,9 +311,12 @@ async fn a_pause_lasts_until_its_end_or_a_word(place: Place) {
     ledger.pause(pause("waste", None)).await.expect("written");
     assert_eq!(ledger.pauses(9).await.expect("read"), [pause("tax", Some(10)), pause("waste", None)]);
     assert_eq!(ledger.pauses(10).await.expect("read"), [pause("waste", None)]);
-    assert!(ledger.resume("waste").await.expect("written"));
-    assert!(!ledger.resume("waste").await.expect("written"));
-    assert!(ledger.pauses(10).await.expect("read").is_empty());
+    let word = Pause { since: 11, actor: "another".into(), ..pause("waste", Some(11)) };
+    assert!(ledger.resume(word.clone()).await.expect("written"));
+    assert!(!ledger.resume(Pause { since: 12, ..word.clone() }).await.expect("written"));
+    assert!(ledger.pauses(11).await.expect("read").is_empty());
+    assert_eq!(ledger.newest_pause("waste").await.expect("read"), Some(word));
+    assert_eq!(ledger.newest_pause("nobody").await.expect("read"), None);
 }
 
 async fn what_is_discarded_or_arrived_long_ago_is_forgotten_and_the_sums_stay(place: Place) {
@@ -229,6 +347,11 @@ async fn what_is_discarded_or_arrived_long_ago_is_forgotten_and_the_sums_stay(pl
 }
 
 promises!(
+    a_redriven_invalid_event_counts_as_what_it_turned_out_to_be,
+    a_dead_letter_is_overtaken_by_a_later_dispatch_of_its_subject_that_is_not_given_up,
+    dead_letters_of_one_subject_keep_their_order_when_they_fail_again,
+    a_batch_that_is_refused_leaves_dead_letters_in_the_order_of_their_staging,
+    a_journey_tells_who_sent_a_dead_letter_again_and_how_it_had_failed,
     a_text_from_outside_that_no_database_takes_is_kept_all_the_same,
     a_dead_letter_is_decided_once_and_keeps_who_and_why,
     a_redriven_dead_letter_waits_is_held_or_arrives_and_counts_once,

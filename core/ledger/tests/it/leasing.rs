@@ -8,7 +8,7 @@ fn routed(id: &str) -> Entry {
 }
 
 async fn take(ledger: &Ledger, owner: &str) -> Option<Fence> {
-    ledger.acquire("lane.tax", owner).await.expect("written").map(|lease| lease.fence)
+    ledger.acquire("lane.tax", owner).await.expect("written").map(|taken| taken.lease.fence)
 }
 
 async fn a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch(place: Place) {
@@ -26,6 +26,16 @@ async fn a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch(p
     assert_eq!(take(&ledger, "other").await.expect("its own").epoch, 3);
     ledger.release(&second).await.expect("of no effect");
     assert_eq!(take(&ledger, "one").await, None);
+}
+
+async fn a_lease_that_was_not_given_back_says_so_to_whoever_takes_it_next(place: Place) {
+    let ledger = place.open().await;
+    let take = async || ledger.acquire("lane.tax", "one").await.expect("written").expect("its own");
+    assert!(take().await.given_back, "nobody had it");
+    let again = take().await;
+    assert!(!again.given_back, "a hub that was killed comes back");
+    ledger.release(&again.lease.fence).await.expect("written");
+    assert!(take().await.given_back);
 }
 
 async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place) {
@@ -94,6 +104,7 @@ async fn of_many_that_ask_at_once_one_gets_the_lease(place: Place) {
 }
 
 promises!(
+    a_lease_that_was_not_given_back_says_so_to_whoever_takes_it_next,
     of_many_that_ask_at_once_one_gets_the_lease,
     a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch,
     a_write_with_a_stale_epoch_fails_alone_and_writes_nothing,

@@ -1,7 +1,7 @@
 //! What is recorded is there, once, and can be asked for.
 
 use crate::support::{Place, event, key};
-use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, RunStart};
+use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent};
 
 fn routed(id: &str) -> Entry {
     Entry::Event(event(id, vec![("waste", Fate::Queued)]))
@@ -118,17 +118,6 @@ async fn an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate(place:
     assert!(ledger.known(&[key("7")]).await.expect("read").is_empty(), "a corrected event may come");
 }
 
-async fn a_run_that_did_not_end_leaves_the_next_start_unclean(place: Place) {
-    let ledger = place.open().await;
-    assert_eq!(ledger.start_run(1).await.expect("written"), RunStart { clean: true, restored: false });
-    assert_eq!(ledger.start_run(2).await.expect("written"), RunStart { clean: false, restored: false });
-    ledger.end_run(3).await.expect("written");
-    assert_eq!(
-        place.open().await.start_run(4).await.expect("written"),
-        RunStart { clean: true, restored: false }
-    );
-}
-
 async fn attempts_are_counted_until_the_event_survives(place: Place) {
     let ledger = place.open().await;
     for keys in [vec![key("1"), key("2")], vec![key("1")]] {
@@ -147,6 +136,5 @@ promises!(
     an_event_recorded_twice_counts_once_and_as_one_duplicate,
     a_second_ledger_reads_while_the_first_one_writes,
     an_invalid_event_is_kept_whole_and_the_same_again_is_a_duplicate,
-    a_run_that_did_not_end_leaves_the_next_start_unclean,
     attempts_are_counted_until_the_event_survives,
 );
