@@ -1,9 +1,17 @@
 //! The command line.
 
+mod officers;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use postroom_council::HealthAt;
+
+pub(crate) use officers::{
+    DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
+    InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
+};
 
 /// Postroom: takes an event once and delivers it to every department that needs it.
 #[derive(Debug, Parser)]
@@ -27,7 +35,7 @@ pub(crate) enum Command {
     /// Runs the hub until SIGTERM or Ctrl-C.
     Run(RunArgs),
     /// Checks the whole configuration without starting anything: file, line, caret; all problems at once.
-    Check,
+    Check(CheckArgs),
     /// Says which routes an event would take, what each target would get, and why not.
     Explain(ExplainArgs),
     /// Publishes events, or a file of records as its system's connector would.
@@ -57,11 +65,29 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: FormArgs,
     },
+    /// Takes nothing from a system and sends nothing to it, on a running hub within a second.
+    Pause(PauseArgs),
+    /// Ends the pause of a system.
+    Resume(ResumeArgs),
+    /// Copies of the hub's own database.
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
     /// What could not be understood: events, and records of files.
     Invalid {
         #[command(subcommand)]
-        command: KeptCommand,
+        command: InvalidCommand,
     },
+    /// What officers decided, and how far it is carried out.
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Sends events of the journal again, decided with the configuration as it is now.
+    Replay(ReplayArgs),
+    /// Takes in again what is in the journal and not in the ledger, and what lanes should hold.
+    Reconcile(ReconcileArgs),
     /// Documents written from the program.
     Docs {
         #[command(subcommand)]
@@ -78,10 +104,52 @@ pub(crate) struct FormArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Looks into the ledger too: whether anything still waits for a system that was removed.
+    #[arg(long)]
+    pub(crate) ledger: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// The system, as a source and as a target.
+    pub(crate) system: String,
+    /// Until when: `2h`, `2026-03-20 18:00` in London, or `2026-03-20T18:00:00Z`; else until it is resumed.
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// Why; it is kept with who and when.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The system.
+    pub(crate) system: String,
+    /// Why; it is kept with who and when.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Copies the ledger into a file while the hub runs.
+    Backup {
+        /// The file, which must not exist.
+        file: PathBuf,
+    },
+    /// Says that the backup that was put back is the ledger now; work goes on.
+    AcceptRestore,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The form of log lines on standard error.
     #[arg(long, value_enum, default_value_t = LogForm::Auto, env = "POSTROOM_LOG")]
     pub(crate) log: LogForm,
+    /// Where health and metrics can be asked for, e.g. `127.0.0.1:9464`, or `off`; instead of what council.toml says.
+    #[arg(long, env = "POSTROOM_HEALTH", value_name = "ADDRESS")]
+    pub(crate) health: Option<HealthAt>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -130,52 +198,69 @@ pub(crate) struct StatusArgs {
     pub(crate) form: FormArgs,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeptCommand {
-    /// Lists them, newest first.
-    List {
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        #[command(flatten)]
-        form: FormArgs,
-    },
-    /// Shows one with every detail.
-    Show {
-        /// The id that `list` prints.
-        id: String,
-        /// Shows the values, which are masked otherwise; that you looked is logged.
-        #[arg(long)]
-        reveal: bool,
-        #[command(flatten)]
-        form: FormArgs,
-    },
-}
+/// Dispatches a second that a replay sends, where nobody says otherwise: little enough for any target beside its own work.
+const REPLAY_RATE: u32 = 50;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeadCommand {
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Only what came in at this time or later: RFC 3339, or a duration back from now, e.g. `2h`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only what came in before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only events of this source system.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+    /// Only events of this type.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) event_type: Option<String>,
+    /// Only events about this.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// Only dispatches of this route.
+    #[arg(long)]
+    pub(crate) route: Option<String>,
+    /// Only dispatches to this target system.
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) to: Option<String>,
+    /// Delivers once more what was delivered, under ids of this replay.
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Sends also what a later dispatch of its subject has overtaken.
+    #[arg(long)]
+    pub(crate) stale: bool,
+    /// Dispatches a second.
+    #[arg(long, default_value_t = REPLAY_RATE, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: u32,
+    /// Sends; otherwise it only tells what it would do.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Why; it is kept with who and when.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
-    Kept(KeptCommand),
-    /// Sends them again, first of their subjects; the hub does it, at once when it runs.
-    Redrive(DecideArgs),
-    /// Gives them up for good: what waits behind them goes on. The hub does it, at once when it runs.
-    Discard(DecideArgs),
+    pub(crate) form: FormArgs,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DecideArgs {
-    /// The ids that `list` prints.
-    #[arg(required = true)]
-    pub(crate) ids: Vec<String>,
+pub(crate) struct ReconcileArgs {
+    /// Does it; otherwise it only tells what it would do.
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// Why; it is kept with who and when.
     #[arg(long)]
-    pub(crate) reason: String,
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum DocsPage {
     /// Every log line, when it comes and what to do: docs/logs.md.
     Logs,
+    /// Every metric, its labels and what it tells: docs/metrics.md.
+    Metrics,
     /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
     Codes,
 }

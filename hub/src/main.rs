@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod health;
 mod output;
 mod place;
 mod registry;

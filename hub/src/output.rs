@@ -50,6 +50,20 @@ pub(crate) fn table(head: &[&str]) -> Table {
     table
 }
 
+/// A list as JSON, or as a table; `none` where it is empty.
+pub(crate) fn list(as_json: bool, all: &Value, head: &[&str; 5], cells: impl Iterator<Item = [String; 5]>) {
+    if as_json {
+        return json(all);
+    }
+    let rows: Vec<_> = cells.collect();
+    if rows.is_empty() {
+        return line("none");
+    }
+    let mut table = table(head);
+    table.add_rows(rows);
+    line(table.to_string());
+}
+
 /// A bar for long work, on a terminal only.
 pub(crate) fn progress(length: u64, what: &str) -> ProgressBar {
     let target =

@@ -1,11 +1,12 @@
 //! Where this hub works: its council, its ledger, its broker.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::Connectors;
 use postroom_council::{Council, Problem};
-use postroom_ledger::Ledger;
+use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LEDGER_FILE: &str = "ledger.db";
 /// The environment's name for the broker's URL; it wins over council.toml.
 const AMQP_URL: &str = "AMQP_URL";
+/// The environment's name for the URL of a ledger on a server; it wins over council.toml.
+const LEDGER_URL: &str = "POSTROOM_LEDGER_URL";
 
 /// A council that was read, with the connectors that it was read with.
 pub(crate) struct Place {
@@ -72,13 +75,21 @@ impl Place {
         (problems, ran)
     }
 
-    /// The ledger, made where it is missing.
+    /// The ledger: on its server, or in its file, made where it is missing.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
+        if let Some(url) = std::env::var(LEDGER_URL).ok().or_else(|| self.council.ledger_url.clone()) {
+            return Ok(Ledger::open_at(&LedgerPlace::Url(LedgerUrl::new(url))).await?);
+        }
         let folder = &self.council.data;
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::Unreachable(format!("making the folder {}: {error}", folder.display()))
         })?;
-        Ok(Ledger::open(&folder.join(LEDGER_FILE)).await?)
+        Ok(Ledger::open(&self.ledger_file()).await?)
+    }
+
+    /// The ledger's file, where it is one.
+    pub(crate) fn ledger_file(&self) -> PathBuf {
+        self.council.data.join(LEDGER_FILE)
     }
 
     /// The broker's URL.

@@ -7,4 +7,5 @@ pub(crate) fn connectors() -> Connectors {
     Connectors::default()
         .with_source(postroom_connector_file::FileSource)
         .with_sink(postroom_connector_file::FileSink)
+        .with_sink(postroom_connector_http::HttpSink)
 }

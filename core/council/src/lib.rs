@@ -9,16 +9,19 @@ mod problem;
 mod program;
 mod prove;
 mod reading;
+mod retention;
 mod route;
 mod shared;
 mod system;
 mod verdict;
+mod watching;
 mod written;
 
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
-pub use route::RETRY;
+pub use route::{RETRY, nearest};
+pub use watching::HealthAt;
 pub use written::AfterDeadLetter;
 pub use written::Purpose;
 

@@ -11,7 +11,9 @@ use postroom_schema::Vocabulary;
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
-use crate::{Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, route, system};
+use crate::{
+    Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, route, system, watching,
+};
 
 impl Council {
     /// Reads the council's folder; `data` overrides where its inboxes, outboxes and ledger lie.
@@ -41,17 +43,23 @@ impl Council {
         let mut reading = Reading { connectors, data, shared: Shared::default(), problems: Vec::new() };
         let (prefix, max_body) = limits(&text, &written, &mut reading);
         let in_place = in_place(&text, &written, &mut reading);
+        let (health, otlp) = watching::read(&text, &written, &mut reading);
         let vocabulary = vocabulary(folder, &written.schemas.folders, &mut reading);
         let purposes = purposes(folder, &mut reading);
         let mut council = Self {
-            name: written.name,
+            name: written.name.clone(),
             folder: folder.to_owned(),
             data: reading.data.clone(),
             prefix,
-            broker_url: written.broker.url,
+            broker_url: written.broker.url.clone(),
+            ledger_url: written.ledger.url.clone(),
             journal: written.broker.journal.unwrap_or(true),
+            journal_age: retention::journal_age(&text, &written, &mut reading),
+            keep: Duration::ZERO,
             max_body,
             in_place,
+            health,
+            otlp,
             vocabulary,
             systems: BTreeMap::new(),
             routes: Vec::new(),
@@ -67,6 +75,7 @@ impl Council {
             let route = route::read(&name, &path, &council, &mut reading);
             council.routes.extend(route);
         }
+        council.keep = retention::keep(&text, &written, &council, &mut reading);
         Ok((council, reading.problems))
     }
 

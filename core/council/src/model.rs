@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Program, Purpose};
+use crate::{AfterDeadLetter, HealthAt, Program, Purpose};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -23,12 +23,23 @@ pub struct Council {
     pub prefix: String,
     /// The broker's URL, where the text gives one.
     pub broker_url: Option<String>,
+    /// The URL of the server that the ledger is on, where the text gives one; else it is a file in the data folder.
+    pub ledger_url: Option<String>,
     /// Whether a journal of everything that came in is kept.
     pub journal: bool,
+    /// How long the journal keeps an event.
+    pub journal_age: Duration,
+    /// How long the ledger keeps what has ended: at least the journal's age plus the longest retry schedule, so that nothing
+    /// that can come again is taken for new.
+    pub keep: Duration,
     /// Largest body of an event, in bytes.
     pub max_body: usize,
     /// How long a dispatch is retried in place before it is held.
     pub in_place: Duration,
+    /// Where health and metrics can be asked for.
+    pub health: HealthAt,
+    /// The OpenTelemetry collector that is told of every step, as `http://host:port`.
+    pub otlp: Option<String>,
     /// The event types.
     pub vocabulary: Vocabulary,
     /// The systems by name.
@@ -65,6 +76,8 @@ pub struct SourceSystem {
     pub connector: String,
     /// The CloudEvents sources that it owns, at least one.
     pub owns: Vec<String>,
+    /// Whether it is told what became of its events.
+    pub receipts: bool,
     /// The connector's settings.
     pub settings: Settings,
     /// Which records become which events, in the order of the text.

@@ -103,7 +103,7 @@ fn check_purpose(
 }
 
 /// The known name that was probably meant: at most a third of its letters differ.
-fn nearest<'a>(written: &str, known: Vec<&'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(written, name), name));
     scored.min().filter(|(distance, name)| distance * 3 <= name.len()).map(|(_, name)| name)
 }

@@ -97,7 +97,7 @@ impl Part<'_> {
             let words = "`sources` lists at least one CloudEvents source";
             reading.problems.push(self.text.problem_at("source.sources", "sources", words));
         }
-        Some(SourceSystem { connector, owns, settings, maps, ignores })
+        Some(SourceSystem { connector, owns, receipts: side.receipts, settings, maps, ignores })
     }
 
     fn map(

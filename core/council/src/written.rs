@@ -21,9 +21,29 @@ pub(crate) struct CouncilText {
     #[serde(default)]
     pub(crate) broker: BrokerText,
     #[serde(default)]
+    pub(crate) ledger: LedgerText,
+    #[serde(default)]
+    pub(crate) journal: JournalText,
+    #[serde(default)]
     pub(crate) schemas: SchemasText,
     #[serde(default)]
     pub(crate) limits: LimitsText,
+    #[serde(default)]
+    pub(crate) health: HealthText,
+    #[serde(default)]
+    pub(crate) telemetry: TelemetryText,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HealthText {
+    pub(crate) listen: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TelemetryText {
+    pub(crate) otlp: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -32,6 +52,19 @@ pub(crate) struct BrokerText {
     pub(crate) url: Option<String>,
     pub(crate) prefix: Option<Spanned<String>>,
     pub(crate) journal: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LedgerText {
+    pub(crate) url: Option<String>,
+    pub(crate) keep: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JournalText {
+    pub(crate) max_age: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -65,6 +98,8 @@ pub(crate) struct SystemText {
 pub(crate) struct SourceText {
     pub(crate) connector: Spanned<String>,
     pub(crate) sources: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) receipts: bool,
     #[serde(default)]
     pub(crate) settings: toml::Table,
     #[serde(default)]

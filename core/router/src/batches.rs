@@ -7,23 +7,32 @@ use chrono::{DateTime, Utc};
 use postroom_broker::Backoff;
 use postroom_connector::{Failure, Handover, Outgoing};
 use postroom_ledger::{Entry, StagedBatch};
-use postroom_telemetry as telemetry;
+use postroom_telemetry::{self as telemetry, Span};
+use tokio::time::Instant;
 
 use crate::attempt::once;
+use crate::decisions;
 use crate::entries;
 use crate::session::{Session, WorkerError};
 use crate::staging::BatchTarget;
+use crate::traced;
 
 /// How often the worker looks whether a batch is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// First and longest wait before a batch is tried again.
 const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// Hands over the batches of one target until the session stops.
+/// Hands over the batches of one target, and stages again what officers redrive, until the session stops.
 pub(crate) async fn run(session: Session, target: BatchTarget) -> Result<(), WorkerError> {
-    while !session.stop.is_cancelled() {
-        match due(&session, &target).await? {
-            Some(batch) => hand_over(&session, &target, batch).await?,
+    let again = decisions::stage_again(session.clone());
+    tokio::try_join!(hand_over_all(&session, &target), again)?;
+    Ok(())
+}
+
+async fn hand_over_all(session: &Session, target: &BatchTarget) -> Result<(), WorkerError> {
+    while session.halts.until_allowed(&target.target, &session.stop).await {
+        match due(session, target).await? {
+            Some(batch) => hand_over(session, target, batch).await?,
             None => session.pause(LOOK_EVERY).await,
         }
     }
@@ -49,12 +58,17 @@ async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) 
     let handover = Handover { id: batch.id.clone(), items: batch.items.iter().map(outgoing).collect() };
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
     let mut told = false;
-    loop {
-        let error = match once(target.sink.as_ref(), &handover).await {
+    while session.halts.until_allowed(&target.target, &session.stop).await {
+        session.may_start()?;
+        let (span, began) = (Span::deliver(&target.target, &batch.id, None), Instant::now());
+        let result = once(target.sink.as_ref(), &handover).await;
+        telemetry::attempt_took(&target.target, traced::outcome(&result), began.elapsed().as_secs_f64());
+        traced::end(span, &result);
+        let error = match result {
             Ok(receipt) => {
                 let reference = receipt.reference.clone();
                 let delivered = Entry::BatchDelivered { id: batch.id.clone(), reference, at: entries::now() };
-                session.ledger.record(vec![delivered]).await?;
+                session.record(vec![delivered]).await?;
                 let reference = receipt.reference.unwrap_or_default();
                 telemetry::batch_delivered(&target.target, &batch.id, handover.items.len(), &reference);
                 return Ok(());
@@ -64,7 +78,7 @@ async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) 
         if error.failure == Failure::Permanent {
             let reason = entries::connector_reason("refused", &error);
             let refused = Entry::BatchRefused { id: batch.id.clone(), reason, at: entries::now() };
-            session.ledger.record(vec![refused]).await?;
+            session.record(vec![refused]).await?;
             telemetry::batch_refused(&target.target, &batch.id, handover.items.len(), &error.words);
             return Ok(());
         }
@@ -73,10 +87,8 @@ async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) 
             told = true;
         }
         session.pause(waits.next_delay()).await;
-        if session.stop.is_cancelled() {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 fn outgoing(item: &postroom_ledger::StagedItem) -> Outgoing {
@@ -85,5 +97,6 @@ fn outgoing(item: &postroom_ledger::StagedItem) -> Outgoing {
         event_type: item.event_type.clone(),
         subject: item.subject.clone(),
         message: item.message.clone(),
+        traceparent: None,
     }
 }

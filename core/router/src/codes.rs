@@ -15,12 +15,31 @@ pub const DEAD_CODES: &[(&str, &str)] = &[
     ("filter", "the route's `when` could not be run on this event"),
     ("mapping", "the route's mapping could not be run on this event"),
     ("message", "what the mapping made does not fit the target's schema"),
-    ("queue-full", "the queue of the target takes no more messages"),
+    ("queue-full", "the queue of the lane takes no more messages: somebody limited it"),
     ("no-such-route", "the route was removed while the dispatch waited"),
     ("foreign", "something on a lane that this hub did not put there; it was not read again"),
     ("refused", "the target refused it for good"),
     ("exhausted", "it still failed when the retry schedule of its route had run out"),
+    (
+        "overtaken",
+        "its queue lost it, and a later dispatch of its subject has arrived meanwhile: a declared skip",
+    ),
+    ("lost", "its queue was deleted, and the journal has its event no more"),
     ("poison", "the hub stopped three times while it had this dispatch in hand; it was not read again"),
+];
+
+/// Why something stays as it is although an officer decided on it, beside the codes for which it would fail again.
+pub const LEFT_CODES: &[(&str, &str)] = &[
+    ("overtaken", "a later dispatch of the same subject went past it; `--stale` sends it all the same"),
+    ("decided", "it was discarded or sent again meanwhile"),
+    ("not-found", "nothing is kept under this id any more"),
+    ("not-kept", "its bytes are not kept: it was too large, or they have expired"),
+    ("unreadable", "its event cannot be read"),
+    ("poison", "the hub stopped three times while it had it in hand; it can be discarded only"),
+    ("no-such-target", "the target is not in the configuration any more"),
+    ("no-such-source", "the system is no source in the configuration"),
+    ("no-owner", "no system owns the CloudEvents source of its event"),
+    ("by-its-sender", "it broke a rule about its sender or its properties: its source publishes it again"),
 ];
 
 /// Why a dispatch is held.
@@ -31,6 +50,7 @@ pub const HOLD_CODES: &[(&str, &str)] = &[
     ("crowded", "too much was waiting for the target, and its subject had failed longest"),
     ("behind", "an earlier dispatch of its subject is held or dead"),
     ("unconfirmed", "the broker did not confirm it"),
+    ("unrouted", "its lane gave it up, e.g. because of a policy on the broker; it goes before what waits"),
     ("redriven", "an officer sends the dead head of its subject again; it goes first"),
     ("redriven-late", "an officer sends it again after its subject went on without it; it goes last"),
 ];

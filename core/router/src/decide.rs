@@ -8,10 +8,11 @@ use chrono::SecondsFormat;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, SourceSystem};
 use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
+use postroom_telemetry::TraceContext;
 use postroom_transform::{Data, Input, MetaValue, Metadata, RunError, Runner};
 
-use crate::Table;
 use crate::table::{Candidate, Filtered};
+use crate::{Table, traced};
 
 /// Room for a message of the usual size, in bytes.
 const MESSAGE_BYTES: usize = 1024;
@@ -23,6 +24,16 @@ pub struct Decision {
     pub head: Option<Head>,
     /// What becomes of it.
     pub verdict: Verdict,
+}
+
+impl Decision {
+    /// The same about an event whose last hop wrote these headers.
+    fn last_hop(mut self, headers: &[(String, String)]) -> Self {
+        if let (Some(head), Some(trace)) = (&mut self.head, traced::by_header(headers)) {
+            head.trace = Some(trace);
+        }
+        self
+    }
 }
 
 /// The envelope of an event, without its data.
@@ -40,6 +51,8 @@ pub struct Head {
     pub subject: String,
     /// Extension `correlationid`.
     pub correlation: Option<String>,
+    /// Where it stands in a distributed trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// What becomes of an event.
@@ -51,6 +64,17 @@ pub enum Verdict {
     NoRoute,
     /// It broke a rule.
     Invalid(Refusal),
+}
+
+impl Verdict {
+    /// The word that metrics and traces have for it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Routed(_) => "routed",
+            Self::NoRoute => "no-route",
+            Self::Invalid(_) => "invalid",
+        }
+    }
 }
 
 /// One event through one route.
@@ -116,13 +140,18 @@ impl Decider {
         if let Err(refusal) = self.check_properties(system, delivery) {
             return Decision { head: None, verdict: Verdict::Invalid(refusal) };
         }
+        self.decide_kept(system, delivery)
+    }
+
+    /// Decides about a body that was kept, whose sender and properties were found right when it came.
+    pub(crate) fn decide_kept(&mut self, system: &str, delivery: &Delivery) -> Decision {
         let received = Received {
             content_type: delivery.content_type.as_deref(),
             headers: &delivery.headers,
             body: &delivery.body,
         };
         match decode(&received, self.council.max_body) {
-            Ok(event) => self.decide_event(system, event),
+            Ok(event) => self.decide_event(system, event).last_hop(&delivery.headers),
             Err(refusal) => Decision { head: None, verdict: Verdict::Invalid(refusal) },
         }
     }
@@ -239,7 +268,8 @@ impl Head {
         let key = event.key();
         let Event { id, source, event_type, subject, time, extensions, data } = event;
         let correlation = extensions.get("correlationid").cloned();
-        (Self { key, id, source, event_type, subject, correlation }, Rest { time, extensions }, data)
+        let trace = traced::by_attribute(&extensions);
+        (Self { key, id, source, event_type, subject, correlation, trace }, Rest { time, extensions }, data)
     }
 
     /// The head of an event.
@@ -251,6 +281,7 @@ impl Head {
             event_type: event.event_type.clone(),
             subject: event.subject.clone(),
             correlation: event.extensions.get("correlationid").cloned(),
+            trace: traced::by_attribute(&event.extensions),
         }
     }
 }

@@ -1,24 +1,69 @@
-//! Jobs on a lane: what officers decided on its dead letters, carried out by whoever works on it.
+//! What officers decided on dead letters, carried out step by step by whoever holds the lease of their lane or ingress. A
+//! job goes on after a stop where it stood, and what is left as it was says why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroom_event::DispatchId;
-use postroom_ledger::{DeadShown, Decision, Entry, HeldDispatch, Job, Ledger, LedgerError, Message, Reason};
-use serde_json::{Value, json};
+use postroom_ledger::{
+    DeadLetter, DeadShown, Decision, Entry, HeldDispatch, Job, JobState, LedgerError, Message, Reason,
+    StagedDispatch,
+};
+use postroom_telemetry as telemetry;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::Instant;
 
+use crate::decide::Unmappable;
 use crate::entries::now;
-use crate::outgoing::SOURCE_HEADER;
+use crate::rehearsal::{Outlook, Rehearsal, Remade};
+use crate::session::{Session, WorkerError};
 
 /// The kind of job that sends dead letters again.
 pub const REDRIVE: &str = "redrive";
 /// The kind of job that gives dead letters up for good.
 pub const DISCARD: &str = "discard";
+/// Time between two steps of a job.
+pub(crate) const STEP_EVERY: Duration = Duration::from_secs(1);
+/// The kind of job by which a lane learns of holds that it did not write.
+pub(crate) const TAKE_UP: &str = "take-up";
 /// Why a dispatch is held that was the dead head of its subject: it goes before the others of it.
 pub(crate) const REDRIVEN_FIRST: &str = "redriven";
 /// Why a dispatch is held whose subject went on without it: it goes behind the others of it (a declared skip).
 pub(crate) const REDRIVEN_LATE: &str = "redriven-late";
 
-/// What a job did to one dead letter.
+/// The parameters of a job on dead letters of one lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LetterSet {
+    /// Which, in their order; frozen when the officer decided.
+    pub dispatches: Vec<DispatchId>,
+    /// How many are carried out in a second.
+    pub rate: u32,
+    /// Whether those are sent again, too, that a later one of their subject went past.
+    pub stale: bool,
+}
+
+/// What came of a job so far.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How many were carried out.
+    pub carried_out: u64,
+    /// What was left as it was, and why.
+    pub left: Vec<Left>,
+}
+
+/// One thing that a job left as it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Left {
+    /// The id of the dead letter, or the number of the invalid event.
+    pub id: String,
+    /// The code of why.
+    pub code: String,
+    /// What an officer should read.
+    pub words: String,
+}
+
+/// What a job did to one dead letter that its lane or ingress must know.
 pub(crate) enum Decided {
     /// It is given up.
     Discarded(DispatchId),
@@ -26,64 +71,209 @@ pub(crate) enum Decided {
     Redriven(Box<HeldDispatch>),
 }
 
-/// Carries out the oldest job of `target`, if there is one.
-pub(crate) async fn next(ledger: &Ledger, target: &str) -> Result<Vec<Decided>, LedgerError> {
-    let kinds = [REDRIVE.to_owned(), DISCARD.to_owned()];
-    let Some(job) = ledger.next_job(&kinds, &[target.to_owned()], now()).await? else {
-        return Ok(Vec::new());
-    };
-    let mut decided = Vec::new();
-    for dispatch in dispatches(&job.params) {
-        decided.extend(one(ledger, &job, dispatch).await?);
+/// Carries out the jobs of one lease.
+pub(crate) struct Decisions {
+    rehearsal: Rehearsal,
+    last_step: Option<Instant>,
+}
+
+/// What one dead letter comes to: what is written, and what its lane is told.
+#[derive(Default)]
+struct Done {
+    entries: Vec<Entry>,
+    decided: Option<Decided>,
+}
+
+impl Decisions {
+    pub(crate) fn new(session: &Session) -> Self {
+        let rehearsal = Rehearsal::on(Arc::clone(&session.council), Arc::clone(&session.table));
+        Self { rehearsal, last_step: None }
     }
-    ledger.finish(job.id, json!({"decided": decided.len()}), now()).await?;
-    Ok(decided)
-}
 
-fn dispatches(params: &Value) -> impl Iterator<Item = DispatchId> {
-    let ids = params["dispatches"].as_array().into_iter().flatten();
-    ids.filter_map(|id| id.as_str()?.parse().ok())
-}
-
-async fn one(ledger: &Ledger, job: &Job, dispatch: DispatchId) -> Result<Option<Decided>, LedgerError> {
-    let at = now();
-    let (actor, reason) = (job.actor.clone(), job.reason.clone());
-    let decision = Decision { actor, reason, job: Some(job.id), at };
-    if job.kind == DISCARD {
-        let discarded = ledger.discard(&[dispatch], decision).await?;
-        return Ok(discarded.first().copied().map(Decided::Discarded));
+    /// Carries out one step of the oldest job of the lease that the session works under; nothing until the last step is a
+    /// while ago.
+    pub(crate) async fn next(&mut self, session: &Session) -> Result<Vec<Decided>, WorkerError> {
+        if self.last_step.is_some_and(|step| step.elapsed() < STEP_EVERY) {
+            return Ok(Vec::new());
+        }
+        let kinds = [REDRIVE.to_owned(), DISCARD.to_owned(), TAKE_UP.to_owned()];
+        let lease = std::slice::from_ref(&session.tenure.fence.name);
+        let Some(job) = session.ledger.next_job(&kinds, lease, now()).await? else {
+            return Ok(Vec::new());
+        };
+        self.last_step = Some(Instant::now());
+        let so_far = Outcome::of(&job);
+        match serde_json::from_value::<LetterSet>(job.params.clone()) {
+            Ok(set) if job.state != JobState::Cancelling => self.step(session, &job, &set, so_far).await,
+            Ok(_) => so_far.finish(session, &job).await.map(|()| Vec::new()),
+            Err(_) => so_far.unreadable().finish(session, &job).await.map(|()| Vec::new()),
+        }
     }
-    let Some(shown) = ledger.dead_show(dispatch).await?.filter(|shown| shown.state == "open") else {
-        return Ok(None);
-    };
-    let Some(held) = held(shown, at) else { return Ok(None) };
-    let redriven = Entry::Redriven { dispatches: vec![dispatch], decision };
-    ledger.record(vec![redriven, Entry::Held(held.clone())]).await?;
-    Ok(Some(Decided::Redriven(Box::new(held))))
+
+    async fn step(
+        &mut self,
+        session: &Session,
+        job: &Job,
+        set: &LetterSet,
+        mut so_far: Outcome,
+    ) -> Result<Vec<Decided>, WorkerError> {
+        let total = set.dispatches.len();
+        let from = usize::try_from(job.done).unwrap_or(usize::MAX).min(total);
+        let to = from.saturating_add(set.rate.max(1) as usize).min(total);
+        let (mut entries, mut decided) = (Vec::new(), Vec::new());
+        for dispatch in &set.dispatches[from..to] {
+            match self.one(session, job, set, *dispatch).await? {
+                Ok(done) => {
+                    so_far.carried_out += 1;
+                    entries.extend(done.entries);
+                    decided.extend(done.decided);
+                }
+                Err(why) => so_far.leave(dispatch, why),
+            }
+        }
+        session.record(entries).await?;
+        so_far.advance(session, job, (to, total)).await?;
+        Ok(decided)
+    }
+
+    /// What becomes of one dead letter, or why it is left.
+    async fn one(
+        &mut self,
+        session: &Session,
+        job: &Job,
+        set: &LetterSet,
+        dispatch: DispatchId,
+    ) -> Result<Result<Done, Unmappable>, LedgerError> {
+        if job.kind == TAKE_UP {
+            let held = session.ledger.held(&[dispatch]).await?.into_iter().next();
+            let decided = held.map(|held| Decided::Redriven(Box::new(held)));
+            return Ok(Ok(Done { decided, ..Done::default() }));
+        }
+        let Some(shown) = session.ledger.dead_show(dispatch).await? else {
+            return Ok(Err(why("not-found", "nothing is kept under this id")));
+        };
+        if shown.notes.iter().any(|note| note.job == Some(job.id)) {
+            // Written by this job before it was stopped.
+            return Ok(Ok(Done::default()));
+        }
+        if shown.state != "open" {
+            return Ok(Err(why("decided", format!("it is {} already", shown.state))));
+        }
+        let decision = decision(job, now());
+        if job.kind == DISCARD {
+            let entries = vec![Entry::Discarded { dispatches: vec![dispatch], decision }];
+            return Ok(Ok(Done { entries, decided: Some(Decided::Discarded(dispatch)) }));
+        }
+        if !shown.blocks
+            && !set.stale
+            && let Some(event) = session.ledger.overtaken_by(&shown.letter.dispatch).await?
+        {
+            return Ok(Err(why("overtaken", format!("event `{event}` of the same subject went past it"))));
+        }
+        Ok(self.again(shown, decision))
+    }
+
+    /// A dead letter sent again: to a batch staged, else held, so that it keeps its place in its subject.
+    fn again(&mut self, shown: DeadShown, decision: Decision) -> Result<Done, Unmappable> {
+        let (blocks, letter, at) = (shown.blocks, shown.letter, decision.at);
+        let target = self.rehearsal.target(&letter.dispatch.target);
+        let (queue, batch) = target.map_or((false, false), |side| (side.is_queue(), side.batching.is_some()));
+        let redriven = Entry::Redriven { dispatches: vec![letter.dispatch.id], decision };
+        if batch {
+            let message = self.remake(&letter)?.message.into();
+            let DeadLetter { dispatch, event, .. } = letter;
+            let staged = Entry::Staged(StagedDispatch { dispatch, message, event, at });
+            return Ok(Done { entries: vec![redriven, staged], decided: None });
+        }
+        let (source, message) = if queue {
+            // Who holds for queues publishes what the ledger has.
+            let Remade { source, message } = self.remake(&letter)?;
+            let (bytes, content_type) = (message.to_bytes(0), Some("application/json".to_owned()));
+            (source, Some(Message { bytes, content_type }))
+        } else {
+            // A lane maps it when it tries.
+            (self.rehearsal.event(&letter).map_err(Outlook::why)?.source, None)
+        };
+        let held = held(letter, (source, message), if blocks { REDRIVEN_FIRST } else { REDRIVEN_LATE }, at);
+        let entries = vec![redriven, Entry::Held(held.clone())];
+        Ok(Done { entries, decided: Some(Decided::Redriven(Box::new(held))) })
+    }
+
+    fn remake(&mut self, letter: &DeadLetter) -> Result<Remade, Unmappable> {
+        self.rehearsal.remake(letter).map_err(Outlook::why)
+    }
 }
 
-/// The hold that a dead letter becomes; none where it does not tell its source.
-fn held(shown: DeadShown, at: i64) -> Option<HeldDispatch> {
-    let DeadShown { letter, blocks, sent, .. } = shown;
-    let source = letter.event.headers.iter().find(|(name, _)| name == SOURCE_HEADER)?;
-    let written = letter.message.as_ref().and_then(|message| serde_json::to_vec(message).ok());
-    let message = sent.or_else(|| {
-        written.map(|bytes| Message { bytes, content_type: Some("application/json".to_owned()) })
-    });
-    let code = if blocks { REDRIVEN_FIRST } else { REDRIVEN_LATE };
-    Some(HeldDispatch {
-        source: Arc::from(source.1.as_str()),
+/// The worker that stages again what officers redrive for a target that takes batches, until the session stops.
+pub(crate) async fn stage_again(session: Session) -> Result<(), WorkerError> {
+    let mut decisions = Decisions::new(&session);
+    while !session.stop.is_cancelled() {
+        decisions.next(&session).await?;
+        session.pause(STEP_EVERY).await;
+    }
+    Ok(())
+}
+
+impl Outcome {
+    /// What the ledger has of it.
+    pub fn of(job: &Job) -> Self {
+        job.outcome.as_ref().and_then(|outcome| Self::deserialize(outcome).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn leave(&mut self, id: &(impl ToString + ?Sized), Unmappable { code, words }: Unmappable) {
+        self.left.push(Left { id: id.to_string(), code: code.to_owned(), words });
+    }
+
+    fn unreadable(mut self) -> Self {
+        self.leave("", why("unreadable", "the parameters of the job are not of its kind"));
+        self
+    }
+
+    /// Notes how far the job came; it is finished when nothing is left to do.
+    pub(crate) async fn advance(
+        self,
+        session: &Session,
+        job: &Job,
+        (done, total): (usize, usize),
+    ) -> Result<(), WorkerError> {
+        let steps = (done as u64, total as u64);
+        session.ledger.advance(job.id, steps, json!(self), now()).await?;
+        if done == total { self.finish(session, job).await } else { Ok(()) }
+    }
+
+    async fn finish(self, session: &Session, job: &Job) -> Result<(), WorkerError> {
+        session.ledger.finish(job.id, json!(self), now()).await?;
+        telemetry::job_ended(job.id, &job.kind, &job.target, self.carried_out, self.left.len());
+        Ok(())
+    }
+}
+
+/// Who decided what the job carries out.
+pub(crate) fn decision(job: &Job, at: i64) -> Decision {
+    Decision { actor: job.actor.clone(), reason: job.reason.clone(), job: Some(job.id), at }
+}
+
+fn why(code: &'static str, words: impl Into<String>) -> Unmappable {
+    Unmappable { code, words: words.into() }
+}
+
+/// The hold that a dead letter becomes.
+fn held(
+    letter: DeadLetter,
+    (source, message): (String, Option<Message>),
+    code: &str,
+    at: i64,
+) -> HeldDispatch {
+    let words = "an officer sends it again".to_owned();
+    HeldDispatch {
+        source: Arc::from(source),
         dispatch: letter.dispatch,
         event: letter.event,
         message,
-        reason: Reason {
-            code: code.to_owned(),
-            words: "an officer sends it again".to_owned(),
-            detail: String::new(),
-        },
+        reason: Reason { code: code.to_owned(), words, detail: String::new() },
         attempts: letter.attempts,
         waits: 0,
         next_at: None,
         at,
-    })
+    }
 }

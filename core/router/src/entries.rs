@@ -13,7 +13,8 @@ use postroom_ledger::{
 use postroom_telemetry as telemetry;
 
 use crate::decide::{self, Head, Unmappable, Verdict, Way};
-use crate::item::Item;
+use crate::health::seconds;
+use crate::item::{Item, Leg, Stage};
 use crate::lane_job::{self, Job};
 
 /// Now, in microseconds since the epoch.
@@ -24,7 +25,11 @@ pub(crate) fn now() -> i64 {
 /// What a settled chunk of `system` comes to.
 pub(crate) fn of_chunk(system: &Arc<str>, items: &[Item], repeated: u64, max_body: usize) -> Vec<Entry> {
     let at = now();
-    let mut entries: Vec<Entry> = items.iter().map(|item| of_item(system, item, at, max_body)).collect();
+    // What is invalid still is listed already.
+    let listed =
+        |item: &&Item| item.redriven.is_some() && matches!(item.decision.verdict, Verdict::Invalid(_));
+    let unlisted = items.iter().filter(|item| !listed(item));
+    let mut entries: Vec<Entry> = unlisted.map(|item| of_item(system, item, at, max_body)).collect();
     if repeated > 0 {
         entries.push(Entry::Duplicates { system: system.to_string(), count: repeated });
     }
@@ -52,13 +57,24 @@ fn of_item(system: &Arc<str>, item: &Item, at: i64, max_body: usize) -> Entry {
         subject: head.subject.clone(),
         correlation: head.correlation.clone(),
         received_at: at,
-        dispatches: dispatches.iter().map(|dispatch| handed(head, dispatch, &item.delivery, at)).collect(),
+        dispatches: dispatches
+            .iter()
+            .enumerate()
+            .map(|(number, dispatch)| handed(head, (dispatch, item.legs.get(number)), &item.delivery, at))
+            .collect(),
     })
 }
 
-fn handed(head: &Head, dispatch: &decide::Dispatch, delivery: &Delivery, at: i64) -> Handed {
+fn handed(
+    head: &Head,
+    (dispatch, leg): (&decide::Dispatch, Option<&Leg>),
+    delivery: &Delivery,
+    at: i64,
+) -> Handed {
     let (route, target) = (Arc::clone(&dispatch.route), Arc::clone(&dispatch.target));
     let fate = match &dispatch.way {
+        // What is kept has an entry of its own, too.
+        Way::Queue(_) if leg.is_some_and(|leg| leg.stage == Stage::Kept) => Fate::InLane,
         Way::Queue(_) => Fate::Queued,
         Way::Lane => Fate::InLane,
         Way::Dead(unmappable) => Fate::Dead(Box::new(DeadLetter {
@@ -196,6 +212,7 @@ pub(crate) fn whole(delivery: &Delivery) -> Whole {
 /// Says what a settled chunk came to.
 pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
     let (mut routed, mut no_route, mut invalid) = (0, 0, 0);
+    let now = now();
     for item in items {
         match &item.decision.verdict {
             Verdict::NoRoute => no_route += 1,
@@ -205,10 +222,8 @@ pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
             }
             Verdict::Routed(dispatches) => {
                 routed += 1;
-                for dispatch in dispatches {
-                    if let Way::Dead(unmappable) = &dispatch.way {
-                        tell_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), unmappable);
-                    }
+                for (dispatch, leg) in dispatches.iter().zip(&item.legs) {
+                    tell_handed(dispatch, leg.stage, now - item.taken_at);
                 }
             }
         }
@@ -218,6 +233,22 @@ pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
     {
         if events > 0 {
             telemetry::count_events(system, verdict, events);
+        }
+    }
+}
+
+/// Says what became of a dispatch `took` microseconds after its event was taken in: what its target's own queue has is
+/// delivered.
+fn tell_handed(dispatch: &decide::Dispatch, stage: Stage, took: i64) {
+    match &dispatch.way {
+        Way::Queue(_) if stage == Stage::Kept => {}
+        Way::Queue(_) => {
+            telemetry::count_dispatches(&dispatch.target, "delivered", 1);
+            telemetry::delivery_took(&dispatch.target, seconds(took));
+        }
+        Way::Lane => {}
+        Way::Dead(unmappable) => {
+            tell_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), unmappable);
         }
     }
 }

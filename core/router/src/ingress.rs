@@ -1,21 +1,26 @@
 //! The worker of one ingress: takes events in, decides, publishes the dispatches, records, and only then acks.
 //!
-//! Two halves run side by side: one decides and starts publishes, the other awaits the confirms of earlier chunks,
-//! writes the ledger and acks. Chunks are settled in order, so an ack never runs ahead of a record.
+//! Two halves run side by side: one decides and starts publishes, the other (`settle.rs`) awaits the confirms of earlier
+//! chunks, writes the ledger and acks. Of one subject and target one publish is under way at a time (`traffic.rs`).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use postroom_broker::{Acker, Confirms, Consumer, Delivery, Publisher};
+use postroom_broker::{Consumer, Delivery, Publisher};
 use postroom_event::EventKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use crate::decide::{Decider, Decision, Verdict};
-use crate::entries;
+use crate::decide::Decider;
+use crate::decisions::STEP_EVERY;
 use crate::item::Item;
 use crate::poison::Poison;
+use crate::reconcile::{Asked, Missed};
+use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
+use crate::settle::{Chunk, Settler};
+use crate::traffic::Traffic;
 
 /// Unacked events of one ingress; constant for ever (DESIGN 3.5).
 pub(crate) const PREFETCH: u16 = 1_000;
@@ -24,25 +29,25 @@ const CHUNK: usize = 200;
 /// Chunks whose confirms may be outstanding while the next is decided.
 const PIPELINE: usize = 3;
 
-/// Events that were decided and whose dispatches are being published.
-struct Chunk {
-    items: Vec<Item>,
-    confirms: Option<Confirms>,
-    last_tag: u64,
-    repeated: u64,
+/// Runs the ingress of `system` until the session stops. While it is halted nothing is in hand: the channel is closed.
+pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerError> {
+    while session.halts.until_allowed(&system, &session.stop).await {
+        work(session.clone(), system.clone()).await?;
+    }
+    Ok(())
 }
 
-/// Runs the ingress of `system` until the session stops.
-pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerError> {
+/// Works until the session stops, the system is halted, or it is asked to reconcile; then it is begun anew.
+async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     let queue = session.broker.names().ingress(&system);
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
-    let publisher = session.broker.publisher().await?;
-    let settler =
-        Settler { session: session.clone(), system: system.as_str().into(), acker: consumer.acker() };
-    let mut taker = Taker::new(&session, system, publisher);
+    let traffic = Traffic::default();
+    let mut settler = Settler::load(&session, &system, consumer.acker(), traffic.clone()).await?;
+    let mut taker = Taker::new(&session, system, traffic).await?;
     let outcome = async {
-        if session.careful {
-            taker.recover(consumer.as_mut(), &settler).await?;
+        taker.take_missed(&mut settler).await?;
+        if session.is_careful() {
+            taker.recover(consumer.as_mut(), &mut settler).await?;
         }
         let (chunks, settled) = mpsc::channel(PIPELINE);
         // A task of its own, so that both halves may use a core; it ends with this one.
@@ -69,27 +74,45 @@ struct Taker<'a> {
     system: String,
     decider: Decider,
     publisher: Box<dyn Publisher>,
+    traffic: Traffic,
+    redecisions: Redecisions,
     /// Keys of the chunks that may not be in the ledger yet, newest last.
     recent: VecDeque<HashSet<EventKey>>,
+    asked: Asked,
 }
 
 impl<'a> Taker<'a> {
-    fn new(session: &'a Session, system: String, publisher: Box<dyn Publisher>) -> Self {
+    async fn new(session: &'a Session, system: String, traffic: Traffic) -> Result<Self, WorkerError> {
+        let publisher = session.broker.publisher().await?;
         let user = session.broker.user().to_owned();
         let decider = Decider::new(Arc::clone(&session.council), Arc::clone(&session.table), user);
-        Self { session, system, decider, publisher, recent: VecDeque::new() }
+        let (redecisions, recent, asked) = (Redecisions::new(session), VecDeque::new(), Asked::new());
+        Ok(Self { session, system, decider, publisher, traffic, redecisions, recent, asked })
     }
 
-    /// Takes until the session stops; `chunks` is closed by returning.
+    /// Takes until the session stops or the ingress is asked to reconcile; `chunks` is closed by returning.
     async fn take(
         &mut self,
         consumer: &mut dyn Consumer,
         chunks: mpsc::Sender<Chunk>,
     ) -> Result<(), WorkerError> {
+        let mut look = interval(STEP_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.session.wait_while_blocked().await;
-            let Some(deliveries) = self.next(consumer, CHUNK).await? else { return Ok(()) };
-            let chunk = self.decide(deliveries).await?;
+            if self.asked.now(self.session).await? {
+                return Ok(());
+            }
+            let chunk = tokio::select! {
+                biased;
+                _ = look.tick() => self.decide_again().await?,
+                deliveries = self.next(consumer, CHUNK) => match deliveries? {
+                    Some(deliveries) if deliveries.is_empty() => None,
+                    Some(deliveries) => Some(self.decide(deliveries).await?),
+                    None => return Ok(()),
+                },
+            };
+            let Some(chunk) = chunk else { continue };
             if chunks.send(chunk).await.is_err() {
                 return Ok(());
             }
@@ -97,22 +120,71 @@ impl<'a> Taker<'a> {
     }
 
     /// Handles the redelivered burst after an unclean stop one by one (DESIGN 3.11), up to the first fresh event.
-    async fn recover(&mut self, consumer: &mut dyn Consumer, settler: &Settler) -> Result<(), WorkerError> {
-        let poison = Poison::new(&self.session.ledger);
+    async fn recover(
+        &mut self,
+        consumer: &mut dyn Consumer,
+        settler: &mut Settler,
+    ) -> Result<(), WorkerError> {
         loop {
-            let Some(deliveries) = self.next(consumer, 1).await? else { return Ok(()) };
-            let fresh = deliveries.iter().all(|delivery| !delivery.redelivered);
-            let body = deliveries.first().map(|delivery| delivery.body.clone()).unwrap_or_default();
-            let chunk = match poison.note(&body).await? {
-                None => self.decide(deliveries).await?,
-                Some(refusal) => Chunk::poisoned(deliveries, &refusal),
+            settler.release().await?;
+            let deliveries = tokio::select! {
+                biased;
+                due = settler.due() => {
+                    settler.attend(due).await?;
+                    if let Some(chunk) = self.decide_again().await? {
+                        settler.settle(chunk).await?;
+                    }
+                    continue;
+                }
+                deliveries = self.next(consumer, 1) => deliveries?,
             };
-            settler.settle(chunk).await?;
-            poison.forget(&body).await?;
+            let Some(deliveries) = deliveries else { return Ok(()) };
+            if deliveries.is_empty() {
+                if self.asked.now(self.session).await? {
+                    self.take_missed(settler).await?;
+                }
+                continue;
+            }
+            let fresh = deliveries.iter().all(|delivery| !delivery.redelivered);
+            self.take_with_care(deliveries, settler).await?;
             if fresh {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes one delivery, noting first that it is tried.
+    async fn take_with_care(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        settler: &mut Settler,
+    ) -> Result<(), WorkerError> {
+        let poison = Poison::new(self.session);
+        let body = deliveries.first().map(|delivery| delivery.body.clone()).unwrap_or_default();
+        let chunk = match poison.note(&body).await? {
+            None => self.decide(deliveries).await?,
+            Some(refusal) => Chunk::poisoned(&self.system, deliveries, &refusal),
+        };
+        settler.settle(chunk).await?;
+        poison.forget(&body).await
+    }
+
+    /// Takes in again what was lost with the queue, where somebody asked for it (DESIGN 3.12).
+    async fn take_missed(&mut self, settler: &mut Settler) -> Result<(), WorkerError> {
+        let (session, system) = (self.session, self.system.clone());
+        let Some(mut missed) = Missed::asked(session, &system).await? else { return Ok(()) };
+        while let Some(deliveries) = missed.next().await? {
+            if session.is_careful() {
+                for delivery in deliveries {
+                    self.take_with_care(vec![delivery], settler).await?;
+                }
+                continue;
+            }
+            session.wait_while_blocked().await;
+            let chunk = self.decide(deliveries).await?;
+            settler.settle(chunk).await?;
+        }
+        Ok(())
     }
 
     async fn next(
@@ -123,6 +195,8 @@ impl<'a> Taker<'a> {
         tokio::select! {
             biased;
             () = self.session.stop.cancelled() => Ok(None),
+            () = self.session.halts.halted(&self.system) => Ok(None),
+            () = sleep_until(self.asked.at()) => Ok(Some(Vec::new())),
             deliveries = consumer.next(most) => match deliveries {
                 Some(deliveries) => Ok(Some(deliveries)),
                 None => Err(WorkerError::ConsumerEnded(self.session.broker.names().ingress(&self.system))),
@@ -130,21 +204,43 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Decides about a chunk, leaves out what is known, and starts its publishes.
+    /// Decides about a chunk.
     async fn decide(&mut self, deliveries: Vec<Delivery>) -> Result<Chunk, WorkerError> {
-        let last_tag = deliveries.last().map_or(0, |delivery| delivery.tag);
-        let items: Vec<Item> = deliveries
-            .into_iter()
-            .map(|delivery| Item { decision: self.decider.decide(&self.system, &delivery), delivery })
-            .collect();
+        // What comes from the journal has no tag, and is nobody's to ack.
+        let last_tag = deliveries.last().map(|delivery| delivery.tag).filter(|tag| *tag > 0);
+        let decided = |delivery| {
+            let decision = self.decider.decide(&self.system, &delivery);
+            Item::taken(&self.system, delivery, decision)
+        };
+        let items = deliveries.into_iter().map(decided).collect();
+        Ok(Chunk { last_tag, ..self.publish(items).await? })
+    }
+
+    /// Decides again about what officers redrive.
+    async fn decide_again(&mut self) -> Result<Option<Chunk>, WorkerError> {
+        let Some((round, events)) = self.redecisions.next(self.session).await? else { return Ok(None) };
+        let decided = |(number, delivery)| {
+            let decision = self.decider.decide_kept(&self.system, &delivery);
+            Item { redriven: Some(number), ..Item::taken(&self.system, delivery, decision) }
+        };
+        let items = events.into_iter().map(decided).collect();
+        Ok(Some(Chunk { round: Some(round), ..self.publish(items).await? }))
+    }
+
+    /// Leaves out what is known, and starts the publishes of the others.
+    async fn publish(&mut self, items: Vec<Item>) -> Result<Chunk, WorkerError> {
         let taken = items.len();
-        let items = self.without_known(items).await?;
+        let mut items = self.without_known(items).await?;
         let repeated = (taken - items.len()) as u64;
         let names = self.session.broker.names();
-        let publishes: Vec<_> = items.iter().flat_map(|item| item.publishes(names)).collect();
+        self.session.may_start()?;
+        let publishes: Vec<_> = {
+            let mut under = self.traffic.under();
+            items.iter_mut().flat_map(|item| item.set_out(names, &mut under)).collect()
+        };
         let confirms =
             if publishes.is_empty() { None } else { Some(self.publisher.publish(publishes).await?) };
-        Ok(Chunk { items, confirms, last_tag, repeated })
+        Ok(Chunk { items, confirms, last_tag: None, repeated, round: None })
     }
 
     /// The items whose event was not taken before: neither in the ledger nor on its way there.
@@ -153,13 +249,16 @@ impl<'a> Taker<'a> {
         let known = self.session.ledger.known(&keys).await?;
         let mut fresh = HashSet::with_capacity(keys.len());
         let mut kept = Vec::with_capacity(items.len());
-        for item in items {
+        for mut item in items {
             let repeated = item.key().is_some_and(|key| {
                 known.contains(&key)
                     || self.recent.iter().any(|keys| keys.contains(&key))
                     || !fresh.insert(key)
             });
-            if !repeated {
+            if repeated {
+                item.ends_here();
+            } else {
+                item.goes_on();
                 kept.push(item);
             }
         }
@@ -168,47 +267,5 @@ impl<'a> Taker<'a> {
             self.recent.pop_front();
         }
         Ok(kept)
-    }
-}
-
-impl Chunk {
-    fn poisoned(deliveries: Vec<Delivery>, refusal: &postroom_event::Refusal) -> Self {
-        let last_tag = deliveries.last().map_or(0, |delivery| delivery.tag);
-        let decision = || Decision { head: None, verdict: Verdict::Invalid(refusal.clone()) };
-        let items = deliveries.into_iter().map(|delivery| Item { delivery, decision: decision() }).collect();
-        Self { items, confirms: None, last_tag, repeated: 0 }
-    }
-}
-
-/// The half that awaits confirms, records and acks.
-struct Settler {
-    session: Session,
-    system: Arc<str>,
-    acker: Arc<dyn Acker>,
-}
-
-impl Settler {
-    async fn settle_all(&self, mut chunks: mpsc::Receiver<Chunk>) -> Result<(), WorkerError> {
-        while let Some(chunk) = chunks.recv().await {
-            self.settle(chunk).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle(&self, mut chunk: Chunk) -> Result<(), WorkerError> {
-        let answers = match chunk.confirms.take() {
-            Some(confirms) => confirms.wait().await,
-            None => Vec::new(),
-        };
-        let mut answers = answers.into_iter();
-        for item in &mut chunk.items {
-            item.take_answers(&mut answers)?;
-        }
-        let max_body = self.session.council.max_body;
-        let entries = entries::of_chunk(&self.system, &chunk.items, chunk.repeated, max_body);
-        self.session.ledger.record(entries).await?;
-        self.acker.ack_up_to(chunk.last_tag).await?;
-        entries::tell(&self.system, &chunk.items, chunk.repeated);
-        Ok(())
     }
 }

@@ -10,12 +10,15 @@ use postroom_broker::{Backoff, Broker, Message, Outgoing, Publication, Publisher
 use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
 use postroom_council::{Council, SourceSystem};
 use postroom_event::{Event, Reading, STRUCTURED};
-use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, NewImport, RefusedImport};
+use postroom_ledger::{
+    Advance, Entry, Fence, Import, ImportState, Ledger, LedgerError, NewImport, RefusedImport,
+};
 use postroom_telemetry as telemetry;
 use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
 
 use crate::entries::now;
+use crate::halts::Halts;
 use crate::outgoing::APP_ID;
 use crate::records::{Mapped, Origin, RecordMapper};
 use crate::session::{BLOCKED_LOOK, Session, WorkerError};
@@ -38,7 +41,7 @@ pub(crate) async fn run(
     let mut failing = false;
     let publishing = session.publishing();
     let mut intake = Intake::open(&publishing, &session.stop, &system).await?;
-    while !session.stop.is_cancelled() {
+    while session.halts.until_allowed(&system, &session.stop).await {
         let arrival = tokio::select! {
             () = session.stop.cancelled() => break,
             arrival = source.next() => arrival,
@@ -93,6 +96,23 @@ pub struct Publishing {
     pub ledger: Ledger,
     /// A session with its broker.
     pub broker: Arc<dyn Broker>,
+    /// The lease under which this is done, where a hub does it.
+    pub fence: Option<Fence>,
+    /// What halts the work.
+    pub halts: Halts,
+}
+
+impl Publishing {
+    async fn record(&self, entry: Entry) -> Result<(), LedgerError> {
+        self.record_all(vec![entry]).await
+    }
+
+    pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        match &self.fence {
+            Some(fence) => self.ledger.record_fenced(fence, entries).await,
+            None => self.ledger.record(entries).await,
+        }
+    }
 }
 
 /// Whether a batch that was taken before is taken once more, with new event ids.
@@ -106,9 +126,7 @@ pub enum Again {
 
 /// Takes batches of one system.
 pub(crate) struct Intake<'a> {
-    council: &'a Council,
-    ledger: &'a Ledger,
-    broker: &'a dyn Broker,
+    publishing: &'a Publishing,
     stop: &'a CancellationToken,
     system: &'a str,
     publisher: Box<dyn Publisher>,
@@ -145,15 +163,8 @@ impl<'a> Intake<'a> {
         stop: &'a CancellationToken,
         system: &'a str,
     ) -> Result<Self, WorkerError> {
-        let Publishing { council, ledger, broker } = publishing;
-        Ok(Self {
-            council,
-            ledger,
-            broker: broker.as_ref(),
-            stop,
-            system,
-            publisher: broker.publisher().await?,
-        })
+        let publisher = publishing.broker.publisher().await?;
+        Ok(Self { publishing, stop, system, publisher })
     }
 
     /// Records an input that was refused whole.
@@ -165,7 +176,7 @@ impl<'a> Intake<'a> {
             fault: refused.fault.clone(),
             at: now(),
         };
-        self.ledger.record(vec![Entry::ImportRefused(refusal)]).await?;
+        self.publishing.record(Entry::ImportRefused(refusal)).await?;
         let fault = &refused.fault;
         telemetry::import_refused(self.system, &refused.label, fault.rule, fault.line, &fault.words);
         Ok(())
@@ -178,7 +189,8 @@ impl<'a> Intake<'a> {
         again: Again,
         progress: OnProgress<'_>,
     ) -> Result<Taken, Stop> {
-        let Some(side) = self.council.systems.get(self.system).and_then(|system| system.source.as_ref())
+        let Some(side) =
+            self.publishing.council.systems.get(self.system).and_then(|system| system.source.as_ref())
         else {
             return Ok(Taken::Stopped);
         };
@@ -191,12 +203,12 @@ impl<'a> Intake<'a> {
             at: now(),
         };
         let import = match again {
-            Again::No => self.ledger.open_import(new).await,
-            Again::Yes => self.ledger.import_again(new).await,
+            Again::No => self.publishing.ledger.open_import(new).await,
+            Again::Yes => self.publishing.ledger.import_again(new).await,
         };
         let import = import.map_err(WorkerError::from)?;
         if import.state == ImportState::Done {
-            self.ledger.record(vec![Entry::ImportRepeated(import.key, now())]).await?;
+            self.publishing.record(Entry::ImportRepeated(import.key, now())).await?;
             telemetry::import_repeated(self.system, &id, &label);
             batch.finish(Ending::Repeated).await.map_err(Stop::Source)?;
             return Ok(Taken::Repeated);
@@ -206,7 +218,7 @@ impl<'a> Intake<'a> {
         let Some(tally) = self.publish_all(batch.as_mut(), side, &import, progress).await? else {
             return Ok(Taken::Stopped);
         };
-        self.ledger.record(vec![Entry::ImportDone(import.key, now())]).await?;
+        self.publishing.record(Entry::ImportDone(import.key, now())).await?;
         telemetry::import_finished(self.system, &label, tally.mapped, tally.refused, tally.ignored);
         batch.finish(Ending::Done).await.map_err(Stop::Source)?;
         Ok(Taken::Whole(tally))
@@ -220,14 +232,14 @@ impl<'a> Intake<'a> {
         import: &Import,
         progress: OnProgress<'_>,
     ) -> Result<Option<Tally>, Stop> {
-        let mut mapper = RecordMapper::new(self.council, side);
+        let mut mapper = RecordMapper::new(&self.publishing.council, side);
         let label = batch.label().to_owned();
         let (mut position, mut tally) = (import.position, Tally::default());
         loop {
-            while self.broker.blocked() && !self.stop.is_cancelled() {
+            while self.publishing.broker.blocked() && !self.stop.is_cancelled() {
                 tokio::time::sleep(BLOCKED_LOOK).await;
             }
-            if self.stop.is_cancelled() {
+            if !self.publishing.halts.until_allowed(self.system, self.stop).await {
                 return Ok(None);
             }
             let readings = batch.read(CHUNK).await.map_err(Stop::Source)?;
@@ -243,13 +255,14 @@ impl<'a> Intake<'a> {
                 now: Utc::now().fixed_offset(),
             };
             let (events, step) = map_all(&mut mapper, readings, &origin, import, position);
-            publish_with(self.publisher.as_mut(), self.broker, self.system, &events).await?;
+            publish_with(self.publisher.as_mut(), self.publishing.broker.as_ref(), self.system, &events)
+                .await?;
             for fault in &step.refused {
                 let words = format!("{:?}: {}", fault.place, fault.words);
                 telemetry::record_refused(self.system, origin.batch, fault.line, fault.rule, &words);
             }
             tally.add(&step);
-            self.ledger.record(vec![Entry::Advanced(step)]).await?;
+            self.publishing.record(Entry::Advanced(step)).await?;
             progress(position);
         }
     }

@@ -6,11 +6,12 @@ use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey, Received, decode};
-use postroom_ledger::{Dispatch, Whole};
+use postroom_ledger::{Dispatch, HeldDispatch, Whole};
 
-use crate::Table;
 use crate::decide::{Decider, Head, Unmappable};
-use crate::outgoing::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
+use crate::outgoing::{REPLAY_HEADER, ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
+use crate::work::Work;
+use crate::{Table, traced};
 
 /// A dispatch in the hands of its lane.
 #[derive(Debug, Clone)]
@@ -29,13 +30,21 @@ pub(crate) fn told(target: &str, delivery: &Delivery) -> Option<Dispatch> {
     let (source, route) = (header(SOURCE_HEADER)?, header(ROUTE_HEADER)?);
     let event_id = delivery.correlation_id.as_deref()?;
     Some(Dispatch {
-        id: DispatchId::new(source, event_id, route),
+        id: id(delivery, (source, event_id, route)),
         event: EventKey::new(source, event_id),
         route: route.as_str().into(),
         target: target.into(),
         event_type: header(TYPE_HEADER)?.as_str().into(),
         subject: header(SUBJECT_HEADER)?.clone(),
     })
+}
+
+/// The id of the dispatch that `delivery` is: a replay under an id of its own says so.
+fn id(delivery: &Delivery, (source, event, route): (&str, &str, &str)) -> DispatchId {
+    match delivery.header(REPLAY_HEADER) {
+        Some(replay) => DispatchId::again(source, event, route, replay),
+        None => DispatchId::new(source, event, route),
+    }
 }
 
 /// What a delivery from a lane turned out to be.
@@ -81,6 +90,23 @@ impl Reader {
         }
     }
 
+    /// A dispatch from the holds: the message that was made is sent again as it was.
+    pub(crate) fn held(&mut self, held: HeldDispatch) -> Work {
+        let HeldDispatch { dispatch, source, event, message, attempts, .. } = held;
+        let stored = message.as_ref().and_then(|message| serde_json::from_slice(&message.bytes).ok());
+        let outgoing = match stored {
+            Some(message) => Ok(Outgoing {
+                dispatch: dispatch.id,
+                event_type: dispatch.event_type.to_string(),
+                subject: dispatch.subject.clone(),
+                message,
+                traceparent: traced::by_header(&event.headers).map(|trace| trace.parent),
+            }),
+            None => self.map_again(&event, &dispatch.route),
+        };
+        Work::new(dispatch, source, event, outgoing).after(attempts).stored(message)
+    }
+
     /// Whose lane it is.
     pub(crate) fn target(&self) -> &str {
         &self.target
@@ -101,9 +127,11 @@ impl Reader {
         let Ok(event) = decode(&received, self.council.max_body) else {
             return Arrived::Foreign(delivery, foreign("the message on the lane is not an event"));
         };
+        let mut head = Head::of(&event);
+        head.trace = traced::by_header(&delivery.headers).or(head.trace);
         let job = Job {
-            id: event.dispatch_id(&name),
-            head: Head::of(&event),
+            id: id(&delivery, (&event.source, &event.id, &name)),
+            head,
             target: Arc::clone(&self.target),
             route: Arc::clone(&name),
             delivery,
@@ -113,7 +141,8 @@ impl Reader {
             Some(Ok(message)) => {
                 let (event_type, subject) = (job.head.event_type.clone(), job.head.subject.clone());
                 let message = message.into();
-                let outgoing = Outgoing { dispatch: job.id, event_type, subject, message };
+                let traceparent = job.head.trace.as_ref().map(|trace| trace.parent.clone());
+                let outgoing = Outgoing { dispatch: job.id, event_type, subject, message, traceparent };
                 Arrived::Mapped(job, outgoing)
             }
             Some(Err(unmappable)) => Arrived::Unmappable(job, unmappable),

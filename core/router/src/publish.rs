@@ -16,6 +16,12 @@ use crate::session::WorkerError;
 #[error("{0}")]
 pub struct PublishError(String);
 
+impl PublishError {
+    pub(crate) fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
 impl From<WorkerError> for PublishError {
     fn from(error: WorkerError) -> Self {
         Self(postroom_telemetry::chain(&error))

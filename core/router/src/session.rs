@@ -1,29 +1,51 @@
 //! What every worker of one session with the broker shares, and how a worker ends.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_broker::{Broker, BrokerError};
+use postroom_connector::{Connectors, SettingsError};
 use postroom_council::Council;
-use postroom_ledger::{Ledger, LedgerError};
+use postroom_ledger::{Entry, Ledger, LedgerError};
 use tokio_util::sync::CancellationToken;
 
+use crate::halts::{Halts, SLOW_WRITE};
+use crate::health::Health;
+use crate::lease::Tenure;
 use crate::{Publishing, Table};
 
 /// How long a worker waits while the broker is blocked before it looks again.
 pub(crate) const BLOCKED_LOOK: Duration = Duration::from_millis(200);
 
-/// What every worker of one session shares.
+/// A session with the broker, before any work is begun in it.
+#[derive(Clone)]
+pub(crate) struct Connected {
+    pub(crate) council: Arc<Council>,
+    pub(crate) connectors: Arc<Connectors>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) ledger: Ledger,
+    pub(crate) broker: Arc<dyn Broker>,
+    /// What halts the work.
+    pub(crate) halts: Halts,
+    pub(crate) health: Arc<Health>,
+    /// Cancelled when the hub is asked to stop, and when the session ends.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What the workers under one lease share.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) council: Arc<Council>,
     pub(crate) table: Arc<Table>,
     pub(crate) ledger: Ledger,
     pub(crate) broker: Arc<dyn Broker>,
-    /// Cancelled when the hub is asked to stop, and when the session ends.
+    /// What halts the work.
+    pub(crate) halts: Halts,
+    /// Cancelled when the hub is asked to stop, when the session ends, and when the lease is over.
     pub(crate) stop: CancellationToken,
-    /// Whether the redelivered burst is handled one by one (DESIGN 3.11).
-    pub(crate) careful: bool,
+    /// The lease under which its workers work.
+    pub(crate) tenure: Tenure,
 }
 
 /// Why a worker ended before it was asked to.
@@ -35,24 +57,98 @@ pub(crate) enum WorkerError {
     /// The consumer's stream ended.
     #[error("the broker ended the consumer of `{0}`")]
     ConsumerEnded(String),
+    /// A queue is gone: the next session makes it again and reconciles.
+    #[error("the queue `{0}` was deleted")]
+    QueueDeleted(String),
     /// A part of the worker ended on a defect.
     #[error("{0} ended on a defect")]
     Crashed(String),
+    /// The lease could not be prolonged in time.
+    #[error("the lease is over")]
+    LeaseOver,
     /// A publish was neither confirmed nor refused.
     #[error("a publish was not answered")]
     Unanswered,
+    /// Settings that passed the check were refused by their connector.
+    #[error("system `{system}`: {error}")]
+    Settings {
+        /// The system.
+        system: String,
+        /// Which setting.
+        error: SettingsError,
+    },
     /// The ledger cannot be read or written: nothing is acked.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
 }
 
+impl WorkerError {
+    /// Whether another hub may work there now, so that this one has only to let go.
+    pub(crate) fn is_lease_over(&self) -> bool {
+        matches!(self, Self::LeaseOver | Self::Ledger(LedgerError::Fenced { .. }))
+    }
+}
+
+impl Connected {
+    /// What the workers under a lease work with.
+    pub(crate) fn under(&self, tenure: Tenure) -> Session {
+        Session {
+            council: Arc::clone(&self.council),
+            table: Arc::clone(&self.table),
+            ledger: self.ledger.clone(),
+            broker: Arc::clone(&self.broker),
+            halts: self.halts.clone(),
+            stop: self.stop.child_token(),
+            tenure,
+        }
+    }
+
+    /// What is done without a lease, because doing it twice does no harm.
+    pub(crate) fn ground(&self) -> Publishing {
+        Publishing {
+            council: Arc::clone(&self.council),
+            ledger: self.ledger.clone(),
+            broker: Arc::clone(&self.broker),
+            halts: self.halts.clone(),
+            fence: None,
+        }
+    }
+
+    /// Waits, or less when the session stops.
+    pub(crate) async fn pause(&self, length: Duration) {
+        pause(&self.stop, length).await;
+    }
+}
+
 impl Session {
+    /// Whether the redelivered burst is handled one by one (DESIGN 3.11).
+    pub(crate) fn is_careful(&self) -> bool {
+        self.tenure.unclean
+    }
+
+    /// Whether anything may still be started under the lease.
+    pub(crate) fn may_start(&self) -> Result<(), WorkerError> {
+        if self.tenure.is_over() { Err(WorkerError::LeaseOver) } else { Ok(()) }
+    }
+
+    /// Writes to the ledger, while nobody else took the lease.
+    pub(crate) async fn record(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        let mut write = pin!(self.ledger.record_fenced(&self.tenure.fence, entries));
+        if let Ok(written) = tokio::time::timeout(SLOW_WRITE, &mut write).await {
+            return written;
+        }
+        let _slow = self.halts.slow_write();
+        write.await
+    }
+
     /// What an intake needs of it.
     pub(crate) fn publishing(&self) -> Publishing {
         Publishing {
             council: Arc::clone(&self.council),
             ledger: self.ledger.clone(),
             broker: Arc::clone(&self.broker),
+            fence: Some(self.tenure.fence.clone()),
+            halts: self.halts.clone(),
         }
     }
 
@@ -65,9 +161,14 @@ impl Session {
 
     /// Waits, or less when the session stops.
     pub(crate) async fn pause(&self, length: Duration) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(length) => {}
-        }
+        pause(&self.stop, length).await;
+    }
+}
+
+/// Waits, or less when `stop` is cancelled.
+pub(crate) async fn pause(stop: &CancellationToken, length: Duration) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(length) => {}
     }
 }

@@ -15,22 +15,30 @@ const PREFETCH: u16 = 1_000;
 /// Most dispatches staged together.
 const CHUNK: usize = 200;
 
-/// Stages what waits on the lane of `target` until the session stops.
+/// Stages what waits on the lane of `target` until the session stops. While it is halted nothing is in hand.
 pub(crate) async fn run(session: Session, target: String) -> Result<(), WorkerError> {
-    let queue = session.broker.names().lane(&target);
+    while session.halts.until_allowed(&target, &session.stop).await {
+        work(&session, &target).await?;
+    }
+    Ok(())
+}
+
+/// Works until the session stops or the target is halted.
+async fn work(session: &Session, target: &str) -> Result<(), WorkerError> {
+    let queue = session.broker.names().lane(target);
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
     let acker = consumer.acker();
-    let mut reader = Reader::new(&session.council, &session.table, &target);
+    let mut reader = Reader::new(&session.council, &session.table, target);
     let outcome = async {
-        let mut careful = session.careful;
+        let mut careful = session.is_careful();
         while let Some(deliveries) =
-            next(&session, consumer.as_mut(), &queue, if careful { 1 } else { CHUNK }).await?
+            next(session, consumer.as_mut(), target, if careful { 1 } else { CHUNK }).await?
         {
             if careful {
                 careful = deliveries.iter().all(|delivery| delivery.redelivered);
-                stage_with_care(&session, &mut reader, acker.as_ref(), deliveries).await?;
+                stage_with_care(session, &mut reader, acker.as_ref(), deliveries).await?;
             } else {
-                stage(&session, &mut reader, acker.as_ref(), deliveries).await?;
+                stage(session, &mut reader, acker.as_ref(), deliveries).await?;
             }
         }
         Ok(())
@@ -40,19 +48,20 @@ pub(crate) async fn run(session: Session, target: String) -> Result<(), WorkerEr
     outcome
 }
 
-/// What comes next from the lane; nothing when the session stops.
+/// What comes next from the lane; nothing when the session stops or the target is halted.
 async fn next(
     session: &Session,
     consumer: &mut dyn Consumer,
-    queue: &str,
+    target: &str,
     most: usize,
 ) -> Result<Option<Vec<Delivery>>, WorkerError> {
     tokio::select! {
         biased;
         () = session.stop.cancelled() => Ok(None),
+        () = session.halts.halted(target) => Ok(None),
         deliveries = consumer.next(most) => match deliveries {
             Some(deliveries) => Ok(Some(deliveries)),
-            None => Err(WorkerError::ConsumerEnded(queue.to_owned())),
+            None => Err(WorkerError::ConsumerEnded(session.broker.names().lane(target))),
         },
     }
 }
@@ -64,14 +73,14 @@ async fn stage_with_care(
     acker: &dyn Acker,
     deliveries: Vec<Delivery>,
 ) -> Result<(), WorkerError> {
-    let poison = Poison::new(&session.ledger);
+    let poison = Poison::new(session);
     for delivery in deliveries {
         let (tag, body) = (delivery.tag, delivery.body.clone());
         match poison.note(&body).await? {
             None => stage(session, reader, acker, vec![delivery]).await?,
             Some(refusal) => {
                 let unmappable = Unmappable { code: refusal.rule.code(), words: refusal.words };
-                session.ledger.record(vec![entries::unread(reader.target(), &delivery, &unmappable)]).await?;
+                session.record(vec![entries::unread(reader.target(), &delivery, &unmappable)]).await?;
                 acker.ack(tag).await?;
                 entries::tell_unread(reader.target(), &delivery, &unmappable);
             }
@@ -105,7 +114,7 @@ async fn stage(
             }
         }
     }
-    session.ledger.record(recorded).await?;
+    session.record(recorded).await?;
     acker.ack_up_to(last_tag).await?;
     Ok(())
 }

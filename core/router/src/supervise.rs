@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postroom_broker::{Backoff, Broker, BrokerError, Failure, Topology};
-use postroom_connector::{Connectors, Sink};
+use postroom_connector::Connectors;
 use postroom_council::Council;
 use postroom_ledger::Ledger;
 use postroom_telemetry as telemetry;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::Table;
+use crate::duty::{Duty, Failed};
 use crate::entries::now;
-use crate::session::{Session, WorkerError};
-use crate::staging::BatchTarget;
-use crate::{Table, batches, delivery, ingress, intake, staging, watch};
+use crate::halts::Halts;
+use crate::health::Health;
+use crate::lease::Leases;
+use crate::reconcile;
+use crate::session::{Connected, WorkerError, pause};
 
 /// Longest wait for the workers of a session to finish what they have in hand.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +38,9 @@ pub struct Hub {
     ledger: Ledger,
     table: Arc<Table>,
     connect: Connect,
+    leases: Leases,
+    halts: Halts,
+    health: Arc<Health>,
     stop: CancellationToken,
 }
 
@@ -57,14 +64,13 @@ pub enum HubError {
 }
 
 /// How one session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     /// The hub was asked to stop.
     Stopped,
-    /// A worker or the broker failed: begin again; whether a worker crashed.
-    Failed { crashed: bool },
+    /// A worker or the broker failed: begin again.
+    Failed,
 }
-
-type Workers = JoinSet<(String, Result<(), WorkerError>)>;
 
 impl Hub {
     /// A hub for `council`, which ends when `stop` is cancelled.
@@ -76,7 +82,15 @@ impl Hub {
         stop: CancellationToken,
     ) -> Self {
         let table = Arc::new(Table::new(Arc::clone(&council)));
-        Self { council, connectors, ledger, table, connect, stop }
+        let leases = Leases::new(ledger.clone());
+        let halts = Halts::default();
+        let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
+        Self { council, connectors, ledger, table, connect, leases, halts, health, stop }
+    }
+
+    /// How it is, for those who watch it.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Works until it is asked to stop.
@@ -84,24 +98,31 @@ impl Hub {
     /// # Errors
     /// What a person must mend before the hub can start.
     pub async fn run(&self) -> Result<(), HubError> {
-        let started = Instant::now();
-        let mut careful = !self.ledger.start_run(now()).await?.clean;
-        if careful {
-            telemetry::hub_recovering();
+        tokio::select! {
+            ended = self.work() => ended,
+            never = self.health.keep_looking() => match never {},
         }
+    }
+
+    async fn work(&self) -> Result<(), HubError> {
+        let started = Instant::now();
+        self.ledger.start_run(now()).await?;
+        let wanting = self.council.sources().filter(|(_, side)| side.receipts);
+        self.ledger.want_receipts(wanting.map(|(system, _)| system.name.clone()).collect());
+        self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;
         while let Some(broker) = self.connected(&mut waits, first).await? {
             first = false;
             let begun = Instant::now();
-            match self.session(broker, careful, started).await? {
-                Ended::Stopped => break,
-                Ended::Failed { crashed } => careful = crashed,
+            if self.session(broker, started).await? == Ended::Stopped {
+                break;
             }
             if begun.elapsed() >= STEADY {
                 waits.reset();
             }
             self.pause(waits.next_delay()).await;
+            self.halts.until_writable(&self.ledger, &mut waits, &self.stop).await;
         }
         self.ledger.end_run(now()).await?;
         Ok(())
@@ -117,11 +138,17 @@ impl Hub {
                     telemetry::broker_connected(&self.council.prefix);
                     return Ok(Some(broker));
                 }
-                Err(error @ BrokerError::Locked { .. }) if first => {
+                Err(WorkerError::Broker(error @ BrokerError::Locked { .. })) if first => {
                     telemetry::broker_locked(&self.council.prefix);
                     return Err(HubError::Locked(error));
                 }
-                Err(error) => error,
+                Err(WorkerError::Broker(error)) => error,
+                Err(error) => {
+                    self.halts.ledger_failed(&telemetry::chain(&error));
+                    self.halts.until_writable(&self.ledger, waits, &self.stop).await;
+                    self.pause(waits.next_delay()).await;
+                    continue;
+                }
             };
             if !told {
                 match error.failure() {
@@ -135,15 +162,17 @@ impl Hub {
         Ok(None)
     }
 
-    async fn prepared(&self) -> Result<Arc<dyn Broker>, BrokerError> {
+    async fn prepared(&self) -> Result<Arc<dyn Broker>, WorkerError> {
         let broker = tokio::select! {
-            () = self.stop.cancelled() => return Err(BrokerError::Lost {
+            () = self.stop.cancelled() => return Err(WorkerError::Broker(BrokerError::Lost {
                 doing: "connecting".into(), detail: "the hub is stopping".into(),
-            }),
+            })),
             broker = (self.connect)() => broker?,
         };
-        broker.lock().await?;
-        broker.declare(&self.topology()).await?;
+        if !self.ledger.is_shared() {
+            broker.lock().await?;
+        }
+        reconcile::declare(broker.as_ref(), &self.ledger, &self.council, &self.topology()).await?;
         Ok(broker)
     }
 
@@ -159,119 +188,80 @@ impl Hub {
             lanes: targets(false),
             queues: targets(true),
             journal: self.council.journal,
+            journal_age: Some(self.council.journal_age),
         }
     }
 
-    async fn session(
-        &self,
-        broker: Arc<dyn Broker>,
-        careful: bool,
-        started: Instant,
-    ) -> Result<Ended, HubError> {
-        let session = Session {
+    async fn session(&self, broker: Arc<dyn Broker>, started: Instant) -> Result<Ended, HubError> {
+        let connected = Connected {
             council: Arc::clone(&self.council),
+            connectors: Arc::clone(&self.connectors),
             table: Arc::clone(&self.table),
             ledger: self.ledger.clone(),
             broker: Arc::clone(&broker),
+            halts: self.halts.clone(),
+            health: Arc::clone(&self.health),
             stop: self.stop.child_token(),
-            careful,
         };
-        let mut workers = self.start(&session)?;
-        telemetry::hub_ready(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let mut crashed = false;
-        let failed: Option<String> = tokio::select! {
-            () = self.stop.cancelled() => None,
-            reason = broker.lost() => Some(reason),
-            Some(ended) = workers.join_next() => Some(tell(ended, &mut crashed)),
-        };
-        session.stop.cancel();
-        let drain = async {
-            while let Some(ended) = workers.join_next().await {
+        let work = async {
+            if let Err(error) = reconcile::before_work(&connected).await {
+                let failed = Failed { worker: "reconcile".to_owned(), error };
+                return Ok(Some(self.tell(Ok(Err(failed)))?));
+            }
+            let mut duties = JoinSet::new();
+            let all = Duty::all(&self.council, &self.connectors);
+            self.health.opened(Arc::clone(&broker), all.iter().map(Duty::lease));
+            for duty in all {
+                duties.spawn(duty.run(connected.clone(), self.leases.clone()));
+            }
+            telemetry::hub_ready(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+            let failed: Option<String> = tokio::select! {
+                () = self.stop.cancelled() => None,
+                reason = broker.lost() => Some(reason),
+                Some(ended) = duties.join_next() => Some(self.tell(ended)?),
+            };
+            self.health.closed();
+            connected.stop.cancel();
+            while let Some(ended) = duties.join_next().await {
                 if failed.is_none() {
-                    tell(ended, &mut crashed);
+                    self.tell(ended)?;
                 }
             }
+            Ok::<_, HubError>(failed)
         };
-        let _cut_short = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
-        workers.shutdown().await;
+        let failed = tokio::select! {
+            failed = work => failed?,
+            never = self.leases.prolong() => match never {},
+            never = self.halts.watch(&self.ledger) => match never {},
+        };
         broker.close().await;
         Ok(match failed {
             None => Ended::Stopped,
             Some(reason) => {
                 telemetry::broker_lost(&reason);
-                Ended::Failed { crashed }
+                Ended::Failed
             }
         })
     }
 
-    fn start(&self, session: &Session) -> Result<Workers, HubError> {
-        let mut workers = Workers::new();
-        for (system, side) in self.council.sources() {
-            let (session, name) = (session.clone(), system.name.clone());
-            if let Some(kind) = self.connectors.source(&side.connector) {
-                let source = kind.build(&side.settings).map_err(settings(&name))?;
-                spawn(&mut workers, "intake", &name, intake::run(session.clone(), name.clone(), source));
-            }
-            spawn(&mut workers, "ingress", &name, ingress::run(session, name.clone()));
+    /// Tells how a duty ended, and gives the reason.
+    fn tell(&self, ended: Result<Result<(), Failed>, JoinError>) -> Result<String, HubError> {
+        let Ok(ended) = ended else {
+            telemetry::worker_crashed("a worker");
+            return Ok("a worker crashed".to_owned());
+        };
+        let Err(Failed { worker, error }) = ended else { return Ok("a duty ended".to_owned()) };
+        let reason = telemetry::chain(&error);
+        match error {
+            WorkerError::Settings { system, error } => return Err(HubError::Settings { system, error }),
+            WorkerError::Ledger(_) => self.halts.ledger_failed(&reason),
+            WorkerError::Crashed(_) => telemetry::worker_crashed(&worker),
+            _ => telemetry::worker_restarted(&worker, &reason),
         }
-        for (system, target) in self.council.targets() {
-            let (session, name) = (session.clone(), system.name.clone());
-            let Some(kind) = self.connectors.sink(&target.connector) else { continue };
-            let sink: Arc<dyn Sink> = kind.build(&target.settings).map_err(settings(&name))?.into();
-            match &target.batching {
-                None => spawn(&mut workers, "delivery", &name, delivery::run(session, name.clone(), sink)),
-                Some(batching) => {
-                    let batches = BatchTarget { target: name.clone(), sink, batching: batching.clone() };
-                    spawn(&mut workers, "staging", &name, staging::run(session.clone(), name.clone()));
-                    spawn(&mut workers, "batches", &name, batches::run(session, batches));
-                }
-            }
-        }
-        spawn(&mut workers, "watch", "broker", watch::run(session.clone()));
-        Ok(workers)
+        Ok(format!("{worker}: {reason}"))
     }
 
     async fn pause(&self, length: Duration) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(length) => {}
-        }
-    }
-}
-
-fn settings(system: &str) -> impl FnOnce(postroom_connector::SettingsError) -> HubError + '_ {
-    move |error| HubError::Settings { system: system.to_owned(), error }
-}
-
-fn spawn(
-    workers: &mut Workers,
-    kind: &str,
-    system: &str,
-    work: impl Future<Output = Result<(), WorkerError>> + Send + 'static,
-) {
-    let name = format!("{kind} {system}");
-    workers.spawn(async move { (name, work.await) });
-}
-
-/// Tells how a worker ended, and gives the reason.
-fn tell(
-    ended: Result<(String, Result<(), WorkerError>), tokio::task::JoinError>,
-    crashed: &mut bool,
-) -> String {
-    match ended {
-        Ok((worker, Err(error @ WorkerError::Ledger(_)))) => {
-            telemetry::ledger_failed(&telemetry::chain(&error));
-            format!("{worker}: {}", telemetry::chain(&error))
-        }
-        Ok((worker, Err(error))) => {
-            telemetry::worker_restarted(&worker, &telemetry::chain(&error));
-            format!("{worker}: {}", telemetry::chain(&error))
-        }
-        Ok((worker, Ok(()))) => format!("{worker} ended"),
-        Err(error) => {
-            *crashed = error.is_panic();
-            telemetry::worker_crashed("a worker");
-            "a worker crashed".to_owned()
-        }
+        pause(&self.stop, length).await;
     }
 }

@@ -1,6 +1,7 @@
 //! One dispatch in the hands of its lane: what it needs to be attempted, and what the ledger is told of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Outgoing, Receipt};
 use postroom_lane::{AfterDeadLetter, DeadReason, HoldReason, Write};
@@ -10,6 +11,7 @@ use postroom_ledger::{
 use postroom_telemetry as telemetry;
 
 use crate::decide::Unmappable;
+use crate::{health, traced};
 
 /// A dispatch that was taken from the lane's queue or from the holds.
 pub(crate) struct Work {
@@ -18,6 +20,8 @@ pub(crate) struct Work {
     pub(crate) source: Arc<str>,
     pub(crate) event: Whole,
     pub(crate) outgoing: Result<Outgoing, Unmappable>,
+    /// The message in the very bytes in which it was sent before, if it was.
+    stored: Option<Message>,
     /// Attempts made, in this session and before.
     pub(crate) attempts: u32,
     /// Those that failed and are not in the ledger yet.
@@ -31,8 +35,7 @@ pub(crate) struct Work {
 pub(crate) struct Tried {
     /// When it began, in microseconds since the epoch.
     pub(crate) started_at: i64,
-    /// How long it took, in microseconds.
-    pub(crate) took: i64,
+    pub(crate) took: Duration,
     pub(crate) result: Result<Receipt, ConnectorError>,
 }
 
@@ -44,7 +47,21 @@ impl Work {
         outgoing: Result<Outgoing, Unmappable>,
     ) -> Self {
         let (failed, last, receipt) = (Vec::new(), None, Receipt::default());
-        Self { dispatch, source, event, outgoing, attempts: 0, failed, last, receipt }
+        Self { dispatch, source, event, outgoing, stored: None, attempts: 0, failed, last, receipt }
+    }
+
+    /// The same, whose message was sent before, or tried to be, in these bytes.
+    pub(crate) fn stored(self, stored: Option<Message>) -> Self {
+        Self { stored, ..self }
+    }
+
+    /// The message in the bytes in which it is kept and sent, if there is one.
+    pub(crate) fn message(&self) -> Option<Message> {
+        self.stored.clone().or_else(|| {
+            let message = &self.outgoing.as_ref().ok()?.message;
+            let bytes = serde_json::to_vec(message).unwrap_or_default();
+            Some(Message { bytes, content_type: Some("application/json".to_owned()) })
+        })
     }
 
     /// The same, attempted so often before.
@@ -55,6 +72,8 @@ impl Work {
     /// Notes an attempt.
     pub(crate) fn tried(&mut self, tried: Tried) {
         self.attempts += 1;
+        let (went, took) = (traced::outcome(&tried.result), tried.took.as_secs_f64());
+        telemetry::attempt_took(&self.dispatch.target, went, took);
         match tried.result {
             Ok(receipt) => self.receipt = receipt,
             Err(error) => {
@@ -66,7 +85,7 @@ impl Work {
                 self.failed.push(Attempt {
                     number: self.attempts,
                     started_at: tried.started_at,
-                    took: tried.took,
+                    took: i64::try_from(tried.took.as_micros()).unwrap_or(i64::MAX),
                     outcome: outcome(error.failure),
                     words: error.words.clone(),
                 });
@@ -80,12 +99,17 @@ impl Work {
         let (dispatch, failed) = (self.dispatch.id, std::mem::take(&mut self.failed));
         let mut entries = Vec::with_capacity(3);
         match write {
-            Write::Receipt => entries.push(Entry::Delivered(Delivered {
-                dispatch: self.dispatch.clone(),
-                attempts: self.attempts,
-                at,
-                reference: self.receipt.reference.take(),
-            })),
+            Write::Receipt => {
+                if let Some(taken_at) = traced::taken_at(&self.event.headers) {
+                    telemetry::delivery_took(&self.dispatch.target, health::seconds(at - taken_at));
+                }
+                entries.push(Entry::Delivered(Delivered {
+                    dispatch: self.dispatch.clone(),
+                    attempts: self.attempts,
+                    at,
+                    reference: self.receipt.reference.take(),
+                }));
+            }
             Write::Retried { waits, next } => {
                 let (attempts, next_at) = (self.attempts, Some(next.micros()));
                 // Nothing is retried that was not tried.
@@ -126,10 +150,7 @@ impl Work {
             let (target, route) = (&self.dispatch.target, &self.dispatch.route);
             telemetry::dispatch_held(target, route, &self.dispatch.id.to_string(), code, &words);
         }
-        let message = self.outgoing.ok().map(|outgoing| Message {
-            bytes: serde_json::to_vec(&outgoing.message).unwrap_or_default(),
-            content_type: Some("application/json".to_owned()),
-        });
+        let message = self.message();
         HeldDispatch {
             dispatch: self.dispatch,
             source: self.source,
@@ -184,12 +205,12 @@ fn outcome(failure: Failure) -> AttemptOutcome {
 /// What the lane is told of an attempt.
 pub(crate) fn lane_outcome(result: &Result<Receipt, ConnectorError>) -> postroom_lane::Outcome {
     use postroom_lane::Outcome;
-    match result.as_ref().map_err(|error| error.failure) {
-        Ok(_) => Outcome::Delivered,
-        Err(Failure::Transient) => Outcome::Transient(None),
-        Err(Failure::Permanent) => Outcome::Permanent,
-        Err(Failure::Unknown) => Outcome::Unknown,
-        Err(Failure::Down) => Outcome::Down,
+    let Err(error) = result else { return Outcome::Delivered };
+    match error.failure {
+        Failure::Transient => Outcome::Transient(error.retry_after),
+        Failure::Permanent => Outcome::Permanent,
+        Failure::Unknown => Outcome::Unknown,
+        Failure::Down => Outcome::Down,
     }
 }
 

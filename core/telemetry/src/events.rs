@@ -1,5 +1,6 @@
 //! Every log event of the hub. The doc comment of each is its page for the operator.
 
+use crate::metric::count_dispatches;
 use crate::register::log_events;
 
 log_events! {
@@ -23,14 +24,23 @@ log_events! {
     info "hub.stopped" "the hub has stopped"
     fn hub_stopped();
 
-    /// The run before this one did not end cleanly, so redelivered events are handled one by one at first. If it
-    /// happens again, look for what ended the hub.
-    warn "hub.recovering" "the last run did not end cleanly"
-    fn hub_recovering();
+    /// Whoever did this work before stopped in the middle of it, so redelivered events are handled one by one at first.
+    /// If it happens again, look for what ended the hub.
+    warn "lease.recovering" "the work before was not ended cleanly"
+    fn lease_recovering(lease: &str);
+
+    /// This hub may not do this work any longer: it could not prolong its lease in time, or another hub has it. It tries
+    /// to get it again. If it happens often, look at the ledger's speed.
+    warn "lease.lost" "the lease is over"
+    fn lease_lost(lease: &str);
 
     /// The hub cannot go on and ends. Read the reason; `postroom check` helps where it is the configuration.
     error "hub.failed" "the hub cannot go on"
     fn hub_failed(reason: &str);
+
+    /// Health and metrics can be asked for at this address. Nothing to do.
+    info "health.listening" "health and metrics can be asked for"
+    fn health_listening(address: &str);
 
     /// The broker cannot be reached yet; the hub keeps trying and says so once. Check that RabbitMQ runs and that
     /// `AMQP_URL` is right.
@@ -67,9 +77,97 @@ log_events! {
     error "broker.unrouted" "messages reached no queue"
     fn broker_unrouted(messages: u64);
 
-    /// The ledger cannot be written. The hub takes no work until it can. Check disk space and permissions.
-    error "ledger.failed" "the ledger cannot be written"
+    /// The OpenTelemetry collector does not take the steps of traces: they are lost until it does, and nothing else is.
+    /// Look at the collector, and at `otlp` under `[telemetry]`.
+    warn "collector.lost" "the collector takes no traces"
+    fn collector_lost(reason: &str);
+
+    /// The collector takes the steps of traces again. Nothing to do.
+    info "collector.back" "the collector takes traces again"
+    fn collector_back();
+
+    /// What had reached no queue, or was given up by one, was put where it belongs. `because` says why: `no-queue` when a queue or a
+    /// binding was deleted, else RabbitMQ's word, e.g. `delivery_limit` for a policy. Find out who changed what.
+    error "queue.returned" "messages that reached no queue are put back"
+    fn queue_returned(queue: &str, messages: u64, because: &str);
+
+    /// A queue of the hub was deleted. It is made again, and what was in it is taken in again from journal and ledger. Find out
+    /// who deleted it.
+    error "queue.deleted" "a queue was deleted"
+    fn queue_deleted(queue: &str);
+
+    /// The queue that a system reads itself was deleted with what the system had not read, which only the system knows. Send it
+    /// again: `postroom replay --to SYSTEM --again --from TIME`, first without `--yes`.
+    error "replay.proposed" "a replay is proposed"
+    fn replay_proposed(target: &str);
+
+    /// A lane has again what it should hold. `overtaken` and `lost` are dead letters now: `postroom dead list`.
+    info "lane.reconciled" "a lane was reconciled"
+    fn lane_reconciled(target: &str, sent: u64, overtaken: u64, lost: u64);
+
+    /// Events that were in the journal and not in the ledger were taken in. Nothing to do.
+    info "ingress.reconciled" "an ingress was reconciled"
+    fn ingress_reconciled(system: &str, events: u64);
+
+    /// A replay has ended. `skipped` are dispatches that the configuration makes no more. Nothing to do.
+    info "replay.finished" "a replay has ended"
+    fn replay_finished(job: i64, sent: u64, skipped: u64);
+
+    /// What ended long ago was forgotten, with all personal data in it (`keep` under `[ledger]`). Nothing to do.
+    info "ledger.pruned" "the ledger forgot what is old"
+    fn ledger_pruned(events: u64, receipts: u64, dead: u64, invalid: u64);
+
+    /// The ledger cannot be read or written: full, locked, gone. The hub takes no work and starts no attempt until it can,
+    /// and then goes on by itself. Said once. Check disk space, permissions and the server.
+    error "ledger.failed" "the ledger cannot be used"
     fn ledger_failed(reason: &str);
+
+    /// The ledger can be used again, and work goes on. Nothing to do.
+    info "ledger.back" "the ledger can be used again"
+    fn ledger_back(seconds: u64);
+
+    /// A write took longer than so many seconds: intake stops and no attempt starts until the ledger is quick again. Look at
+    /// the disk, or at the server.
+    warn "ledger.slow" "the ledger is slow"
+    fn ledger_slow(seconds: u64);
+
+    /// The ledger is quick again, and work goes on. Nothing to do.
+    info "ledger.quick" "the ledger is quick again"
+    fn ledger_quick();
+
+    /// The ledger is a backup that was put back: what happened after it was made is not in it. Nothing is taken in and nothing
+    /// is sent until a person has looked: `postroom ledger accept-restore`.
+    error "ledger.restored" "the ledger is a backup that was put back"
+    fn ledger_restored();
+
+    /// A person accepted the backup that was put back, and work goes on. Nothing to do.
+    info "ledger.accepted" "the backup that was put back is accepted"
+    fn ledger_accepted();
+
+    /// Somebody paused a system: nothing is taken from it and nothing is sent to it. `postroom resume` ends it.
+    warn "pause.begun" "a system is paused"
+    fn pause_begun(system: &str, until: &str, actor: &str, reason: &str);
+
+    /// The pause of a system is over, by a person's word or because its time is. Nothing to do.
+    info "pause.over" "a system is paused no longer"
+    fn pause_over(system: &str, actor: &str, reason: &str);
+
+    /// Nothing was heard from a source for longer than its `expect_every`. Ask whoever runs it. Said once.
+    warn "source.silent" "a source is silent"
+    fn source_silent(system: &str, since: &str, expected_seconds: u64);
+
+    /// A source that was silent was heard again. Nothing to do.
+    info "source.heard" "a source is heard again"
+    fn source_heard(system: &str);
+
+    /// Something that came in is not accounted for: one of the three sums does not add up, or dispatches are missing from a
+    /// lane. Said once until it changes. `postroom status` shows it; find out what was deleted.
+    error "sums.differ" "not every input is accounted for"
+    fn sums_differ(difference: &str);
+
+    /// Every input is accounted for again. Nothing to do.
+    info "sums.agree" "every input is accounted for again"
+    fn sums_agree();
 
     /// A worker of the hub stopped on a defect; it is started again, and what it had in hand is delivered again, one by
     /// one. Please report it.
@@ -132,35 +230,31 @@ log_events! {
 
     /// A dispatch cannot be delivered and is kept whole as a dead letter: `postroom dead show`. A person must decide.
     error "dispatch.dead" "a dispatch is dead"
-    fn dispatch_dead(target: &str, route: &str, dispatch: &str, code: &str, words: &str);
+    fn dispatch_dead(target: &str, route: &str, dispatch: &str, code: &str, words: &str)
+    and count_dispatches(target, "dead", 1);
 
     /// A batch of messages was handed to a target. Nothing to do.
     info "batch.delivered" "delivered a batch"
-    fn batch_delivered(target: &str, batch: &str, messages: usize, reference: &str);
+    fn batch_delivered(target: &str, batch: &str, messages: usize, reference: &str)
+    and count_dispatches(target, "delivered", messages as u64);
 
     /// A target refused a batch for good; each of its dispatches is kept whole as a dead letter: `postroom dead list`.
     error "batch.refused" "a batch is refused"
-    fn batch_refused(target: &str, batch: &str, messages: usize, words: &str);
+    fn batch_refused(target: &str, batch: &str, messages: usize, words: &str)
+    and count_dispatches(target, "dead", messages as u64);
 
     /// A batch could not be handed to a target and will be tried again under the same id. Said once per outage.
     warn "batch.retried" "a batch could not be delivered"
     fn batch_retried(target: &str, batch: &str, reason: &str);
 
+    /// What an officer decided was carried out, or the job was cancelled. `postroom jobs show` tells what was left as it
+    /// was, and why.
+    info "job.ended" "an officer's job has ended"
+    fn job_ended(job: i64, kind: &str, lease: &str, carried_out: u64, left: usize);
+
     /// A person read values that are masked otherwise. Kept for the record.
     info "operator.revealed" "values were revealed"
     fn operator_revealed(actor: &str, what: &str);
-}
-
-/// Events that were decided: one counter per system and verdict.
-pub fn count_events(system: &str, verdict: &'static str, events: u64) {
-    metrics::counter!("postroom_events_total", "system" => system.to_owned(), "verdict" => verdict)
-        .increment(events);
-}
-
-/// Dispatches that ended: one counter per target and outcome.
-pub fn count_dispatches(target: &str, outcome: &'static str, dispatches: u64) {
-    metrics::counter!("postroom_dispatches_total", "target" => target.to_owned(), "outcome" => outcome)
-        .increment(dispatches);
 }
 
 #[cfg(test)]

@@ -31,14 +31,16 @@ pub fn as_markdown(events: &[LogEvent]) -> String {
     page
 }
 
-/// Defines log events: a function each, which writes the line and counts it, and the register of all.
+/// Defines log events: a function each, which writes the line and counts it (`and` names a further metric), and the register
+/// of all.
 macro_rules! log_events {
     ($($(#[doc = $page:literal])+ $level:ident $name:literal $words:literal
-        fn $function:ident($($field:ident: $kind:ty),* $(,)?);)+) => {
+        fn $function:ident($($field:ident: $kind:ty),* $(,)?) $(and $metric:expr)?;)+) => {
         $(
             $(#[doc = $page])+
             pub fn $function($($field: $kind),*) {
-                metrics::counter!("postroom_log_events_total", "event" => $name).increment(1);
+                $crate::count_log_events($name, 1);
+                $($metric;)?
                 tracing::event!(log_events!(@level $level), event = $name, $($field = $field,)* $words);
             }
         )+

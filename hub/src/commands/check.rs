@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use crate::cli::Cli;
+use crate::cli::{CheckArgs, Cli};
+use crate::commands::removed;
 use crate::failure::{Failure, count};
 use crate::output;
 use crate::place::{Place, VERSION};
 
-pub(crate) fn check(cli: &Cli) -> Result<ExitCode, Failure> {
+pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failure> {
     let (place, mut problems) = Place::read(cli)?;
     let council = &place.council;
     let (unproved, cases) = place.prove();
@@ -17,6 +18,16 @@ pub(crate) fn check(cli: &Cli) -> Result<ExitCode, Failure> {
     }
     if let Ok(fingerprint) = council.fingerprint(VERSION) {
         let _not_kept = council.note_proved(&fingerprint);
+    }
+    if args.ledger {
+        let ledger = place.ledger().await?;
+        for warning in removed::routes(council, &ledger).await? {
+            output::complaint(format!("warning: {warning}"));
+        }
+        let waiting = removed::systems(council, &ledger).await?;
+        if !waiting.is_empty() {
+            return Err(Failure::Wrong(waiting.join("\n")));
+        }
     }
     output::line(format!(
         "{}: {}, {}, {}, {}: no problems",

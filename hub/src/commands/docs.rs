@@ -11,6 +11,7 @@ use crate::output;
 pub(crate) fn docs(page: DocsPage) -> ExitCode {
     match page {
         DocsPage::Logs => output::line(telemetry::as_markdown(telemetry::EVENTS).trim_end()),
+        DocsPage::Metrics => output::line(telemetry::metrics_as_markdown().trim_end()),
         DocsPage::Codes => codes(),
     }
     ExitCode::SUCCESS
@@ -25,6 +26,7 @@ fn codes() {
     section("A record is refused by its source mapping", postroom_router::RECORD_CODES);
     section("A dispatch is held", postroom_router::HOLD_CODES);
     section("A dispatch is dead", postroom_router::DEAD_CODES);
+    section("A dead letter or an invalid event is left as it is", postroom_router::LEFT_CODES);
 }
 
 fn section(title: &str, codes: &[(&str, &str)]) {

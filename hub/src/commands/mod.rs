@@ -1,12 +1,18 @@
 //! One module a command.
 
 mod check;
-mod decide;
 mod docs;
 mod explain;
-mod kept;
+mod holds;
+mod ledger;
+mod officers;
+mod pause;
 mod publish;
+mod reconcile;
+mod removed;
+mod replay;
 mod run;
+mod standing;
 mod status;
 mod trace;
 
@@ -19,14 +25,20 @@ use crate::failure::Failure;
 pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Run(args) => wait(run::run(cli, args)),
-        Command::Check => check::check(cli),
+        Command::Check(args) => wait(check::check(cli, args)),
         Command::Explain(args) => explain::explain(cli, args),
         Command::Publish(args) => wait(publish::publish(cli, args)),
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
-        Command::Dead { command } => wait(kept::dead(cli, command)),
-        Command::Holds { target, limit, form } => wait(kept::holds(cli, target.as_deref(), *limit, form)),
-        Command::Invalid { command } => wait(kept::invalid(cli, command)),
+        Command::Dead { command } => wait(officers::dead(cli, command)),
+        Command::Holds { target, limit, form } => wait(holds::holds(cli, target.as_deref(), *limit, form)),
+        Command::Invalid { command } => wait(officers::invalid(cli, command)),
+        Command::Jobs { command } => wait(officers::jobs(cli, command)),
+        Command::Pause(args) => wait(pause::pause(cli, args)),
+        Command::Resume(args) => wait(pause::resume(cli, args)),
+        Command::Ledger { command } => wait(ledger::ledger(cli, command)),
+        Command::Replay(args) => wait(replay::replay(cli, args)),
+        Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }
 }

@@ -7,7 +7,7 @@ use postroom_broker::Broker;
 use postroom_connector::Arrival;
 use postroom_council::System;
 use postroom_event::{Event, Received, STRUCTURED, decode};
-use postroom_router::{Again, Publishing};
+use postroom_router::{Again, Halts, Publishing};
 use postroom_transform::Data;
 
 use crate::cli::{Cli, PublishArgs};
@@ -80,7 +80,8 @@ async fn records(
         }
     };
     let bar = output::progress(batch.len(), &name.to_string());
-    let publishing = Publishing { council: place.council.clone(), ledger: place.ledger().await?, broker };
+    let (council, ledger) = (place.council.clone(), place.ledger().await?);
+    let publishing = Publishing { council, ledger, broker, fence: None, halts: Halts::default() };
     let again = if again { Again::Yes } else { Again::No };
     let progress = |position| bar.set_position(position);
     let taken = postroom_router::publish_batch(&publishing, system, batch, again, &progress).await;

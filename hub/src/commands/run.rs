@@ -12,7 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, LogForm, RunArgs};
+use crate::commands::removed;
 use crate::failure::Failure;
+use crate::health::Watched;
 use crate::place::{Place, VERSION, options};
 
 pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -32,8 +34,18 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
     });
     let stop = stop_on_signals()?;
     compile_ahead(&place);
-    let hub = Hub::new(council, Arc::clone(&place.connectors), place.ledger().await?, connect, stop);
-    match hub.run().await {
+    let ledger = place.ledger().await?;
+    let waiting = removed::systems(&council, &ledger).await?;
+    if !waiting.is_empty() {
+        let words = waiting.join("; ");
+        telemetry::hub_failed(&words);
+        return Err(Failure::Wrong(words));
+    }
+    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger, connect, stop);
+    let watched = Watched::start(&place.council, args.health, hub.health()).await?;
+    let ended = hub.run().await;
+    watched.stop().await;
+    match ended {
         Ok(()) => {
             telemetry::hub_stopped();
             Ok(ExitCode::SUCCESS)

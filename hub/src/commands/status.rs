@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use postroom_broker::{Broker, Depth};
-use postroom_ledger::{Ledger, SourceSums, Sums, TargetSums};
+use postroom_ledger::{JobFilter, JobState, Ledger, SourceSums, Sums, TargetSums};
+use postroom_router::PROPOSED_REPLAY;
+use postroom_router::sums::{self, decided};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, StatusArgs};
+use crate::commands::standing::{Standing, TargetStanding};
 use crate::failure::Failure;
 use crate::output;
 use crate::place::Place;
@@ -18,6 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How many looks in a row must find nothing waiting and nothing changed: what is in a consumer's hands is not counted
 /// by the broker.
 const QUIET_LOOKS: u32 = 3;
+
+/// Proposed replays that are shown.
+const MOST_PROPOSALS: u32 = 100;
 
 /// What was found at one moment.
 #[derive(PartialEq)]
@@ -29,6 +35,10 @@ struct Found {
     targets: BTreeMap<String, Depth>,
     /// Inputs that no connector has taken yet, by source.
     inputs: BTreeMap<String, u64>,
+    /// Systems whose own queue was deleted, and who should get a replay.
+    proposed_replays: Vec<String>,
+    /// Messages that reached no queue; the hub puts them back at once, so there are none.
+    unrouted: u32,
 }
 
 pub(crate) async fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode, Failure> {
@@ -47,10 +57,11 @@ pub(crate) async fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode, Fai
         }
         look(&place, &ledger, session.map(AsRef::as_ref)).await?
     };
+    let standing = Standing::look(&place, &ledger).await?;
     if args.form.json {
-        output::json(&as_json(&found));
+        output::json(&as_json(&found, &standing));
     } else {
-        print(&place, &found);
+        print(&place, &found, &standing);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,7 +78,7 @@ async fn wait(
     let mut quiet = 0;
     while quiet < QUIET_LOOKS {
         if Instant::now() >= deadline {
-            print(place, &found);
+            print(place, &found, &Standing::look(place, ledger).await?);
             let waited = format!("after {} s something still waits", timeout.as_secs());
             return Err(Failure::TimedOut(waited));
         }
@@ -85,7 +96,14 @@ async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Re
         ingress: BTreeMap::new(),
         targets: BTreeMap::new(),
         inputs: BTreeMap::new(),
+        proposed_replays: proposed_replays(ledger).await?,
+        unrouted: 0,
     };
+    if let Some(broker) = broker
+        && let Ok(depth) = broker.depth(&broker.names().unrouted()).await
+    {
+        found.unrouted = depth.messages;
+    }
     for (system, source) in place.council.sources() {
         let kind = place.connectors.source(&source.connector);
         if let Some(Ok(inputs)) = kind.map(|kind| kind.waiting(&source.settings)) {
@@ -108,6 +126,12 @@ async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Re
     Ok(found)
 }
 
+async fn proposed_replays(ledger: &Ledger) -> Result<Vec<String>, Failure> {
+    let (kind, state) = (Some(PROPOSED_REPLAY.to_owned()), Some(JobState::Submitted));
+    let filter = JobFilter { kind, state, ..JobFilter::default() };
+    Ok(ledger.jobs(&filter, MOST_PROPOSALS).await?.into_iter().map(|job| job.target).collect())
+}
+
 impl Found {
     /// Whether nothing waits for the hub: what lies in a queue that its system reads itself is delivered.
     fn is_quiet(&self, place: &Place) -> bool {
@@ -127,16 +151,22 @@ impl Found {
     }
 }
 
-/// Events that the router has decided.
-fn decided(source: &SourceSums) -> u64 {
-    let events = &source.events;
-    events.routed + events.no_route + events.invalid + events.duplicate
-}
-
-fn print(place: &Place, found: &Found) {
+fn print(place: &Place, found: &Found, standing: &Standing) {
     sources(place, found);
     ignored(found);
-    targets(place, found);
+    targets(place, found, standing);
+    standing.print(place);
+    for system in unread(place, found) {
+        output::line(format!("UNREAD: messages lie in the queue of {system}, and nobody reads it"));
+    }
+    for target in &found.proposed_replays {
+        output::line(format!(
+            "REPLAY: the queue of {target} was deleted: postroom replay --to {target} --again"
+        ));
+    }
+    if found.unrouted > 0 {
+        output::line(format!("ERROR: {} messages reached no queue", found.unrouted));
+    }
     differences(found).iter().for_each(|difference| output::line(format!("DIFFERENCE: {difference}")));
 }
 
@@ -179,7 +209,7 @@ fn sources(place: &Place, found: &Found) {
     output::line(table.to_string());
 }
 
-fn targets(place: &Place, found: &Found) {
+fn targets(place: &Place, found: &Found, standing: &Standing) {
     let head = [
         "target",
         "dispatches",
@@ -191,15 +221,20 @@ fn targets(place: &Place, found: &Found) {
         "discarded",
         "in its queue",
         "consumers",
+        "oldest",
+        "last delivered",
+        "circuit",
     ];
     let mut table = output::table(&head);
     for (system, target) in place.council.targets() {
         let none = TargetSums::default();
         let sums = found.sums.targets.get(&system.name).unwrap_or(&none);
         let depth = found.targets.get(&system.name);
-        let queue = if target.is_queue() { depth } else { None };
+        // Of a lane the hub is the consumer.
+        let readers = if target.is_queue() { depth } else { None };
+        let cells = standing.targets.get(&system.name).map(TargetStanding::cells).unwrap_or_default();
         let shown = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-        table.add_row(vec![
+        let mut row = vec![
             system.name.clone(),
             sums.dispatched.to_string(),
             sums.waiting.to_string(),
@@ -208,9 +243,11 @@ fn targets(place: &Place, found: &Found) {
             sums.delivered.to_string(),
             sums.dead.to_string(),
             sums.discarded.to_string(),
-            shown(queue.map(|depth| depth.messages)),
-            shown(queue.map(|depth| depth.consumers)),
-        ]);
+            shown(depth.map(|depth| depth.messages)),
+            shown(readers.map(|depth| depth.consumers)),
+        ];
+        row.extend(cells);
+        table.add_row(row);
     }
     output::line(table.to_string());
 }
@@ -235,34 +272,19 @@ fn ignored(found: &Found) {
     }
 }
 
-/// Where one of the three sums does not add up.
-fn differences(found: &Found) -> Vec<String> {
-    let mut all = Vec::new();
-    for (system, source) in &found.sums.sources {
-        let sum = source.mapped + source.refused + source.ignored.values().sum::<u64>();
-        if sum != source.records_read {
-            all.push(format!("{system}: {} records read, {sum} accounted for", source.records_read));
-        }
-        let waiting = found.ingress.get(system).map_or(0, |depth| u64::from(depth.messages));
-        if source.published > 0
-            && found.ingress.contains_key(system)
-            && decided(source) + waiting < source.published
-        {
-            let events = decided(source) + waiting;
-            all.push(format!("{system}: {} events published, {events} accounted for", source.published));
-        }
-    }
-    for (system, target) in &found.sums.targets {
-        let ended = target.delivered + target.dead + target.discarded;
-        let sum = target.waiting + target.staged + target.held + ended;
-        if sum != target.dispatched {
-            all.push(format!("{system}: {} dispatches, {sum} accounted for", target.dispatched));
-        }
-    }
-    all
+/// Targets that read their own queue, in which messages lie while nobody reads it.
+fn unread<'a>(place: &'a Place, found: &'a Found) -> impl Iterator<Item = &'a str> {
+    let unread = found.targets.iter().filter(|(_, depth)| depth.messages > 0 && depth.consumers == 0);
+    unread.map(|(system, _)| system.as_str()).filter(|system| place.council.is_queue_target(system))
 }
 
-fn as_json(found: &Found) -> Value {
+/// Where one of the three sums does not add up.
+fn differences(found: &Found) -> Vec<String> {
+    let ingress = |system: &str| found.ingress.get(system).map(|depth| u64::from(depth.messages));
+    sums::differences(&found.sums, ingress)
+}
+
+fn as_json(found: &Found, standing: &Standing) -> Value {
     let depths = |depths: &BTreeMap<String, Depth>| -> Value {
         let each = depths.iter().map(|(name, depth)| {
             (name.clone(), json!({"messages": depth.messages, "consumers": depth.consumers}))
@@ -272,5 +294,7 @@ fn as_json(found: &Found) -> Value {
     json!({
         "sources": found.sums.sources, "targets": found.sums.targets, "ingress": depths(&found.ingress),
         "queues": depths(&found.targets), "inputs": found.inputs, "differences": differences(found),
+        "standing": standing,
+        "proposed_replays": found.proposed_replays.len(), "unrouted": found.unrouted,
     })
 }

@@ -1,0 +1,310 @@
+//! One lane machine (`core/lane`) with what it is about: the dispatches in hand, and what it asked for and is not done
+//! yet. Knows neither where dispatches come from nor how they are sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postroom_connector::Outgoing;
+use postroom_lane::{
+    Action, Arrival, Attempt, Bytes, DispatchKey, Input, Kept, Lane, Moment, Outcome, Pause, Plan, Settings,
+    Standing, SubjectKey, Tag, Write, WriteNumber,
+};
+use postroom_ledger::{Dispatch, Entry, LaneState};
+use postroom_telemetry as telemetry;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::decisions::{Decided, REDRIVEN_FIRST};
+use crate::entries;
+use crate::lane_job::Reader;
+use crate::session::{Session, WorkerError};
+use crate::work::{Tried, Work, lane_outcome};
+
+/// Why a lane is not worked on any longer, or not on this channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// It is stopped.
+    Stopped,
+    /// Its channel is to be opened anew.
+    Rotated,
+}
+
+/// A lane machine at work.
+pub(crate) struct Desk {
+    session: Session,
+    target: Arc<str>,
+    pub(crate) reader: Reader,
+    lane: Lane,
+    clock: Clock,
+    plans: HashMap<Arc<str>, Arc<Plan>>,
+    works: HashMap<DispatchKey, Work>,
+    /// What the lane asked for and is not done yet, in its order.
+    starts: Vec<Attempt>,
+    writes: Vec<(WriteNumber, DispatchKey, Write)>,
+    acks: Vec<Tag>,
+    over: Option<Over>,
+    /// Since when the target cannot be reached, in microseconds since the epoch.
+    down_since: Option<i64>,
+}
+
+impl Desk {
+    /// A desk within `limits`, whose lane knows every hold of `target` that is `ours` by its CloudEvents source.
+    pub(crate) async fn load(
+        session: &Session,
+        target: &str,
+        limits: Settings,
+        ours: impl Fn(&str) -> bool,
+    ) -> Result<Self, WorkerError> {
+        let mut plans = HashMap::new();
+        for route in session.council.routes.iter().filter(|route| *route.to == *target) {
+            plans.insert(Arc::clone(&route.name), Arc::new(plan(route)));
+        }
+        let (blocked, holds) = (session.ledger.blocked(target).await?, session.ledger.holds(target).await?);
+        let unplanned: Arc<Plan> = Arc::default();
+        let dead = blocked.iter().filter(|blocked| ours(&blocked.source)).map(|blocked| Kept {
+            dispatch: key(blocked.dispatch),
+            subject: subject(&blocked.source, &blocked.subject),
+            plan: Arc::clone(&unplanned),
+            standing: Standing::Dead,
+        });
+        // The head of a subject that an officer sends again was held last and goes first.
+        let (first, others): (Vec<_>, Vec<_>) =
+            holds.iter().filter(|hold| ours(&hold.source)).partition(|hold| hold.code == REDRIVEN_FIRST);
+        let held = first.into_iter().chain(others).map(|hold| Kept {
+            dispatch: key(hold.dispatch),
+            subject: subject(&hold.source, &hold.subject),
+            plan: Arc::clone(plans.get(hold.route.as_str()).unwrap_or(&unplanned)),
+            standing: Standing::Held { waits: hold.waits, next: hold.next_at.map(Moment::from_micros) },
+        });
+        let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, target.as_bytes()).as_u64_pair().0;
+        let in_place = session.council.in_place;
+        let settings = Settings { in_place, seed, ..limits };
+        let clock = Clock::start();
+        let lane = Lane::load(settings, clock.at(session.tenure.ends()), dead.chain(held));
+        let mut desk = Self {
+            session: session.clone(),
+            target: target.into(),
+            reader: Reader::new(&session.council, &session.table, target),
+            lane,
+            clock,
+            plans,
+            works: HashMap::new(),
+            starts: Vec::new(),
+            writes: Vec::new(),
+            acks: Vec::new(),
+            over: None,
+            down_since: None,
+        };
+        desk.heed();
+        Ok(desk)
+    }
+
+    /// Whose lane it is.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Tells the lane, and keeps what it asks for.
+    pub(crate) fn tell(&mut self, input: Input) {
+        for action in self.lane.handle(self.clock.now(), input) {
+            match action {
+                Action::Start(attempt) => self.starts.push(attempt),
+                Action::Write(number, dispatch, write) => self.writes.push((number, dispatch, write)),
+                Action::Ack(tag) => self.acks.push(tag),
+                Action::CircuitOpened { since } => {
+                    self.down_since = Some(since.micros());
+                    telemetry::target_down(&self.target, &self.clock.said(since));
+                }
+                Action::CircuitClosed { after } => {
+                    self.down_since = None;
+                    telemetry::target_back(&self.target, after.as_secs());
+                }
+                Action::Rotate => self.over = Some(Over::Rotated),
+                Action::Drained => self.over = Some(Over::Stopped),
+            }
+        }
+    }
+
+    /// Tells the lane until when it may start anything.
+    pub(crate) fn prolonged(&mut self, ends: Instant) {
+        self.tell(Input::Leased(self.clock.at(ends)));
+    }
+
+    /// The channel is open again.
+    pub(crate) fn reopened(&mut self) {
+        self.works.clear();
+        self.tell(Input::Reopened);
+    }
+
+    /// What the lane is told of a dispatch that is not known to have ended.
+    pub(crate) fn arrival(&self, dispatch: &Dispatch, source: &str, tag: u64) -> Arrival {
+        Arrival {
+            tag: Tag(tag),
+            dispatch: key(dispatch.id),
+            subject: subject(source, &dispatch.subject),
+            plan: self.plans.get(&dispatch.route).cloned().unwrap_or_default(),
+            redelivered: false,
+            finished: false,
+        }
+    }
+
+    /// Keeps what the lane may ask to attempt.
+    pub(crate) fn take_in(&mut self, arrival: &Arrival, work: impl FnOnce() -> Work) {
+        self.works.entry(arrival.dispatch).or_insert_with(work);
+    }
+
+    /// Whether a dispatch may go past the lane: see [`Lane::may_pass`].
+    pub(crate) fn may_pass(&self, source: &str, about: &str) -> bool {
+        self.lane.may_pass(subject(source, about))
+    }
+
+    /// Whether every dispatch may go past the lane.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lane.counts().subjects == 0 && !self.lane.is_halted()
+    }
+
+    /// When the lane wants to be told that time has passed.
+    pub(crate) fn wake(&self) -> Instant {
+        self.clock.instant(self.lane.wake_at())
+    }
+
+    /// Tells the lane what halts it.
+    pub(crate) fn heed(&mut self) {
+        let halts = &self.session.halts;
+        let operator = (Pause::Operator, halts.is_paused(&self.target));
+        for (why, halted) in [operator, (Pause::Ledger, halts.is_ledger_slow())] {
+            self.tell(if halted { Input::Pause(why) } else { Input::Resume(why) });
+        }
+    }
+
+    /// How the lane stands now.
+    pub(crate) fn state(&self) -> LaneState {
+        LaneState {
+            target: self.target.to_string(),
+            down_since: self.down_since,
+            in_hand: self.lane.counts().unacked as u64,
+            at: entries::now(),
+        }
+    }
+
+    /// Why the lane is over, if it is.
+    pub(crate) fn over(&mut self) -> Option<Over> {
+        self.over.take()
+    }
+
+    /// What the lane wants written, in its order, and the number to be committed by.
+    pub(crate) fn take_writes(&mut self) -> Option<(Vec<Entry>, WriteNumber)> {
+        let (last, _, _) = *self.writes.last()?;
+        let mut entries = Vec::new();
+        let (now, mut delivered) = (entries::now(), 0);
+        for (_, dispatch, write) in std::mem::take(&mut self.writes) {
+            // The lane writes about what is in hand only.
+            let Some(work) = self.works.remove(&dispatch) else { continue };
+            delivered += u64::from(write == Write::Receipt);
+            entries.extend(work.write(write, now));
+        }
+        if delivered > 0 {
+            telemetry::count_dispatches(&self.target, "delivered", delivered);
+        }
+        Some((entries, last))
+    }
+
+    /// Commits what the lane wants written; whether there was anything.
+    pub(crate) async fn commit(&mut self) -> Result<bool, WorkerError> {
+        let Some((entries, last)) = self.take_writes() else { return Ok(false) };
+        self.session.record(entries).await?;
+        self.tell(Input::Committed(last));
+        Ok(true)
+    }
+
+    /// Whether the lane asks for anything that is not done yet.
+    pub(crate) fn is_asking(&self) -> bool {
+        !self.writes.is_empty() || !self.starts.is_empty() || !self.acks.is_empty()
+    }
+
+    /// What may be acked.
+    pub(crate) fn take_acks(&mut self) -> Vec<Tag> {
+        std::mem::take(&mut self.acks)
+    }
+
+    /// What is to be attempted now: which, and what is sent. What cannot be sent is told to the lane.
+    pub(crate) async fn take_starts(&mut self) -> Result<Vec<(Attempt, Outgoing)>, WorkerError> {
+        let starts = std::mem::take(&mut self.starts);
+        self.fetch(&starts).await?;
+        let mut sent = Vec::with_capacity(starts.len());
+        for attempt in starts {
+            match self.works.get(&attempt.dispatch).map(|work| &work.outgoing) {
+                Some(Ok(outgoing)) => sent.push((attempt, outgoing.clone())),
+                _ => self.tell(Input::Ended(attempt.dispatch, Outcome::Unsendable)),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Fetches from the ledger what is to be attempted and lies there.
+    async fn fetch(&mut self, starts: &[Attempt]) -> Result<(), WorkerError> {
+        let kept = starts.iter().filter(|attempt| attempt.bytes == Bytes::InLedger);
+        let ids: Vec<_> =
+            kept.map(|attempt| postroom_event::DispatchId(Uuid::from_u128(attempt.dispatch.0))).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let held = self.session.ledger.held(&ids).await?;
+        if held.len() < ids.len() {
+            let words = format!("a hold of {} is not in the ledger: its lane", self.target);
+            return Err(WorkerError::Crashed(words));
+        }
+        for held in held {
+            self.works.insert(key(held.dispatch.id), self.reader.held(held));
+        }
+        Ok(())
+    }
+
+    /// A dispatch that is being attempted.
+    pub(crate) fn work(&self, dispatch: DispatchKey) -> Option<&Work> {
+        self.works.get(&dispatch)
+    }
+
+    /// Takes in how an attempt ended.
+    pub(crate) fn ended(&mut self, dispatch: DispatchKey, tried: Tried) {
+        let outcome = lane_outcome(&tried.result);
+        if let Some(work) = self.works.get_mut(&dispatch) {
+            work.tried(tried);
+        }
+        self.tell(Input::Ended(dispatch, outcome));
+    }
+
+    /// Takes in what officers decided on dead letters.
+    pub(crate) fn decided(&mut self, decided: &Decided) {
+        self.tell(match decided {
+            Decided::Discarded(dispatch) => Input::Discarded(key(*dispatch)),
+            Decided::Redriven(held) => Input::Redriven(Kept {
+                dispatch: key(held.dispatch.id),
+                subject: subject(&held.source, &held.dispatch.subject),
+                plan: self.plans.get(&held.dispatch.route).cloned().unwrap_or_default(),
+                standing: Standing::Held { waits: 0, next: None },
+            }),
+        });
+    }
+}
+
+fn key(dispatch: postroom_event::DispatchId) -> DispatchKey {
+    DispatchKey(dispatch.0.as_u128())
+}
+
+fn subject(source: &str, subject: &str) -> SubjectKey {
+    // No attribute holds a line feed.
+    let name = format!("{source}\n{subject}");
+    SubjectKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128())
+}
+
+fn plan(route: &postroom_council::Route) -> Plan {
+    Plan {
+        retry: route.retry.clone(),
+        after_dead_letter: match route.after_dead_letter {
+            postroom_council::AfterDeadLetter::HoldSubject => postroom_lane::AfterDeadLetter::HoldSubject,
+            postroom_council::AfterDeadLetter::Continue => postroom_lane::AfterDeadLetter::Continue,
+        },
+    }
+}

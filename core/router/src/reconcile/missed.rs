@@ -1,0 +1,196 @@
+//! Events of one system that are in the journal and not in the ledger: handed to its ingress as if they came from the queue.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use postroom_broker::{Delivery, Start};
+use postroom_ledger::{Body, InvalidFilter, Job, JobState};
+use postroom_telemetry as telemetry;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{RECONCILE, open};
+use crate::decide::{Decider, Verdict};
+use crate::entries::now;
+use crate::journal::{self, Journal};
+use crate::session::{Session, WorkerError};
+
+/// How often an ingress looks whether it is asked to reconcile.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// An ingress is taken in its order, so what is before a known event is known: how far back such a one is looked for.
+const LOOK_BACK: [Duration; 3] =
+    [Duration::from_secs(3_600), Duration::from_secs(86_400), Duration::from_secs(7 * 86_400)];
+/// Invalid events, newest first, among which a missed one is looked for.
+const INVALID_LOOKED_AT: u32 = 1_000;
+
+/// When to look next.
+pub(crate) struct Asked {
+    at: Instant,
+}
+
+impl Asked {
+    pub(crate) fn new() -> Self {
+        Self { at: Instant::now() + LOOK_EVERY }
+    }
+
+    /// When the next look is due.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Whether the session's ingress is asked to reconcile; looked up when it is due.
+    pub(crate) async fn now(&mut self, session: &Session) -> Result<bool, WorkerError> {
+        if Instant::now() < self.at {
+            return Ok(false);
+        }
+        self.at = Instant::now() + LOOK_EVERY;
+        Ok(open(&session.ledger, RECONCILE, &session.tenure.fence.name).await?.is_some())
+    }
+}
+
+/// What is in the journal and was never taken, in its order.
+pub(crate) struct Missed<'a> {
+    session: &'a Session,
+    system: &'a str,
+    job: Job,
+    journal: Option<Journal>,
+    decider: Decider,
+    /// The bodies that are known to be invalid, once that was asked.
+    invalid: Option<HashSet<[u8; 32]>>,
+    /// Behind the last entry that was looked at.
+    reached: u64,
+    found: u64,
+}
+
+impl<'a> Missed<'a> {
+    /// What the ingress of `system` is asked to take in again; none when it is not asked.
+    pub(crate) async fn asked(session: &'a Session, system: &'a str) -> Result<Option<Self>, WorkerError> {
+        let Some(job) = open(&session.ledger, RECONCILE, &session.tenure.fence.name).await? else {
+            return Ok(None);
+        };
+        let decider = journal::decider(&session.council, session.broker.as_ref());
+        let (journal, invalid, reached) = (None, None, job.done);
+        let mut missed = Self { session, system, job, journal, decider, invalid, reached, found: 0 };
+        let start = missed.start().await?;
+        missed.journal = Journal::open(session.broker.as_ref(), start).await?;
+        Ok(Some(missed))
+    }
+
+    /// The next ones. Asking for more says that those handed out before are recorded.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, WorkerError> {
+        loop {
+            let Some(journal) = &mut self.journal else { return self.end().await };
+            let last = journal.last().unwrap_or_default();
+            let ledger = &self.session.ledger;
+            let state = ledger.progress(self.job.id, self.reached, last + 1, now()).await?;
+            if state == Some(JobState::Cancelling) {
+                return self.end().await;
+            }
+            if self.session.stop.is_cancelled() {
+                return Ok(None);
+            }
+            let Some(entries) = journal.next().await? else { return self.end().await };
+            self.reached = entries.last().map_or(self.reached, |entry| entry.offset + 1);
+            let deliveries = entries.into_iter().map(|entry| entry.delivery).collect();
+            let unknown = self.unknown(deliveries).await?;
+            if !unknown.is_empty() {
+                self.found += unknown.len() as u64;
+                return Ok(Some(unknown));
+            }
+        }
+    }
+
+    async fn end(&mut self) -> Result<Option<Vec<Delivery>>, WorkerError> {
+        if let Some(journal) = self.journal.take() {
+            journal.close().await;
+        }
+        self.session.ledger.finish(self.job.id, json!({"taken_in": self.found}), now()).await?;
+        telemetry::ingress_reconciled(self.system, self.found);
+        Ok(None)
+    }
+
+    /// Those of the system that the ledger does not know, as deliveries that nobody acks.
+    async fn unknown(&mut self, deliveries: Vec<Delivery>) -> Result<Vec<Delivery>, WorkerError> {
+        let own = deliveries.into_iter().filter(|delivery| self.is_own(delivery)).collect::<Vec<_>>();
+        let mut keys = Vec::with_capacity(own.len());
+        for delivery in &own {
+            keys.push(key(&mut self.decider, self.system, delivery));
+        }
+        let valid: Vec<_> = keys.iter().flatten().copied().collect();
+        let known = self.session.ledger.known(&valid).await?;
+        let mut unknown = Vec::new();
+        for (mut delivery, key) in own.into_iter().zip(keys) {
+            let is_known = match key {
+                Some(key) => known.contains(&key),
+                None => self.is_known_as_invalid(&delivery).await?,
+            };
+            if !is_known {
+                (delivery.tag, delivery.redelivered) = (0, false);
+                unknown.push(delivery);
+            }
+        }
+        Ok(unknown)
+    }
+
+    fn is_own(&self, delivery: &Delivery) -> bool {
+        let (council, broker) = (&self.session.council, self.session.broker.as_ref());
+        journal::system_of(council, broker, delivery) == Some(self.system)
+    }
+
+    async fn is_known_as_invalid(&mut self, delivery: &Delivery) -> Result<bool, WorkerError> {
+        if self.invalid.is_none() {
+            let ledger = &self.session.ledger;
+            let filter = InvalidFilter { system: Some(self.system.to_owned()), ..InvalidFilter::default() };
+            let mut hashes = HashSet::new();
+            for row in ledger.invalid_find(&filter, INVALID_LOOKED_AT).await? {
+                hashes.extend(ledger.invalid_show(row.id).await?.map(|shown| shown.body.sha256));
+            }
+            self.invalid = Some(hashes);
+        }
+        let body = Body::kept(&delivery.body, 0);
+        Ok(self.invalid.as_ref().is_some_and(|hashes| hashes.contains(&body.sha256)))
+    }
+
+    /// Where to begin: where a stopped hub was, else where everything before is known.
+    async fn start(&mut self) -> Result<Start, WorkerError> {
+        if self.job.done > 0 {
+            return Ok(Start::Offset(self.job.done));
+        }
+        if self.job.params["from"] == "first" {
+            return Ok(Start::First);
+        }
+        for age in LOOK_BACK {
+            let start = journal::since(now(), age);
+            if self.begins_known(start).await? {
+                return Ok(start);
+            }
+        }
+        Ok(Start::First)
+    }
+
+    /// Whether the first valid event of the system from `start` on is known.
+    async fn begins_known(&mut self, start: Start) -> Result<bool, WorkerError> {
+        let Some(mut journal) = Journal::open(self.session.broker.as_ref(), start).await? else {
+            return Ok(false);
+        };
+        let mut first = None;
+        while first.is_none()
+            && let Some(entries) = journal.next().await?
+        {
+            let own = entries.iter().filter(|entry| self.is_own(&entry.delivery)).collect::<Vec<_>>();
+            first = own.iter().find_map(|entry| key(&mut self.decider, self.system, &entry.delivery));
+        }
+        journal.close().await;
+        let known = self.session.ledger.known(first.as_slice()).await?;
+        Ok(!known.is_empty())
+    }
+}
+
+/// The key of a valid event.
+fn key(decider: &mut Decider, system: &str, delivery: &Delivery) -> Option<postroom_event::EventKey> {
+    let decision = decider.decide(system, delivery);
+    match decision.verdict {
+        Verdict::Invalid(_) => None,
+        Verdict::NoRoute | Verdict::Routed(_) => decision.head.map(|head| head.key),
+    }
+}

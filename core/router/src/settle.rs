@@ -1,0 +1,235 @@
+//! The half of an ingress that awaits confirms, publishes what had to wait for them, records, and only then acks. Chunks
+//! are settled in order, so an ack never runs ahead of a record.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroom_broker::{Acker, Confirms, Delivery, Outgoing, Publication, Publisher};
+use postroom_event::Refusal;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::decide::{Unmappable, Way};
+use crate::decisions::{Decisions, STEP_EVERY};
+use crate::entries;
+use crate::halts::Changes;
+use crate::item::{Item, Stage};
+use crate::keeper::Keeper;
+use crate::lease::Tenure;
+use crate::outgoing::outgoing;
+use crate::redecide::Round;
+use crate::session::{Session, WorkerError};
+use crate::traffic::Traffic;
+
+/// How long a lost answer may be ahead of the news that the session is lost with it.
+const LOST_WITHIN: Duration = Duration::from_secs(1);
+
+/// Events that were decided and whose dispatches are being published.
+pub(crate) struct Chunk {
+    pub(crate) items: Vec<Item>,
+    pub(crate) confirms: Option<Confirms>,
+    /// Up to where it is acked; nothing where the broker did not deliver it.
+    pub(crate) last_tag: Option<u64>,
+    pub(crate) repeated: u64,
+    /// The officer's job that it is a round of.
+    pub(crate) round: Option<Round>,
+}
+
+impl Chunk {
+    /// Deliveries that are not to be read.
+    pub(crate) fn poisoned(system: &str, deliveries: Vec<Delivery>, refusal: &Refusal) -> Self {
+        let last_tag = deliveries.last().map(|delivery| delivery.tag);
+        let items = deliveries.into_iter().map(|delivery| Item::refused(system, delivery, refusal.clone()));
+        let items = items.collect();
+        Self { items, confirms: None, last_tag, repeated: 0, round: None }
+    }
+}
+
+/// The half that settles.
+pub(crate) struct Settler {
+    session: Session,
+    system: Arc<str>,
+    acker: Arc<dyn Acker>,
+    publisher: Box<dyn Publisher>,
+    keeper: Keeper,
+    traffic: Traffic,
+    decisions: Decisions,
+    tenure: Tenure,
+    halts: Changes,
+    look: Interval,
+}
+
+/// What is to be done beside chunks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Due {
+    /// The lease was prolonged.
+    Lease,
+    /// What is paused may have changed.
+    Halts,
+    /// Officers may have decided something.
+    Jobs,
+    /// What is kept may be released.
+    Kept,
+}
+
+impl Settler {
+    /// The half that settles what `system` published, with everything that is kept of it.
+    pub(crate) async fn load(
+        session: &Session,
+        system: &str,
+        acker: Arc<dyn Acker>,
+        traffic: Traffic,
+    ) -> Result<Self, WorkerError> {
+        let keeper = Keeper::load(session, system).await?;
+        let publisher = session.broker.publisher().await?;
+        traffic.under().set_kept(keeper.targets());
+        let mut look = interval(STEP_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            session: session.clone(),
+            system: system.into(),
+            acker,
+            publisher,
+            keeper,
+            traffic,
+            decisions: Decisions::new(session),
+            tenure: session.tenure.clone(),
+            halts: session.halts.changes(),
+            look,
+        })
+    }
+
+    /// Settles chunks as they come, and does what is due beside them, until there are no more chunks.
+    pub(crate) async fn settle_all(&mut self, mut chunks: mpsc::Receiver<Chunk>) -> Result<(), WorkerError> {
+        loop {
+            self.release().await?;
+            tokio::select! {
+                biased;
+                due = self.due() => self.attend(due).await?,
+                chunk = chunks.recv() => match chunk {
+                    Some(chunk) => self.settle(chunk).await?,
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Publishes what is kept and may go.
+    pub(crate) async fn release(&mut self) -> Result<(), WorkerError> {
+        self.keeper.work(self.publisher.as_mut()).await?;
+        self.traffic.under().set_kept(self.keeper.targets());
+        Ok(())
+    }
+
+    /// Waits for the next thing to be done beside chunks; nothing is lost when the waiting ends early.
+    pub(crate) async fn due(&mut self) -> Due {
+        tokio::select! {
+            biased;
+            () = self.tenure.prolonged() => Due::Lease,
+            () = self.halts.next() => Due::Halts,
+            _ = self.look.tick() => Due::Jobs,
+            () = sleep_until(self.keeper.wake()) => Due::Kept,
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) async fn attend(&mut self, due: Due) -> Result<(), WorkerError> {
+        match due {
+            Due::Lease => self.keeper.prolonged(self.tenure.ends()),
+            Due::Halts => self.keeper.heed(),
+            Due::Kept => self.keeper.passed(),
+            Due::Jobs => {
+                for decided in self.decisions.next(&self.session).await? {
+                    self.keeper.decided(&decided);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn settle(&mut self, mut chunk: Chunk) -> Result<(), WorkerError> {
+        if let Some(confirms) = chunk.confirms.take() {
+            let answers = confirms.wait().await;
+            self.answered(&mut chunk.items, answers).await?;
+        }
+        loop {
+            let publishes = self.next_wave(&mut chunk.items)?;
+            if publishes.is_empty() {
+                break;
+            }
+            let answers = self.publisher.publish(publishes).await?.wait().await;
+            self.answered(&mut chunk.items, answers).await?;
+        }
+        let max_body = self.session.council.max_body;
+        let mut entries = entries::of_chunk(&self.system, &chunk.items, chunk.repeated, max_body);
+        if let Some(round) = &mut chunk.round {
+            entries.extend(round.entries(&chunk.items));
+        }
+        let written = self.keeper.take_writes(&mut entries);
+        self.session.record(entries).await?;
+        self.keeper.committed(written);
+        if let Some(round) = chunk.round.take() {
+            round.settled(&self.session).await?;
+        }
+        if let Some(last_tag) = chunk.last_tag {
+            self.acker.ack_up_to(last_tag).await?;
+        }
+        let mut under = self.traffic.under();
+        under.set_kept(self.keeper.targets());
+        chunk.items.iter().for_each(|item| item.leave(&mut under));
+        drop(under);
+        entries::tell(&self.system, &chunk.items, chunk.repeated);
+        Ok(())
+    }
+
+    /// What had to wait and can be published now: of each subject and target the first. What may not go is kept.
+    fn next_wave(&mut self, items: &mut [Item]) -> Result<Vec<Outgoing>, WorkerError> {
+        self.session.may_start()?;
+        let names = self.session.broker.names();
+        let (mut taken, mut publishes) = (HashSet::new(), Vec::new());
+        for step in items.iter_mut().flat_map(Item::steps) {
+            if step.leg.stage != Stage::Waiting || taken.contains(&step.leg.track) {
+                continue;
+            }
+            if self.keeper.may_pass(&step) {
+                taken.insert(step.leg.track);
+                publishes.extend(outgoing(names, step.delivery, step.head, step.dispatch));
+                step.leg.stage = Stage::Sent;
+            } else {
+                self.keeper.keep(step)?;
+            }
+        }
+        Ok(publishes)
+    }
+
+    /// Takes the answers to everything that is sent.
+    async fn answered(&mut self, items: &mut [Item], answers: Vec<Publication>) -> Result<(), WorkerError> {
+        if answers.contains(&Publication::Unknown)
+            && timeout(LOST_WITHIN, self.session.broker.lost()).await.is_ok()
+        {
+            return Err(WorkerError::Unanswered);
+        }
+        let mut answers = answers.into_iter();
+        let sent = items.iter_mut().flat_map(Item::steps).filter(|step| step.leg.stage == Stage::Sent);
+        for step in sent {
+            match (answers.next(), &step.dispatch.way) {
+                (Some(Publication::Confirmed(_)), _) => step.leg.stage = Stage::Over,
+                (Some(Publication::Nacked | Publication::Unknown), Way::Queue(_)) => {
+                    self.keeper.keep(step)?;
+                }
+                (Some(Publication::Nacked), _) => {
+                    (step.dispatch.way, step.leg.stage) = (refused(), Stage::Over);
+                }
+                (Some(Publication::Unknown) | None, _) => return Err(WorkerError::Unanswered),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lane's queue takes no more: somebody limited it, and the dispatch is a dead letter to be sent again.
+fn refused() -> Way {
+    let words = "the queue of the lane takes no more messages".to_owned();
+    Way::Dead(Unmappable { code: "queue-full", words })
+}

@@ -1,0 +1,47 @@
+//! What the ledger still holds for systems and routes that the council's text names no longer.
+
+use std::collections::BTreeMap;
+
+use postroom_council::Council;
+use postroom_ledger::{HoldFilter, Ledger};
+
+use crate::failure::{Failure, count};
+
+/// Most holds that are looked through for routes that are gone.
+const HOLDS: u32 = 100_000;
+
+/// Every system that was removed, or reads its own queue now, while dispatches still wait for it: who, how many, and what to
+/// do.
+pub(crate) async fn systems(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
+    let sums = ledger.sums().await?;
+    let waiting = sums.targets.iter().filter_map(|(system, target)| {
+        let waiting = target.waiting + target.staged + target.held;
+        let side = council.systems.get(system).and_then(|system| system.target.as_ref());
+        let what = match side {
+            _ if waiting == 0 => return None,
+            None => "is no target any more",
+            Some(side) if side.is_queue() && target.waiting + target.staged > 0 => "reads its own queue now",
+            Some(_) => return None,
+        };
+        let dispatches = if waiting == 1 { "1 dispatch".to_owned() } else { format!("{waiting} dispatches") };
+        Some(format!(
+            "system `{system}` {what}, and {dispatches} still wait for it: put it back as it was until \
+             `postroom status` shows none"
+        ))
+    });
+    Ok(waiting.collect())
+}
+
+/// Every route that was removed while dispatches of it are held: they will be dead letters.
+pub(crate) async fn routes(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
+    let mut held: BTreeMap<String, usize> = BTreeMap::new();
+    for hold in ledger.holds_list(&HoldFilter::default(), HOLDS).await? {
+        *held.entry(hold.hold.route).or_default() += 1;
+    }
+    held.retain(|route, _| !council.routes.iter().any(|known| *known.name == **route));
+    let warnings = held.iter().map(|(route, holds)| {
+        let holds = count(*holds, "held dispatch").replace("dispatchs", "dispatches");
+        format!("route `{route}` is gone: {holds} of it will be dead letters (`no-such-route`)")
+    });
+    Ok(warnings.collect())
+}
