@@ -51,8 +51,8 @@ hub_write_env() {
     local name
     (
         umask 077
-        for name in POSTROOM_COUNCIL POSTROOM_DATA POSTROOM_PREFIX AMQP_URL; do
-            printf 'export %s=%q\n' "$name" "${!name}"
+        for name in POSTROOM_COUNCIL POSTROOM_DATA POSTROOM_PREFIX POSTROOM_LEDGER_URL AMQP_URL; do
+            [[ -z ${!name:-} ]] || printf 'export %s=%q\n' "$name" "${!name}"
         done >"$1/env"
     )
 }

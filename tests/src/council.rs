@@ -101,6 +101,13 @@ impl TestCouncil {
         self.write(path, &text.replace(from, to));
     }
 
+    /// Has what a route holds tried again each second, for longer than any test waits.
+    pub fn retry_soon(&self, route: &str) {
+        let (message, retry) = ("message = \"parcel\"\n", vec!["\"1s\""; 100].join(", "));
+        let file = format!("routes/{route}/route.toml");
+        self.edit(&file, message, &format!("{message}retry = [{retry}]\n"));
+    }
+
     /// Puts a file into a folder of the data, whole from the first moment.
     pub fn feed(&self, folder: &str, name: &str, content: &[u8]) {
         let folder = self.data().join(folder);

@@ -8,6 +8,8 @@
     reason = "support for tests: what goes wrong here fails the test"
 )]
 
+pub mod collector;
+pub mod http;
 pub mod proxy;
 pub mod wire;
 
@@ -16,8 +18,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -48,10 +50,16 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The hub on a council of the test's own.
 pub struct TestHub {
-    /// Its council.
-    pub council: TestCouncil,
+    /// Its council; hubs beside each other share it.
+    pub council: Arc<TestCouncil>,
     /// The URL of its broker.
     pub url: String,
+    /// Where its health is asked for: at any free port, unless the test names one.
+    pub health: String,
+    /// The URL of its ledger, where that is on a server.
+    pub ledger: Option<String>,
+    /// The command that runs the program, with its first arguments; none at first.
+    pub through: Vec<String>,
     running: Option<Running>,
     /// Every line of every run so far; a line that is no JSON is a text.
     pub lines: Vec<Value>,
@@ -68,7 +76,24 @@ struct Running {
 impl TestHub {
     /// A hub that is not started.
     pub fn new(council: TestCouncil, url: &str) -> Self {
-        Self { council, url: url.to_owned(), running: None, lines: Vec::new(), heard: 0 }
+        let council = Arc::new(council);
+        Self {
+            council,
+            url: url.to_owned(),
+            health: "127.0.0.1:0".to_owned(),
+            ledger: None,
+            through: Vec::new(),
+            running: None,
+            lines: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    /// Another hub on the same council, broker and ledger, which is not started.
+    pub fn beside(&self) -> Self {
+        let (council, url, ledger) = (Arc::clone(&self.council), self.url.clone(), self.ledger.clone());
+        let (health, through, lines) = (self.health.clone(), Vec::new(), Vec::new());
+        Self { council, url, health, ledger, through, running: None, lines, heard: 0 }
     }
 
     /// A hub that is ready.
@@ -99,16 +124,24 @@ impl TestHub {
 
     /// A command line of the program on this council.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let program = program().display().to_string();
+        let words: Vec<_> = self.through.iter().chain([&program]).collect();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(arguments)
             .env("POSTROOM_COUNCIL", self.council.folder())
             .env("POSTROOM_DATA", self.council.data())
             .env("AMQP_URL", &self.url)
+            .env("POSTROOM_HEALTH", &self.health)
+            .env_remove("POSTROOM_LEDGER_URL")
             .env_remove("POSTROOM_PREFIX")
             .env_remove("POSTROOM_LOG")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
+        if let Some(ledger) = &self.ledger {
+            command.env("POSTROOM_LEDGER_URL", ledger);
+        }
         command
     }
 
@@ -178,12 +211,22 @@ impl TestHub {
         self.running.take().expect("a hub that was started").process.wait().expect("its exit code")
     }
 
+    /// The process of the program.
+    pub fn id(&self) -> u32 {
+        self.running.as_ref().expect("a hub that runs").process.id()
+    }
+
     /// Ends the program as an operator would, and waits for its end.
     pub fn stop(&mut self) -> ExitStatus {
-        let id = self.running.as_ref().expect("a hub that runs").process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill can be run");
-        assert!(sent.success(), "the hub had ended by itself: {:#?}", self.lines);
+        self.signal("-TERM");
         self.ended()
+    }
+
+    /// Sends the program a signal, as `kill` names it.
+    pub fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill can be run");
+        assert!(sent.success(), "the hub had ended by itself: {:#?}", self.lines);
     }
 
     /// Ends the program as a power cut would.

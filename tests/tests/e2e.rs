@@ -122,5 +122,5 @@ fn a_hub_that_stops_and_starts_again_delivers_nothing_twice() {
     hub.wait_for("hub.ready");
     let after = hub.settled();
     assert_eq!((&before["sources"], &before["targets"]), (&after["sources"], &after["targets"]));
-    assert_eq!(hub.heard("hub.recovering"), 0);
+    assert_eq!(hub.heard("lease.recovering"), 0);
 }

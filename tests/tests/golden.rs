@@ -17,7 +17,7 @@ const ROUTE: &str = "routes/parcel-to-book/route.toml";
 const MAPPING: &str = "routes/parcel-to-book/mapping.vrl";
 
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 10] = [
+const READ: [Broken; 14] = [
     Broken {
         what: "a misspelt target",
         breaks: |council| council.edit(ROUTE, "to = \"book\"", "to = \"boook\""),
@@ -54,6 +54,18 @@ const READ: [Broken; 10] = [
         says: ("unknown-purpose", "routes/again-to-dock/route.toml", 1),
     },
     Broken {
+        what: "an age of the journal without a unit",
+        breaks: |council| {
+            council.edit("council.toml", "[limits]\n", "[journal]\nmax_age = \"30\"\n[limits]\n");
+        },
+        says: ("retention", "council.toml", 5),
+    },
+    Broken {
+        what: "a ledger that forgets before the journal does and the last retry is over",
+        breaks: |council| council.edit("council.toml", "[limits]\n", "[ledger]\nkeep = \"32d\"\n[limits]\n"),
+        says: ("retention", "council.toml", 5),
+    },
+    Broken {
         what: "an unknown connector",
         breaks: |council| {
             council.write("systems/fax/system.toml", "title = \"Fax\"\n[target]\nconnector = \"fax\"\n");
@@ -80,6 +92,19 @@ const READ: [Broken; 10] = [
             council.edit("council.toml", &prefix, "\"no prefix\"");
         },
         says: ("prefix", "council.toml", 3),
+    },
+    Broken {
+        what: "a place to listen at that is none",
+        breaks: |council| council.edit("council.toml", "[limits]", "[health]\nlisten = \"9464\"\n[limits]"),
+        says: ("listen", "council.toml", 0),
+    },
+    Broken {
+        what: "a collector that is asked for over TLS",
+        breaks: |council| {
+            let otlp = "[telemetry]\notlp = \"https://127.0.0.1:4318\"\n[limits]";
+            council.edit("council.toml", "[limits]", otlp);
+        },
+        says: ("otlp", "council.toml", 0),
     },
     Broken {
         what: "a batch rule that is never due",

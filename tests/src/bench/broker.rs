@@ -1,6 +1,7 @@
 //! The bench's own hand on the broker: filling queues, counting what is in them, and leaving nothing behind.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,13 +13,19 @@ use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use postroom_broker::{Declaration, Names, Topology};
 use postroom_event::STRUCTURED;
-use tokio::time::Instant;
+use postroom_router::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Outcome;
-use super::sample::{EVENT_TYPE, Sample};
+use super::sample::{EVENT_TYPE, SOURCE, Sample};
 
 /// Publishes whose confirms may be outstanding while a queue is filled.
 const WINDOW: usize = 500;
+/// How often a paced publisher looks what is due.
+const TICK: Duration = Duration::from_millis(1);
+/// How often it is looked whether a queue is consumed, and for how long.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const CONSUMED_TIMEOUT: Duration = Duration::from_secs(60);
 /// AMQP's delivery mode of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 const DURABLE: QueueDeclareOptions = QueueDeclareOptions {
@@ -64,15 +71,45 @@ impl Bench {
         sample: &Sample,
         count: usize,
     ) -> Outcome<f64> {
-        let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_content_type(STRUCTURED.into())
-            .with_user_id(self.user.as_str().into());
+        let messages = (0..count).map(|number| (sample.event(number), self.properties()));
+        self.fill_with((exchange, key), messages).await
+    }
+
+    /// Publishes `count` dispatches of one route to the lane of its target, as the router does.
+    pub(crate) async fn fill_lane(
+        &self,
+        names: &Names,
+        (target, route): (&str, &str),
+        sample: &Sample,
+        count: usize,
+    ) -> Outcome<f64> {
+        let messages = (0..count).map(|number| {
+            let subject = sample.subject(number);
+            let headers = [
+                (TYPE_HEADER, EVENT_TYPE),
+                (SOURCE_HEADER, SOURCE),
+                (ROUTE_HEADER, route),
+                (SUBJECT_HEADER, &subject),
+            ];
+            let mut table = FieldTable::default();
+            for (name, value) in headers {
+                table.insert(name.into(), AMQPValue::LongString(value.into()));
+            }
+            let properties = self.properties().with_headers(table);
+            (sample.event(number), properties.with_correlation_id(sample.id(number).as_str().into()))
+        });
+        self.fill_with((&names.deliveries(), &names.lane(target)), messages).await
+    }
+
+    async fn fill_with(
+        &self,
+        to: (&str, &str),
+        messages: impl Iterator<Item = (Vec<u8>, BasicProperties)>,
+    ) -> Outcome<f64> {
         let begun = Instant::now();
         let mut outstanding: std::collections::VecDeque<Started> = std::collections::VecDeque::new();
-        for number in 0..count {
-            let body = sample.event(number);
-            outstanding.push_back(start(&self.channel, (exchange, key), body, properties.clone()));
+        for (body, properties) in messages {
+            outstanding.push_back(start(&self.channel, to, body, properties));
             if outstanding.len() > WINDOW {
                 confirmed(outstanding.pop_front()).await?;
             }
@@ -81,6 +118,40 @@ impl Bench {
             confirmed(Some(publish)).await?;
         }
         Ok(begun.elapsed().as_secs_f64())
+    }
+
+    /// Publishes events at `rate` a second: when each was published.
+    pub(crate) async fn pace(
+        &self,
+        to: (&str, &str),
+        sample: &Sample,
+        (count, rate): (usize, f64),
+    ) -> Outcome<Vec<Instant>> {
+        let (mut publishes, mut published) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let begun = Instant::now();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while published.len() < count {
+            ticks.tick().await;
+            let due = (begun.elapsed().as_secs_f64() * rate) as usize;
+            while published.len() < due.min(count) {
+                let number = published.len();
+                let properties = self.properties().with_correlation_id(sample.id(number).as_str().into());
+                published.push(Instant::now());
+                publishes.push(start(&self.channel, to, sample.event(number), properties));
+            }
+        }
+        for publish in publishes {
+            confirmed(Some(publish)).await?;
+        }
+        Ok(published)
+    }
+
+    fn properties(&self) -> BasicProperties {
+        BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type(STRUCTURED.into())
+            .with_user_id(self.user.as_str().into())
     }
 
     /// Declares a quorum queue as the pump needs it.
@@ -101,6 +172,22 @@ impl Bench {
             messages += found.message_count() as usize;
         }
         Ok(messages)
+    }
+
+    /// Waits until somebody consumes a queue.
+    pub(crate) async fn consumed(&self, queue: &str) -> Outcome<()> {
+        let deadline = Instant::now() + CONSUMED_TIMEOUT;
+        let mut look = interval(LOOK_EVERY);
+        let passive = QueueDeclareOptions { passive: true, ..DURABLE };
+        while self.channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.consumer_count()
+            == 0
+        {
+            if Instant::now() > deadline {
+                return Err(format!("nobody consumes {queue} in time").into());
+            }
+            look.tick().await;
+        }
+        Ok(())
     }
 
     /// Empties `queues`.

@@ -8,6 +8,8 @@ use super::sample::{EVENT_TYPE, POSTCODE, SYSTEM, schemas};
 
 /// The system whose connector reads files.
 pub(crate) const FILES: &str = "register";
+/// The connector of a sink in this process.
+pub(crate) const IN_PROCESS: &str = "bench";
 const MAPPING: &str = include_str!("mapping.vrl");
 const MESSAGE: &str = include_str!("message.schema.json");
 const RECORD_MAPPING: &str = include_str!("record.vrl");
@@ -22,12 +24,24 @@ pub(crate) struct Plan {
     pub(crate) routes: usize,
     /// How many of them match the sample event.
     pub(crate) matching: usize,
-    /// Systems that the routes lead to in turn; each reads its own queue.
+    /// Systems that the routes lead to in turn.
     pub(crate) targets: usize,
+    /// How messages get to them.
+    pub(crate) reach: Reach,
     /// Whether the routes share one mapping.
     pub(crate) mappings: Mappings,
     /// Whether the journal is kept.
     pub(crate) journal: bool,
+}
+
+/// How messages get to a target.
+pub(crate) enum Reach {
+    /// It reads its own queue.
+    Queue,
+    /// By a lane to a sink in this process.
+    InProcess,
+    /// By a lane to an HTTP server: the address of each target.
+    Http(Vec<String>),
 }
 
 /// What the routes make of an event.
@@ -59,7 +73,7 @@ impl Plan {
         put(&format!("systems/{FILES}/events/{EVENT_TYPE}.vrl"), RECORD_MAPPING)?;
         for number in 0..self.targets {
             let name = Self::target(number);
-            put(&format!("systems/{name}/system.toml"), &target(&name))?;
+            put(&format!("systems/{name}/system.toml"), &self.system(number))?;
             put(&format!("systems/{name}/messages/move.schema.json"), MESSAGE)?;
         }
         for number in 0..self.routes {
@@ -67,6 +81,18 @@ impl Plan {
             put(&format!("routes/route-{number:04}/mapping.vrl"), &self.mapping(number))?;
         }
         Ok(())
+    }
+
+    fn system(&self, number: usize) -> String {
+        let connector = match &self.reach {
+            Reach::Queue => "connector = \"queue\"".to_owned(),
+            Reach::InProcess => format!("connector = \"{IN_PROCESS}\""),
+            Reach::Http(urls) => {
+                let url = urls.get(number).map_or("", String::as_str);
+                format!("connector = \"http\"\n[target.settings]\nurl = \"{url}\"")
+            }
+        };
+        format!("title = \"{}\"\n[target]\n{connector}\n", Self::target(number))
     }
 
     fn mapping(&self, number: usize) -> String {
@@ -98,10 +124,6 @@ impl Plan {
 
 fn source(user: &str) -> String {
     format!("title = \"Customer services\"\nbroker_user = \"{user}\"\n[source]\nconnector = \"queue\"\n")
-}
-
-fn target(name: &str) -> String {
-    format!("title = \"{name}\"\n[target]\nconnector = \"queue\"\n")
 }
 
 const PURPOSES: &str = r#"[purposes.measuring]

@@ -15,7 +15,7 @@ use postroom_transform::Data;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::council::{Mappings, Plan};
+use super::council::{Mappings, Plan, Reach};
 use super::figure::{Figure, Target, rounded};
 use super::process::ThreadClock;
 use super::sample::{EVENT_TYPE, SYSTEM, Sample};
@@ -48,6 +48,7 @@ impl Rig {
             user: USER.to_owned(),
             routes,
             matching,
+            reach: Reach::Queue,
             targets: 3.min(routes),
             mappings: Mappings::Own,
             journal: false,

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::broker::Bench;
-use super::council::{FILES, Mappings, Plan};
+use super::council::{FILES, Mappings, Plan, Reach};
 use super::figure::{Figure, Target, rounded};
 use super::hub::Hub;
 use super::process::{Usage, peak_mib};
@@ -106,7 +106,16 @@ async fn pair(
     };
     let prefix = format!("bench-{}-{targets}{kind}.", std::process::id());
     let user = bench.user.clone();
-    let plan = Plan { prefix, user, routes: targets, matching: targets, targets, mappings, journal };
+    let plan = Plan {
+        prefix,
+        user,
+        routes: targets,
+        matching: targets,
+        targets,
+        reach: Reach::Queue,
+        mappings,
+        journal,
+    };
     let folder = tempfile::tempdir()?;
     plan.write(folder.path())?;
     let pair = Pair { bench, plan, folder, events };
@@ -132,11 +141,14 @@ async fn pair(
 
 /// What the hub declares for `plan`.
 pub(crate) fn topology(plan: &Plan) -> (Names, Topology) {
+    let (queues, targets) =
+        (matches!(plan.reach, Reach::Queue), || (0..plan.targets).map(Plan::target).collect());
     let topology = Topology {
         sources: vec![SYSTEM.to_owned(), FILES.to_owned()],
-        lanes: Vec::new(),
-        queues: (0..plan.targets).map(Plan::target).collect(),
+        lanes: if queues { Vec::new() } else { targets() },
+        queues: if queues { targets() } else { Vec::new() },
         journal: plan.journal,
+        journal_age: None,
     };
     (Names::new(plan.prefix.clone()), topology)
 }

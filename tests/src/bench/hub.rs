@@ -31,6 +31,7 @@ pub(crate) fn program() -> Outcome<PathBuf> {
 pub(crate) fn command(folder: &Path, url: &str) -> Outcome<Command> {
     let mut command = Command::new(program()?);
     command.arg("--council").arg(folder).env("AMQP_URL", url).env_remove("POSTROOM_PREFIX");
+    command.env("POSTROOM_HEALTH", "127.0.0.1:0");
     command.stdin(Stdio::null()).kill_on_drop(true);
     Ok(command)
 }

@@ -11,7 +11,7 @@ use tokio::time::interval;
 
 use super::Outcome;
 use super::broker::Bench;
-use super::council::{FILES, Mappings, Plan};
+use super::council::{FILES, Mappings, Plan, Reach};
 use super::drain::topology;
 use super::figure::{Target, rounded};
 use super::hub::{self, Hub};
@@ -29,7 +29,16 @@ pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
     let prefix = format!("bench-{}-import.", std::process::id());
     let user = bench.user.clone();
     let mappings = Mappings::Own;
-    let plan = Plan { prefix, user, routes: 1, matching: 1, targets: 1, mappings, journal: false };
+    let plan = Plan {
+        prefix,
+        user,
+        routes: 1,
+        matching: 1,
+        targets: 1,
+        reach: Reach::Queue,
+        mappings,
+        journal: false,
+    };
     let folder = tempfile::tempdir()?;
     plan.write(folder.path())?;
     let file = folder.path().join("export.csv");

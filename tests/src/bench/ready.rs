@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::broker::Bench;
-use super::council::{Mappings, Plan};
+use super::council::{Mappings, Plan, Reach};
 use super::drain::topology;
 use super::figure::{Figure, Target};
 use super::hub::{self, Hub, Said};
@@ -20,6 +20,7 @@ pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
         routes: ROUTES,
         matching: 3,
         targets: 10,
+        reach: Reach::Queue,
         mappings: Mappings::Own,
         journal: true,
     };

@@ -10,6 +10,8 @@ use super::Outcome;
 pub(crate) const EVENT_TYPE: &str = "resident.moved.v1";
 /// The system that states it.
 pub(crate) const SYSTEM: &str = "crm";
+/// The CloudEvents source of its events.
+pub(crate) const SOURCE: &str = "/systems/crm";
 /// The postcode to which the person moves: what filters ask for.
 pub(crate) const POSTCODE: &str = "ZZ2 3AB";
 
@@ -32,11 +34,21 @@ impl Sample {
         Ok(Self { data: data.to_string(), run: run.to_owned() })
     }
 
+    /// The id of the event of that number.
+    pub(crate) fn id(&self, number: usize) -> String {
+        format!("{}-{number:08}", self.run)
+    }
+
+    /// What it is about.
+    pub(crate) fn subject(&self, number: usize) -> String {
+        format!("person:{:04}", number % 1_000)
+    }
+
     /// The event of that number in structured mode; a thousand subjects take turns.
     pub(crate) fn event(&self, number: usize) -> Vec<u8> {
-        let (run, subject, data) = (&self.run, number % 1_000, &self.data);
+        let (id, subject, data) = (self.id(number), self.subject(number), &self.data);
         format!(
-            r#"{{"specversion":"1.0","id":"{run}-{number:08}","source":"/systems/{SYSTEM}","type":"{EVENT_TYPE}","subject":"person:{subject:04}","time":"2026-10-01T09:30:00+01:00","datacontenttype":"application/json","data":{data}}}"#
+            r#"{{"specversion":"1.0","id":"{id}","source":"{SOURCE}","type":"{EVENT_TYPE}","subject":"{subject}","time":"2026-10-01T09:30:00+01:00","datacontenttype":"application/json","data":{data}}}"#
         )
         .into_bytes()
     }

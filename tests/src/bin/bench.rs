@@ -1,4 +1,4 @@
-//! `bench [decide] [drain] [ready] [import] [--events N]`: measures the house and prints one JSON document.
+//! `bench [decide] [drain] [lanes] [latency] [ready] [import] [--events N]`: measures the house and prints one JSON document.
 //!
 //! Without a name it measures everything. `./deploy/bench` brings a broker and builds what is measured.
 
@@ -9,12 +9,12 @@ use std::io::{self, IsTerminal, Write};
 
 use bench::broker::Bench;
 use bench::figure::{Target, table};
-use bench::{Outcome, decide, drain, import, machine, pump, ready};
+use bench::{Outcome, decide, drain, import, lanes, latency, machine, pump, ready};
 use serde_json::{Value, json};
 
 /// Events of one drain, unless `--events` says otherwise.
 const EVENTS: usize = 20_000;
-const PARTS: [&str; 4] = ["decide", "drain", "ready", "import"];
+const PARTS: [&str; 6] = ["decide", "drain", "lanes", "latency", "ready", "import"];
 
 /// What the command line asks for.
 struct Asked {
@@ -74,6 +74,8 @@ async fn with_broker(part: &str, events: usize) -> Outcome<(Value, Vec<Target>)>
     let bench = Bench::connect().await?;
     let measured = match part {
         "drain" => drain::measure(&bench, events).await?,
+        "lanes" => lanes::measure(&bench, events).await?,
+        "latency" => latency::measure(&bench, events).await?,
         "ready" => ready::measure(&bench).await?,
         _ => import::measure(&bench).await?,
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -87,6 +88,17 @@ impl Wire {
             let answer = timeout(DEADLINE, confirm).await.expect("an answer in time");
             assert!(matches!(answer, Ok(Confirmation::Ack(_))), "{answer:?}");
         }
+    }
+
+    /// Declares a queue and binds it, as a source does that wants to be told.
+    pub async fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let channel = self.channel().await;
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.into(), options, FieldTable::default()).await.expect("a queue");
+        let options = QueueBindOptions::default();
+        let bound =
+            channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default());
+        bound.await.expect("a binding");
     }
 
     /// Reads a queue as its system does, until nothing has come for a while; at least `least` must come.

@@ -47,6 +47,7 @@ pub fn topology() -> Topology {
         lanes: vec!["council-tax".to_owned()],
         queues: vec!["waste".to_owned()],
         journal: true,
+        journal_age: None,
     }
 }
 

@@ -9,33 +9,43 @@ use postroom_connector::{
     ConnectorError, Failure, Handover, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
 use postroom_ledger::{DeadFilter, NewJob, TargetSums};
-use postroom_router::{DISCARD, REDRIVE};
+use postroom_router::{DISCARD, LetterSet, REDRIVE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil};
-use serde_json::json;
+use tokio::sync::watch;
 
 use crate::simulation::{Simulated, connectors, until};
 
 /// A target that answers as it is told, and remembers what it took: parcel and number, in their order.
 #[derive(Debug, Clone, Default)]
-struct Till {
+pub(crate) struct Till {
     fails: Arc<Mutex<HashMap<String, Failure>>>,
     took: Arc<Mutex<Vec<(String, u64)>>>,
+    shut: Arc<watch::Sender<bool>>,
 }
 
 impl Till {
-    fn fail(&self, parcel: &str, failure: Failure) {
+    pub(crate) fn fail(&self, parcel: &str, failure: Failure) {
         self.fails.lock().unwrap().insert(format!("parcel:{parcel}"), failure);
     }
 
-    fn heal(&self) {
+    /// From now on it takes nothing and answers nothing, until [`Self::open`].
+    pub(crate) fn shut(&self) {
+        self.shut.send_replace(true);
+    }
+
+    pub(crate) fn open(&self) {
+        self.shut.send_replace(false);
+    }
+
+    pub(crate) fn heal(&self) {
         self.fails.lock().unwrap().clear();
     }
 
-    fn took(&self) -> Vec<(String, u64)> {
+    pub(crate) fn took(&self) -> Vec<(String, u64)> {
         self.took.lock().unwrap().clone()
     }
 
-    fn numbers(&self, parcel: &str) -> Vec<u64> {
+    pub(crate) fn numbers(&self, parcel: &str) -> Vec<u64> {
         let took = self.took().into_iter().filter(|(about, _)| *about == format!("parcel:{parcel}"));
         took.map(|(_, number)| number).collect()
     }
@@ -58,6 +68,7 @@ impl SinkKind for Till {
 #[async_trait]
 impl Sink for Till {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
+        self.shut.subscribe().wait_for(|shut| !*shut).await.unwrap();
         for item in &handover.items {
             if let Some(failure) = self.fails.lock().unwrap().get(&item.subject) {
                 return Err(ConnectorError::new(*failure, "the till says no", ""));
@@ -70,7 +81,7 @@ impl Sink for Till {
 }
 
 /// The small council with the till, whose route says `more` about failure.
-fn council(more: &str) -> TestCouncil {
+pub(crate) fn council(more: &str) -> TestCouncil {
     let council = TestCouncil::small();
     council.edit("council.toml", "[limits]\n", "[limits]\nin_place = \"200ms\"\n");
     council.write("systems/till/system.toml", "title = \"Till\"\n[target]\nconnector = \"till\"\n");
@@ -83,17 +94,17 @@ fn council(more: &str) -> TestCouncil {
     council
 }
 
-async fn start(till: &Till, more: &str) -> Simulated {
+pub(crate) async fn start(till: &Till, more: &str) -> Simulated {
     Simulated::at_work(council(more), Server::new(), connectors().with_sink(till.clone())).await
 }
 
-async fn restarted(hub: Simulated, till: &Till) -> Simulated {
+pub(crate) async fn restarted(hub: Simulated, till: &Till) -> Simulated {
     let (council, server) = hub.stopped().await;
     Simulated::at_work(council, server, connectors().with_sink(till.clone())).await
 }
 
 /// Waits until the sums of the till are as `look` wants them.
-async fn sums(hub: &Simulated, what: &str, look: impl Fn(&TargetSums) -> bool) {
+pub(crate) async fn sums(hub: &Simulated, what: &str, look: impl Fn(&TargetSums) -> bool) {
     until(what, async || {
         let sums = hub.ledger.sums().await.unwrap();
         sums.targets.get("till").is_some_and(&look)
@@ -128,12 +139,12 @@ async fn a_dispatch_refused_for_good_holds_its_subject_over_a_restart_and_delays
 async fn decide(hub: &Simulated, kind: &str) {
     let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
     let open = dead.iter().filter(|row| row.state == "open");
-    let dispatches: Vec<String> = open.map(|row| row.dispatch.to_string()).collect();
+    let dispatches: Vec<_> = open.map(|row| row.dispatch).collect();
     assert!(!dispatches.is_empty());
     let job = NewJob {
         kind: kind.to_owned(),
-        target: "till".to_owned(),
-        params: json!({"dispatches": dispatches}),
+        target: lease::of_lane("till"),
+        params: serde_json::to_value(LetterSet { dispatches, rate: 100, stale: false }).unwrap(),
         actor: "an officer".to_owned(),
         reason: "the till was mended".to_owned(),
         at: 1,

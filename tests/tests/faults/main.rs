@@ -1,14 +1,29 @@
 //! What goes wrong, against a real RabbitMQ and the real program: nothing accepted is lost, nothing is done twice, and
 //! what is refused says why.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what goes wrong here fails the test"
+)]
 
 mod broker;
 mod files;
+mod hands;
+mod health;
+mod http;
+mod hubs;
 mod kills;
 mod lanes;
 mod officers;
+mod outages;
+#[path = "../../../core/ledger/tests/it/server.rs"]
+mod postgres;
 mod privacy;
 mod publishing;
+mod queues;
+mod reconcile;
+mod replay;
 mod simulation;
 mod work;

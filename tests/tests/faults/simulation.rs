@@ -2,22 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use postroom_broker::memory::{Fault, Server};
-use postroom_broker::{Broker, Delivery};
+use postroom_broker::{Broker, Delivery, Message, Outgoing, Publication};
 use postroom_connector::Connectors;
 use postroom_connector_file::{FileSink, FileSource};
 use postroom_council::Council;
-use postroom_ledger::{DeadFilter, Ledger};
+use postroom_ledger::Ledger;
 use postroom_router::{Connect, Hub};
-use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
+use postroom_tests::council::{PARCEL, TestCouncil, parcel_event, yard_rows};
 use postroom_tests::hub::DEADLINE;
+use serde_json::Value;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
 const HUB: &str = "hub";
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Sessions that are cut between a publish and its ack.
 const CUTS: u64 = 5;
 
@@ -81,7 +85,12 @@ impl Simulated {
         self.server.put(&self.name("ingress.shop"), delivery);
     }
 
-    async fn delivered(&self, target: &str) -> u64 {
+    /// Publishes an event as the shop does: it comes into the journal, too.
+    pub(crate) async fn publish_about(&self, id: &str, parcel: &str, number: u64) {
+        publish(&self.server, &self.council, &parcel_event(id, parcel, number)).await;
+    }
+
+    pub(crate) async fn delivered(&self, target: &str) -> u64 {
         self.ledger.sums().await.unwrap().targets.get(target).map_or(0, |sums| sums.delivered)
     }
 
@@ -92,12 +101,12 @@ impl Simulated {
     }
 
     /// The messages in the queue of the dock: its event's id and its own.
-    fn docked(&self) -> Vec<(String, String)> {
+    pub(crate) fn docked(&self) -> Vec<(String, String)> {
         let ready = self.server.ready(&self.name("to.dock")).into_iter();
         ready.map(|one| (one.correlation_id.unwrap(), one.message_id.unwrap())).collect()
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stopped().await;
     }
 
@@ -109,6 +118,22 @@ impl Simulated {
     }
 }
 
+/// Publishes an event as the shop does.
+pub(crate) async fn publish(server: &Server, council: &TestCouncil, event: &Value) {
+    let shop = server.connect(&council.prefix, &council.publisher);
+    let message = Message {
+        content_type: Some("application/cloudevents+json".to_owned()),
+        user_id: Some(council.publisher.clone()),
+        body: Bytes::from(event.to_string()),
+        ..Message::default()
+    };
+    let (exchange, routing_key) = (format!("{}in.shop", council.prefix), PARCEL.to_owned());
+    let mut publisher = shop.publisher().await.unwrap();
+    let answers =
+        publisher.publish(vec![Outgoing { exchange, routing_key, message }]).await.unwrap().wait().await;
+    assert!(matches!(answers.as_slice(), [Publication::Confirmed(_)]), "{answers:?}");
+}
+
 /// The connectors of the small council.
 pub(crate) fn connectors() -> Connectors {
     Connectors::default().with_source(FileSource).with_sink(FileSink)
@@ -117,30 +142,11 @@ pub(crate) fn connectors() -> Connectors {
 /// Looks until `look` finds it so.
 pub(crate) async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
+    let mut looks = interval(LOOK_EVERY);
     while !look().await {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
-        tokio::task::yield_now().await;
+        looks.tick().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dispatch_that_the_broker_refuses_becomes_a_dead_letter_and_the_others_go_on() {
-    let hub = Simulated::start().await;
-    hub.server.limit(&hub.name("to.dock"), 0);
-    hub.put("first", 1);
-    assert_eq!(hub.booked(1).await, [1]);
-    until("the dead letter", async || {
-        hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap().len() == 1
-    })
-    .await;
-    let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
-    assert_eq!((dead[0].code.as_str(), dead[0].target.as_str()), ("queue-full", "dock"));
-    assert!(hub.docked().is_empty());
-    hub.server.unlimit(&hub.name("to.dock"));
-    hub.put("second", 2);
-    assert_eq!(hub.booked(2).await, [1, 2]);
-    assert_eq!(hub.docked().len(), 1);
-    hub.end().await;
 }
 
 /// The first event's publishes, to the lane of the book and to the queue of the dock, meet the fault.
@@ -219,9 +225,12 @@ async fn an_import_whose_publishes_are_refused_or_lost_publishes_each_record_und
     hub.council.feed("yard/in", "moves.csv", yard_rows(40, 1).as_bytes());
     let expected: Vec<u64> = (1..=40).collect();
     assert_eq!(hub.booked(40).await, expected);
-    let sums = hub.ledger.sums().await.unwrap();
-    let yard = &sums.sources["yard"];
-    assert_eq!((yard.mapped, yard.published, yard.events.routed), (40, 40, 40));
+    // The last answers got lost: the book may have all of it before the import knows.
+    until("the import", async || {
+        let yard = &hub.ledger.sums().await.unwrap().sources["yard"];
+        (yard.mapped, yard.published, yard.events.routed) == (40, 40, 40)
+    })
+    .await;
     hub.end().await;
 }
 

@@ -7,6 +7,7 @@ mod manifests;
 mod registers;
 mod tree;
 mod types;
+mod unit;
 mod words;
 
 use tree::{Offence, Tree};

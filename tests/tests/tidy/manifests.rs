@@ -42,8 +42,9 @@ const A_CONNECTOR_MAY: &[&str] = &["postroom-connector", "postroom-event", "post
 const MAY_NAME_ALL: [&str; 2] = ["postroom", "postroom-tests"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
-const OWNERS: [(&str, &[&str]); 15] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     ("annotate-snippets", &["postroom-council"]),
+    ("axum", &["postroom"]),
     ("backoff", &["postroom-broker"]),
     ("clap", &["postroom"]),
     ("comfy-table", &["postroom"]),
@@ -53,6 +54,10 @@ const OWNERS: [(&str, &[&str]); 15] = [
     ("jsonschema", &["postroom-schema"]),
     ("lapin", &["postroom-broker", "postroom-tests"]),
     ("metrics", &["postroom-telemetry"]),
+    ("metrics-exporter-prometheus", &["postroom-telemetry"]),
+    ("opentelemetry", &["postroom-telemetry"]),
+    ("opentelemetry-otlp", &["postroom-telemetry"]),
+    ("opentelemetry_sdk", &["postroom-telemetry"]),
     ("quick-xml", &["postroom-format"]),
     ("sqlx", &["postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),

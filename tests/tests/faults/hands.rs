@@ -1,0 +1,203 @@
+//! What operators do while the hub runs: pause, resume, back up, put back, remove; and what it tells them and the sources.
+
+use std::fs;
+
+use postroom_tests::council::{PARCEL, parcel_event};
+use postroom_tests::hub::TestHub;
+use postroom_tests::hub::wire::Wire;
+use postroom_tests::rabbitmq::Rabbit;
+use serde_json::{Value, json};
+
+use crate::work::{dock, number, publish, publish_body, small, small_ready, until_number};
+
+/// More looks than a lane or an ingress would need to go on.
+const MORE_LOOKS: usize = 5;
+
+fn pause(hub: &mut TestHub, system: &str) -> Value {
+    hub.say(&["pause", system, "--reason", "an upgrade"]);
+    hub.wait_for("pause.begun")
+}
+
+fn resume(hub: &mut TestHub, system: &str) -> Value {
+    hub.say(&["resume", system, "--reason", "it is done"]);
+    hub.wait_for("pause.over")
+}
+
+#[tokio::test]
+async fn a_paused_source_is_not_taken_in_across_a_restart_until_it_is_resumed_and_who_and_why_are_said() {
+    let mut hub = small_ready();
+    let line = pause(&mut hub, "shop");
+    assert_eq!((&line["system"], &line["reason"]), (&json!("shop"), &json!("an upgrade")));
+    publish(&hub, &[parcel_event("event-1", "a", 1)]).await;
+    until_number(&hub, "/ingress/shop/messages", 1);
+    assert!(hub.stop().success());
+    hub.start();
+    hub.wait_for("pause.begun");
+    hub.wait_for("hub.ready");
+    for _ in 0..MORE_LOOKS {
+        let status = hub.json(&["status", "--json"]);
+        assert_eq!(number(&status, "/sources/shop/events/routed"), 0);
+        assert_eq!(status["standing"]["pauses"][0]["reason"], "an upgrade");
+    }
+    let line = resume(&mut hub, "shop");
+    assert_eq!(line["reason"], "it is done");
+    hub.settled();
+    assert_eq!(dock(&hub, 1).await.len(), 1);
+    let again = hub.run(&["resume", "shop", "--reason", "twice"]);
+    assert!(!again.status.success());
+}
+
+#[tokio::test]
+async fn a_paused_target_gets_nothing_while_the_others_go_on_and_then_all_of_it() {
+    let mut hub = small_ready();
+    pause(&mut hub, "book");
+    let events: Vec<_> =
+        (1..=5).map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect();
+    publish(&hub, &events).await;
+    assert_eq!(dock(&hub, 5).await.len(), 5);
+    let status = until_number(&hub, "/targets/book/dispatched", 5);
+    assert_eq!(number(&status, "/targets/book/delivered"), 0);
+    resume(&mut hub, "book");
+    assert_eq!(number(&hub.settled(), "/targets/book/delivered"), 5);
+}
+
+#[tokio::test]
+async fn a_pause_with_an_end_is_over_by_itself() {
+    let mut hub = small_ready();
+    hub.say(&["pause", "book", "--until", "3s", "--reason", "an upgrade"]);
+    hub.wait_for("pause.begun");
+    publish(&hub, &[parcel_event("event-1", "a", 1)]).await;
+    assert_eq!(hub.wait_for("pause.over")["reason"], "its time is over");
+    hub.settled();
+}
+
+#[tokio::test]
+async fn a_source_that_is_silent_for_too_long_is_said_once_shown_and_said_again_when_it_is_over() {
+    let mut hub = small();
+    hub.council.edit(
+        "systems/shop/system.toml",
+        "title = \"Shop\"",
+        "title = \"Shop\"\nexpect_every = \"15s\"",
+    );
+    hub.start();
+    hub.wait_for("hub.ready");
+    assert_eq!(hub.wait_for("source.silent")["system"], "shop");
+    let standing = hub.json(&["status", "--json"])["standing"].clone();
+    assert!(standing["silent"].as_object().is_some_and(|silent| silent.contains_key("shop")), "{standing}");
+    publish(&hub, &[parcel_event("event-1", "a", 1)]).await;
+    hub.wait_for("source.heard");
+    assert_eq!(hub.heard("source.silent"), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_put_back_halts_everything_until_somebody_accepts_it() {
+    let mut hub = small_ready();
+    publish(&hub, &[parcel_event("event-1", "a", 1)]).await;
+    hub.settled();
+    let copy = hub.council.data().join("copy.db");
+    hub.say(&["ledger", "backup", &copy.display().to_string()]);
+    assert!(hub.stop().success());
+    for end in ["", "-wal", "-shm"] {
+        // Which of them are there is the database's own matter.
+        let _ = fs::remove_file(hub.council.data().join(format!("ledger.db{end}")));
+    }
+    fs::rename(&copy, hub.council.data().join("ledger.db")).unwrap();
+    publish(&hub, &[parcel_event("event-2", "a", 2)]).await;
+    hub.start();
+    hub.wait_for("ledger.restored");
+    for _ in 0..MORE_LOOKS {
+        let status = hub.json(&["status", "--json"]);
+        assert_eq!(number(&status, "/sources/shop/events/routed"), 1);
+        assert_eq!(status["standing"]["restored"], true);
+    }
+    hub.say(&["ledger", "accept-restore"]);
+    hub.wait_for("ledger.accepted");
+    until_number(&hub, "/sources/shop/events/routed", 2);
+    hub.settled();
+}
+
+#[tokio::test]
+async fn a_system_for_which_dispatches_wait_cannot_be_removed_and_check_and_run_say_so_alike() {
+    let mut hub = small_ready();
+    pause(&mut hub, "book");
+    publish(&hub, &[parcel_event("event-1", "a", 1)]).await;
+    until_number(&hub, "/targets/book/dispatched", 1);
+    assert!(hub.stop().success());
+    for gone in ["systems/book", "routes/parcel-to-book"] {
+        fs::remove_dir_all(hub.council.folder().join(gone)).unwrap();
+    }
+    assert!(hub.run(&["check"]).status.success(), "the text alone is right");
+    for command in [&["check", "--ledger"][..], &["run"]] {
+        let output = hub.run(command);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("system `book` is no target any more, and 1 dispatch still wait"), "{words}");
+    }
+}
+
+/// The receipts of the shop, read from a queue that it has bound.
+async fn receipts(hub: &TestHub, least: usize) -> Vec<Value> {
+    let read = Wire::open(Rabbit::shared().url()).await.read(&queue(hub), least).await;
+    read.into_iter().map(|message| message.body).collect()
+}
+
+fn queue(hub: &TestHub) -> String {
+    format!("{}shop-receipts", hub.council.prefix)
+}
+
+#[tokio::test]
+async fn a_source_learns_what_became_of_its_events_across_a_kill_of_the_hub() {
+    let mut hub = small();
+    hub.council.edit(
+        "systems/shop/system.toml",
+        "connector = \"queue\"",
+        "connector = \"queue\"\nreceipts = true",
+    );
+    hub.start();
+    hub.wait_for("hub.ready");
+    let wire = Wire::open(Rabbit::shared().url()).await;
+    wire.bind(&queue(&hub), &format!("{}receipts", hub.council.prefix), "shop.#").await;
+    publish(&hub, &[parcel_event("good", "a", 1)]).await;
+    let mut wrong = parcel_event("wrong", "b", 2);
+    wrong["data"]["number"] = json!("two");
+    publish(&hub, &[wrong]).await;
+    let mut long = parcel_event("long", "c", 3);
+    long["data"]["place"] = json!("a place with a name that no message has room for");
+    publish(&hub, &[long]).await;
+    publish_body(&hub, b"no event at all").await;
+    hub.kill();
+    hub.start();
+    hub.wait_for("hub.ready");
+    hub.settled();
+    let all = until_known(&hub).await;
+    let about = |id: &str| -> Vec<(&str, &str)> {
+        let of_id = all.iter().filter(|receipt| receipt["data"]["event_id"] == id);
+        let told = of_id.map(|receipt| {
+            let data = &receipt["data"];
+            (data["outcome"].as_str().unwrap(), data["target"].as_str().unwrap_or_default())
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort_unstable();
+        told.dedup();
+        told
+    };
+    assert_eq!(about("good"), [("delivered", "book"), ("delivered", "dock")]);
+    assert_eq!(about("wrong"), [("invalid", "")]);
+    assert_eq!(about("long"), [("dead", "book"), ("dead", "dock")]);
+    let dead = all.iter().find(|receipt| receipt["type"] == "receipt.dead.v1").unwrap();
+    assert_eq!((&dead["data"]["code"], &dead["subject"]), (&json!("message"), &json!("parcel:c")));
+    assert_eq!(dead["data"]["event_type"], PARCEL);
+    assert!(!all.iter().any(|receipt| receipt.to_string().contains("no message has room")), "{all:#?}");
+}
+
+/// Receipts until one of each kind has come; those that come twice have one id.
+async fn until_known(hub: &TestHub) -> Vec<Value> {
+    let mut all = Vec::new();
+    // Two delivered, one invalid event and one invalid body, two dead.
+    while all.len() < 6 {
+        all.extend(receipts(hub, 1).await);
+        all.sort_by_key(|receipt: &Value| receipt["id"].to_string());
+        all.dedup_by_key(|receipt| receipt["id"].clone());
+    }
+    all
+}

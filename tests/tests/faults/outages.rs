@@ -1,0 +1,122 @@
+//! The ledger is full, locked or gone, or the broker has an alarm: nothing is lost, it is said once and once when it is over,
+//! and the same process goes on by itself.
+
+use std::process::{Child, Command, Stdio};
+
+use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
+use postroom_tests::hub::TestHub;
+use postroom_tests::rabbitmq::Rabbit;
+
+use crate::postgres::Server;
+use crate::work::{assert_docked_in_order, dock, publish, small, until_number};
+
+/// A limit on the size of files below what a write to the ledger needs.
+const NO_ROOM: &str = "4096";
+
+fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<serde_json::Value> {
+    numbers.map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect()
+}
+
+/// Limits how large the files may grow that the hub writes.
+fn limit_files(hub: &TestHub, most: &str) {
+    let arguments = ["--pid".to_owned(), hub.id().to_string(), format!("--fsize={most}:unlimited")];
+    let done = Command::new("prlimit").args(arguments).status().unwrap();
+    assert!(done.success(), "prlimit");
+}
+
+/// What must be true after an outage of the ledger, in which events 2 to 20 were published.
+async fn assert_nothing_happened(hub: &mut TestHub) {
+    hub.wait_for("ledger.back");
+    hub.settled();
+    assert_docked_in_order(&dock(hub, 20).await, 20);
+    for (event, times) in [("ledger.failed", 1), ("ledger.back", 1), ("hub.started", 1), ("dispatch.dead", 0)]
+    {
+        assert_eq!(hub.heard(event), times, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_without_room_stops_the_intake_and_work_goes_on_by_itself_once_there_is_room() {
+    let mut hub = small();
+    // A hub whose system kills it for a file that is too large could not go on.
+    hub.through = vec!["sh".into(), "-c".into(), "trap '' XFSZ; exec \"$0\" \"$@\"".into()];
+    hub.start();
+    hub.wait_for("hub.ready");
+    publish(&hub, &events(1..=1)).await;
+    hub.settled();
+    limit_files(&hub, NO_ROOM);
+    publish(&hub, &events(2..=20)).await;
+    hub.wait_for("ledger.failed");
+    let status = until_number(&hub, "/ingress/shop/messages", 19);
+    assert_eq!(crate::work::number(&status, "/sources/shop/events/routed"), 1);
+    limit_files(&hub, "unlimited");
+    assert_nothing_happened(&mut hub).await;
+}
+
+/// Another process that has the ledger locked, until its standard input is closed.
+fn lock(hub: &TestHub) -> Child {
+    let script = "import sqlite3, sys\n\
+                  connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n\
+                  connection.execute('BEGIN IMMEDIATE')\n\
+                  print('locked', flush=True)\n\
+                  sys.stdin.read()";
+    let ledger = hub.council.data().join("ledger.db");
+    let mut command = Command::new("python3");
+    command.args(["-c", script]).arg(ledger).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut said = [0; 6];
+    std::io::Read::read_exact(process.stdout.as_mut().unwrap(), &mut said).unwrap();
+    process
+}
+
+#[tokio::test]
+async fn a_ledger_that_another_process_has_locked_is_slow_then_failed_and_work_goes_on_by_itself() {
+    let mut hub = small();
+    hub.start();
+    hub.wait_for("hub.ready");
+    publish(&hub, &events(1..=1)).await;
+    hub.settled();
+    let mut process = lock(&hub);
+    publish(&hub, &events(2..=20)).await;
+    hub.wait_for("ledger.slow");
+    hub.wait_for("ledger.failed");
+    drop(process.stdin.take());
+    process.wait().unwrap();
+    assert_nothing_happened(&mut hub).await;
+}
+
+#[tokio::test]
+async fn a_ledger_whose_server_is_killed_is_used_again_once_the_server_is_back() {
+    let mut server = Server::start();
+    let mut hub = small();
+    hub.ledger = Some(server.database());
+    hub.start();
+    hub.wait_for("hub.ready");
+    publish(&hub, &events(1..=1)).await;
+    hub.settled();
+    server.kill();
+    publish(&hub, &events(2..=20)).await;
+    hub.wait_for("ledger.failed");
+    server.begin();
+    assert_nothing_happened(&mut hub).await;
+}
+
+#[tokio::test]
+async fn a_memory_alarm_under_load_is_said_once_and_nothing_is_lost() {
+    let rabbit = Rabbit::start();
+    let mut hub = TestHub::new(TestCouncil::small(), rabbit.url());
+    hub.start();
+    hub.wait_for("hub.ready");
+    hub.council.feed("yard/in", "first.csv", yard_rows(5_000, 50).as_bytes());
+    hub.wait_for("import.started");
+    rabbit.ctl(&["set_vm_memory_high_watermark", "0.000001"]);
+    hub.wait_for("broker.blocked");
+    rabbit.ctl(&["set_vm_memory_high_watermark", "0.6"]);
+    hub.wait_for("broker.unblocked");
+    hub.wait_for("import.finished");
+    let status = hub.settled();
+    let delivered = crate::work::number(&status, "/targets/dock/delivered");
+    assert_eq!((delivered, crate::work::number(&status, "/targets/book/delivered")), (5_000, 5_000));
+    assert_eq!((hub.heard("broker.lost"), hub.heard("broker.blocked")), (0, 1));
+    assert_eq!(hub.heard("dispatch.dead"), 0);
+}
