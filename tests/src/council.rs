@@ -70,7 +70,8 @@ impl TestCouncil {
         council
     }
 
-    fn empty() -> Self {
+    /// An empty one.
+    pub(crate) fn empty() -> Self {
         let root =
             tempfile::Builder::new().prefix("postroom-test-").tempdir().expect("a folder for the council");
         let name = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);

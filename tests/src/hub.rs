@@ -187,6 +187,12 @@ impl TestHub {
         }
     }
 
+    /// From now on only new lines are waited for.
+    pub fn listen_anew(&mut self) {
+        while self.hear(Instant::now()) {}
+        self.heard = self.lines.len();
+    }
+
     /// How many lines of `event` were heard so far, in all runs.
     pub fn heard(&mut self, event: &str) -> usize {
         while self.hear(Instant::now()) {}

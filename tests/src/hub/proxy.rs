@@ -1,9 +1,10 @@
-//! A wire to the broker that a test cuts and mends.
+//! A wire to the broker that a test cuts, slows down, leaves half-open and mends.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// A wire on loopback; it lasts as long as the test's process.
 pub struct Proxy {
@@ -11,9 +12,23 @@ pub struct Proxy {
     wire: Arc<Mutex<Wire>>,
 }
 
+/// How the wire carries what comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Carries {
+    /// Nothing, and whoever connects is turned away.
+    #[default]
+    Cut,
+    /// Everything at once.
+    Whole,
+    /// Each piece after so long.
+    Slow(Duration),
+    /// Nothing, and neither end is told.
+    Swallows,
+}
+
 #[derive(Default)]
 struct Wire {
-    whole: bool,
+    carries: Carries,
     /// Connections that came while it was cut.
     turned_away: usize,
     open: Vec<TcpStream>,
@@ -45,16 +60,27 @@ impl Proxy {
     /// Cuts the wire: what is on it is lost, and nothing gets through.
     pub fn cut(&self) {
         let mut wire = lock(&self.wire);
-        wire.whole = false;
-        for end in wire.open.drain(..) {
-            // An end that is gone already is cut.
-            let _ = end.shutdown(Shutdown::Both);
-        }
+        wire.carries = Carries::Cut;
+        wire.drop_all();
     }
 
-    /// Lets everything through from now on.
+    /// Lets everything through from now on; what was half-open is cut.
     pub fn mend(&self) {
-        lock(&self.wire).whole = true;
+        let mut wire = lock(&self.wire);
+        if wire.carries == Carries::Swallows {
+            wire.drop_all();
+        }
+        wire.carries = Carries::Whole;
+    }
+
+    /// Carries each piece after `delay` only, from now on.
+    pub fn slow_down(&self, delay: Duration) {
+        lock(&self.wire).carries = Carries::Slow(delay);
+    }
+
+    /// Carries nothing from now on, and tells neither end: half-open.
+    pub fn swallow(&self) {
+        lock(&self.wire).carries = Carries::Swallows;
     }
 
     /// How many connections were tried while the wire was cut.
@@ -63,13 +89,22 @@ impl Proxy {
     }
 }
 
+impl Wire {
+    fn drop_all(&mut self) {
+        for end in self.open.drain(..) {
+            // An end that is gone already is cut.
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
 fn lock(wire: &Mutex<Wire>) -> MutexGuard<'_, Wire> {
     wire.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn join(client: TcpStream, backend: SocketAddr, shared: &Mutex<Wire>) {
+fn join(client: TcpStream, backend: SocketAddr, shared: &Arc<Mutex<Wire>>) {
     let mut wire = lock(shared);
-    if !wire.whole {
+    if wire.carries == Carries::Cut {
         wire.turned_away += 1;
         return;
     }
@@ -78,19 +113,33 @@ fn join(client: TcpStream, backend: SocketAddr, shared: &Mutex<Wire>) {
         .map(|end| end.try_clone().expect("a second hold on a connection"));
     wire.open.extend([client, server]);
     let [from_client, to_server, to_client, from_server] = ends;
-    thread::spawn(move || carry(from_client, to_server));
-    thread::spawn(move || carry(from_server, to_client));
+    let (there, back) = (Arc::clone(shared), Arc::clone(shared));
+    thread::spawn(move || carry(from_client, to_server, &there));
+    thread::spawn(move || carry(from_server, to_client, &back));
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream) {
+fn carry(mut from: TcpStream, mut to: TcpStream, wire: &Mutex<Wire>) {
     let mut piece = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece) {
+        let carries = lock(wire).carries;
+        match carries {
+            Carries::Swallows => continue,
+            Carries::Slow(delay) => wait(delay),
+            Carries::Whole | Carries::Cut => {}
+        }
         if to.write_all(&piece[..length]).is_err() {
             break;
         }
     }
     // The other end must hear that this one is gone.
     let _ = to.shutdown(Shutdown::Both);
+}
+
+fn wait(delay: Duration) {
+    let until = Instant::now() + delay;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
 }
 
 fn backend(url: &str) -> SocketAddr {

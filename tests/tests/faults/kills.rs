@@ -7,6 +7,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use postroom_ledger::Entry;
 use postroom_router::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER, lease};
 use postroom_tests::council::{parcel_event, yard_rows};
+use postroom_tests::dice::Dice;
 use postroom_tests::hub::wire::{Wire, structured};
 use postroom_tests::hub::{TestHub, until};
 use serde_json::{Value, json};
@@ -26,20 +27,6 @@ const LATEST: u64 = 120;
 /// The seed of the moments at which the hub is killed, where it is to be the same again.
 const SEED: &str = "POSTROOM_TEST_SEED";
 
-/// Numbers from a seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-}
-
 /// How far the whole work has come: published, routed and delivered, of which there are four for each row.
 async fn progress(ledger: &postroom_ledger::Ledger) -> u64 {
     let sums = ledger.sums().await.expect("the sums");
@@ -52,7 +39,7 @@ async fn a_hub_killed_at_random_moments_of_an_import_loses_nothing_and_does_noth
     let given = std::env::var(SEED).ok().and_then(|text| text.parse().ok());
     let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
     println!("{SEED}={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut hub = small();
     hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
     for kill in 0..KILLS {

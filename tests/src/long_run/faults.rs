@@ -1,0 +1,154 @@
+//! The faults of a run: which there are, and what each may double. Pure.
+
+use super::plan::{Plan, Reach};
+use crate::dice::Dice;
+use crate::http_target::orders::Does;
+
+/// Something that goes wrong for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The hub is killed as by a power cut, and started.
+    HubKilled,
+    /// The hub stands still, and goes on.
+    HubStill,
+    /// The hub is stopped as an operator would, and started.
+    HubRestarted,
+    /// The broker is stopped in good order, and started.
+    BrokerRestarted,
+    /// The broker is killed, and started.
+    BrokerKilled,
+    /// The broker stands still, and goes on.
+    BrokerStill,
+    /// The broker has a memory alarm.
+    BrokerAlarm,
+    /// The wire between hub and broker is cut.
+    WireCut,
+    /// The wire is slow.
+    WireSlow,
+    /// The wire carries nothing, and neither end is told.
+    WireDead,
+    /// Somebody deletes the ingress of a source.
+    IngressDeleted(usize),
+    /// Somebody deletes the lane of a target.
+    LaneDeleted(usize),
+    /// Somebody deletes the queue that a target reads itself; what was in it is replayed.
+    QueueDeleted(usize),
+    /// A policy lowers the delivery limit of a lane, while the wire is cut again and again.
+    LaneLimited(usize),
+    /// A target does something else than taking messages.
+    TargetDoes(usize, Does),
+    /// A target is killed, and started.
+    TargetKilled(usize),
+}
+
+/// A fault that was met, and when, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    /// Which.
+    pub(super) fault: Fault,
+    /// When it began.
+    pub(super) begun: u64,
+    /// When it was over.
+    pub(super) ended: u64,
+}
+
+/// How long a slow target takes, in milliseconds.
+const SLOW: u64 = 700;
+/// When a busy target says that it should be asked again, in seconds.
+const BUSY: u64 = 1;
+
+impl Fault {
+    /// One of each kind, at a place that is drawn.
+    pub(super) fn kinds(plan: &Plan, dice: &mut Dice) -> Vec<Self> {
+        let mut to = |reach| {
+            let all: Vec<usize> = (0..plan.targets).filter(|target| Plan::reach(*target) == reach).collect();
+            all[usize::try_from(dice.below(all.len() as u64)).unwrap_or_default()]
+        };
+        let mut kinds = vec![
+            Self::HubKilled,
+            Self::HubStill,
+            Self::HubRestarted,
+            Self::BrokerRestarted,
+            Self::BrokerKilled,
+            Self::BrokerStill,
+            Self::BrokerAlarm,
+            Self::WireCut,
+            Self::WireSlow,
+            Self::WireDead,
+            Self::LaneDeleted(to(Reach::Http)),
+            Self::LaneDeleted(to(Reach::File)),
+            Self::QueueDeleted(to(Reach::Queue)),
+            Self::LaneLimited(to(Reach::Http)),
+            Self::TargetKilled(to(Reach::Http)),
+        ];
+        let does = [
+            Does::Slow(SLOW),
+            Does::Status(500),
+            Does::Busy(BUSY),
+            Does::Hangs,
+            Does::CutsBefore,
+            Does::CutsAfter,
+            Does::Garbage,
+        ];
+        kinds.extend(does.map(|does| Self::TargetDoes(to(Reach::Http), does)));
+        kinds
+            .push(Self::IngressDeleted(usize::try_from(dice.below(plan.sources as u64)).unwrap_or_default()));
+        kinds
+    }
+
+    /// In words, without the place.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::HubKilled => "hub killed",
+            Self::HubStill => "hub standing still",
+            Self::HubRestarted => "hub restarted",
+            Self::BrokerRestarted => "broker restarted",
+            Self::BrokerKilled => "broker killed",
+            Self::BrokerStill => "broker standing still",
+            Self::BrokerAlarm => "broker with a memory alarm",
+            Self::WireCut => "wire cut",
+            Self::WireSlow => "wire slow",
+            Self::WireDead => "wire half-open",
+            Self::IngressDeleted(_) => "ingress deleted",
+            Self::LaneDeleted(_) => "lane deleted",
+            Self::QueueDeleted(_) => "queue of a target deleted, and replayed",
+            Self::LaneLimited(_) => "delivery limit of a lane lowered to 2, wire cut thrice",
+            Self::TargetKilled(_) => "target killed",
+            Self::TargetDoes(_, does) => match does {
+                Does::Slow(_) => "target slow",
+                Does::Status(_) => "target answers 500",
+                Does::Busy(_) => "target answers 429",
+                Does::Hangs => "target hangs",
+                Does::CutsBefore => "target cuts the line before it takes a message",
+                Does::CutsAfter => "target cuts the line after it took a message",
+                Does::Garbage => "target answers garbage",
+            },
+        }
+    }
+
+    /// Whether what a target got may come again through it: an answer, or a confirm, may be lost.
+    pub(super) fn may_double(self, target: usize) -> bool {
+        match (self, Plan::reach(target)) {
+            // A file is written under its id, once.
+            (_, Reach::File) => false,
+            (Self::HubKilled | Self::HubStill | Self::HubRestarted, _) => true,
+            (
+                Self::BrokerRestarted
+                | Self::BrokerKilled
+                | Self::BrokerStill
+                | Self::BrokerAlarm
+                | Self::WireCut
+                | Self::WireSlow
+                | Self::WireDead
+                | Self::LaneLimited(_)
+                | Self::IngressDeleted(_)
+                | Self::QueueDeleted(_)
+                | Self::LaneDeleted(_),
+                Reach::Queue,
+            ) => true,
+            (Self::TargetDoes(at, does), Reach::Http) => at == target && does.lands(),
+            (Self::TargetKilled(at), Reach::Http) => at == target,
+            _ => false,
+        }
+    }
+}

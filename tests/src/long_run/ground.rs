@@ -1,0 +1,238 @@
+//! What a run happens on: a broker of its own, the wire to it, the hub, and its HTTP targets; and how each fault is done
+//! to them. It knows no promise.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lapin::options::QueueDeleteOptions;
+use lapin::{Connection, ConnectionProperties};
+use tokio::runtime::Handle;
+
+use super::council::{self, target};
+use super::faults::{Fault, Met};
+use super::plan::{Plan, Reach};
+use super::reading::now;
+use crate::council::TestCouncil;
+use crate::http_target::TestTarget;
+use crate::http_target::orders::Order;
+use crate::hub::TestHub;
+use crate::hub::proxy::Proxy;
+use crate::rabbitmq::Rabbit;
+
+/// What the sources' users call their secret.
+const PASSWORD: &str = "a-password";
+/// How long a fault lasts that has no length of its own.
+const A_WHILE: Duration = Duration::from_secs(2);
+/// What a slow wire adds to each piece.
+const SLOW_WIRE: Duration = Duration::from_millis(100);
+/// A target that fails does so at one in so many requests, so often.
+const EVERY: u64 = 3;
+const TIMES: u64 = 40;
+/// How often the wire is cut while a delivery limit is low: once more than the limit.
+const CUTS: usize = 3;
+/// How far back a replay begins, in seconds before its queue was deleted.
+const REPLAYED: u64 = 120;
+
+/// Everything that can fail.
+pub(super) struct Ground {
+    plan: Plan,
+    pub(super) rabbit: Rabbit,
+    wire: Proxy,
+    pub(super) hub: TestHub,
+    targets: BTreeMap<usize, TestTarget>,
+    /// Most memory that a process of the hub had, in KiB.
+    pub(super) most_memory: u64,
+    tasks: Handle,
+}
+
+impl Ground {
+    /// Everything at work; `http_target` is the program of the targets.
+    pub(super) fn prepare(plan: Plan, http_target: &Path, tasks: Handle) -> Self {
+        let by_http = (0..plan.targets).filter(|number| Plan::reach(*number) == Reach::Http);
+        let targets: BTreeMap<_, _> =
+            by_http.map(|number| (number, TestTarget::start(http_target, "/parcel"))).collect();
+        let council = council::write(&plan, |number| targets[&number].url());
+        let rabbit = Rabbit::start();
+        for number in 0..plan.sources {
+            let exchange = format!("^{}in\\.source-{number}$", council.prefix.replace('.', r"\."));
+            rabbit.add_user(&council::user(&council, number), PASSWORD, ["^$", &exchange, "^$"]);
+        }
+        let wire = Proxy::to(rabbit.url());
+        wire.mend();
+        let hub = TestHub::ready(council, &wire.url(rabbit.url()));
+        Self { plan, rabbit, wire, hub, targets, most_memory: 0, tasks }
+    }
+
+    /// The council of the run.
+    pub(super) fn council(&self) -> &TestCouncil {
+        &self.hub.council
+    }
+
+    /// Where and as whom a source publishes.
+    pub(super) fn url_of(&self, source: usize) -> String {
+        self.rabbit.url_as(&council::user(self.council(), source), PASSWORD)
+    }
+
+    /// The HTTP target of that number.
+    pub(super) fn target(&self, number: usize) -> &TestTarget {
+        &self.targets[&number]
+    }
+
+    /// Has the fault happen, from its begin to its end.
+    pub(super) fn meet(&mut self, fault: Fault) -> Met {
+        self.hub.listen_anew();
+        self.measure();
+        let begun = now();
+        self.do_it(fault);
+        let ended = now();
+        self.measure();
+        Met { fault, begun, ended }
+    }
+
+    fn do_it(&mut self, fault: Fault) {
+        let standstill = Duration::from_secs(self.plan.standstill);
+        match fault {
+            Fault::HubKilled => {
+                self.hub.kill();
+                self.start_hub();
+            }
+            Fault::HubStill => {
+                self.hub.signal("-STOP");
+                wait(standstill);
+                self.hub.signal("-CONT");
+            }
+            Fault::HubRestarted => {
+                assert!(self.hub.stop().success(), "a stop in good order");
+                self.start_hub();
+            }
+            Fault::BrokerRestarted => {
+                self.rabbit.stop();
+                self.rabbit.start_again();
+            }
+            Fault::BrokerKilled => {
+                self.rabbit.kill();
+                self.rabbit.start_again();
+            }
+            Fault::BrokerStill => {
+                signal(self.rabbit.pid(), "-STOP");
+                wait(standstill);
+                signal(self.rabbit.pid(), "-CONT");
+            }
+            Fault::BrokerAlarm => {
+                self.rabbit.ctl(&["set_vm_memory_high_watermark", "0.000001"]);
+                wait(A_WHILE);
+                self.rabbit.ctl(&["set_vm_memory_high_watermark", "0.6"]);
+            }
+            Fault::WireCut => self.cut_wire(),
+            Fault::WireSlow => {
+                self.wire.slow_down(SLOW_WIRE);
+                wait(A_WHILE);
+                self.wire.mend();
+            }
+            Fault::WireDead => {
+                self.wire.swallow();
+                self.hub.wait_for("broker.lost");
+                self.wire.mend();
+            }
+            Fault::IngressDeleted(source) => self.delete(&format!("ingress.{}", council::source(source))),
+            Fault::LaneDeleted(to) => self.delete(&format!("lane.{}", target(to))),
+            Fault::QueueDeleted(to) => self.delete_and_replay(to),
+            Fault::LaneLimited(to) => self.limit_lane(to),
+            Fault::TargetDoes(at, does) => {
+                let order = Order::new(does).every(EVERY).times(TIMES);
+                self.failing(at).order(&[order]);
+                wait(A_WHILE);
+                self.failing(at).order(&[]);
+            }
+            Fault::TargetKilled(at) => {
+                self.failing(at).kill();
+                wait(A_WHILE);
+                self.failing(at).start_again();
+            }
+        }
+    }
+
+    fn failing(&mut self, at: usize) -> &mut TestTarget {
+        self.targets.get_mut(&at).expect("a target by HTTP")
+    }
+
+    fn start_hub(&mut self) {
+        self.hub.start();
+        self.hub.wait_for("hub.ready");
+    }
+
+    fn cut_wire(&mut self) {
+        self.wire.cut();
+        wait(A_WHILE);
+        self.wire.mend();
+    }
+
+    fn limit_lane(&mut self, to: usize) {
+        let lane = format!("^{}lane\\.{}$", self.council().prefix.replace('.', r"\."), target(to));
+        let limit = r#"{"delivery-limit": 2}"#;
+        self.rabbit.ctl(&["set_policy", "stray", &lane, limit, "--apply-to", "queues"]);
+        for _ in 0..CUTS {
+            self.cut_wire();
+            self.hub.wait_for("hub.ready");
+        }
+        self.rabbit.ctl(&["clear_policy", "stray"]);
+    }
+
+    /// Deletes an object of the hub as somebody would who may do all.
+    fn delete(&self, queue: &str) {
+        let (url, queue) = (self.rabbit.url().to_owned(), format!("{}{queue}", self.council().prefix));
+        self.tasks.block_on(async move {
+            let session = Connection::connect(&url, ConnectionProperties::default()).await;
+            let channel = session.expect("a session").create_channel().await.expect("a channel");
+            let options = QueueDeleteOptions::default();
+            channel.queue_delete(queue.as_str().into(), options).await.expect("a queue that is deleted");
+        });
+    }
+
+    fn delete_and_replay(&mut self, to: usize) {
+        let begun = Instant::now();
+        self.delete(&format!("to.{}", target(to)));
+        self.hub.wait_for("replay.proposed");
+        let from = format!("{}s", REPLAYED + begun.elapsed().as_secs());
+        let to = target(to);
+        self.hub.say(&[
+            "replay",
+            "--to",
+            &to,
+            "--from",
+            &from,
+            "--again",
+            "--stale",
+            "--rate",
+            "5000",
+            "--yes",
+            "--reason",
+            "its queue was deleted",
+        ]);
+        self.hub.wait_for("replay.finished");
+    }
+
+    /// Looks at the memory of the hub.
+    pub(super) fn measure(&mut self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.hub.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+        self.most_memory = self.most_memory.max(peak.unwrap_or_default());
+    }
+}
+
+fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status().expect("kill can be run");
+    assert!(sent.success(), "{process} had ended by itself");
+}
+
+/// Lets a fault last.
+fn wait(length: Duration) {
+    let until = Instant::now() + length;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
+}

@@ -1,0 +1,249 @@
+//! The oracle: from what was published, what arrived and what the hub declares, whether the promises were kept. Pure; it
+//! knows nothing of the hub but its words for what it gave up.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use postroom_event::DispatchId;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::council::route;
+use super::faults::Met;
+use super::plan::{Plan, Reach, TARGETS_PER_EVENT};
+use super::publishing::{event_id, source_attribute};
+
+/// How long before a fault and after it the answer to an attempt may be lost through it, in microseconds: as long as a
+/// message may be under way.
+const AROUND: u64 = 15_000_000;
+/// Most complaints of one kind that are kept word for word.
+const MOST_WORDS: usize = 20;
+
+/// A message that a target got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// The number of its event.
+    pub(super) number: u64,
+    /// The id of its dispatch.
+    pub(super) key: Uuid,
+    /// When, in microseconds since the epoch; 0 where it is not known.
+    pub(super) at: u64,
+    /// Whether the broker delivered it again, because its reader had not acked it.
+    pub(super) again: bool,
+    /// Whether a replay sent it.
+    pub(super) replayed: bool,
+}
+
+/// What became of everything.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Dispatches that arrived, by reach.
+    pub(super) arrived: BTreeMap<Reach, u64>,
+    /// Messages that came once more under the same key, by reach.
+    pub(super) doubled: BTreeMap<Reach, u64>,
+    /// Messages that a replay sent.
+    pub(super) replayed: u64,
+    /// Dispatches that the hub declares given up and that did not arrive, by code.
+    pub(super) declared: BTreeMap<String, u64>,
+    /// Promises that were broken, by promise.
+    pub(super) broken: BTreeMap<&'static str, u64>,
+    /// Some of them, word for word.
+    pub(super) words: Vec<String>,
+}
+
+/// What the oracle knows.
+pub(super) struct Oracle<'a> {
+    /// The run.
+    pub(super) plan: &'a Plan,
+    /// The faults, and when they were.
+    pub(super) met: &'a [Met],
+    /// What the hub lists as given up: its code, by dispatch.
+    pub(super) dead: &'a HashMap<Uuid, String>,
+}
+
+impl Findings {
+    fn complain(&mut self, promise: &'static str, words: String) {
+        let count = self.broken.entry(promise).or_default();
+        *count += 1;
+        if *count <= MOST_WORDS as u64 {
+            self.words.push(format!("{promise}: {words}"));
+        }
+    }
+}
+
+impl Findings {
+    /// Judges the hub's own accounts: each event and each dispatch is in one state, and it is an end.
+    pub(super) fn judge_accounts(&mut self, plan: &Plan, status: &Value) {
+        const PROMISE: &str = "every input is accounted for";
+        let number =
+            |of: &Value, pointer: &str| of.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+        let all = |what: &str| status[what].as_object().into_iter().flat_map(|all| all.values());
+        let sum = |what: &str, pointer: &str| all(what).map(|one| number(one, pointer)).sum::<u64>();
+        let routed = sum("sources", "/events/routed");
+        if routed != plan.events {
+            self.complain(PROMISE, format!("{routed} events are routed of {}", plan.events));
+        }
+        for pointer in ["/events/invalid", "/events/no_route"] {
+            if sum("sources", pointer) > 0 {
+                self.complain(PROMISE, format!("{} events at {pointer}", sum("sources", pointer)));
+            }
+        }
+        let ended =
+            ["/delivered", "/dead", "/discarded"].map(|state| sum("targets", state)).iter().sum::<u64>();
+        let dispatched = sum("targets", "/dispatched");
+        if ended != dispatched || dispatched < plan.events * TARGETS_PER_EVENT as u64 {
+            self.complain(PROMISE, format!("{dispatched} dispatches, of which {ended} have ended"));
+        }
+        for difference in status["differences"].as_array().into_iter().flatten() {
+            self.complain(PROMISE, difference.to_string());
+        }
+    }
+
+    /// Judges what the hub says: a value of a person stands nowhere.
+    pub(super) fn judge_words(&mut self, words: impl IntoIterator<Item = String>, canary: &str) {
+        for said in words.into_iter().filter(|said| said.contains(canary)) {
+            let head: String = said.chars().take(80).collect();
+            self.complain("no personal value in a word of the hub", head);
+        }
+    }
+}
+
+impl Oracle<'_> {
+    /// The id that the dispatch of an event to a target must have.
+    pub(super) fn key(&self, number: u64, target: usize) -> Uuid {
+        let subject = self.plan.subject(number);
+        let source = source_attribute(self.plan.source(subject));
+        DispatchId::new(&source, &event_id(number), &route(self.plan.group(subject), target)).0
+    }
+
+    /// Judges what one target got, in the order in which it came.
+    pub(super) fn judge(&self, target: usize, arrivals: &[Arrival], findings: &mut Findings) {
+        let reach = Plan::reach(target);
+        let (mut first, mut last) = (HashMap::new(), HashMap::new());
+        let mut replayed = HashSet::new();
+        for arrival in arrivals {
+            if arrival.replayed {
+                findings.replayed += 1;
+                replayed.insert(arrival.number);
+                continue;
+            }
+            if arrival.key != self.key(arrival.number, target) {
+                let words = format!("event {} at target {target} under {}", arrival.number, arrival.key);
+                findings.complain("one dispatch, one key", words);
+            }
+            if let Some(at) = first.get(&arrival.number).copied() {
+                if !arrival.again {
+                    self.judge_double(target, arrival, at, findings);
+                }
+                continue;
+            }
+            first.insert(arrival.number, arrival.at);
+            let before = last.insert(self.plan.subject(arrival.number), arrival.number).unwrap_or_default();
+            if arrival.number < before {
+                let words = format!("target {target}: event {} came after {before}", arrival.number);
+                findings.complain("in order of its subject", words);
+            }
+        }
+        *findings.arrived.entry(reach).or_default() += first.len() as u64;
+        for number in self.plan.expected(target) {
+            if first.contains_key(&number) || replayed.contains(&number) {
+                continue;
+            }
+            match self.dead.get(&self.key(number, target)) {
+                Some(code) => *findings.declared.entry(code.clone()).or_default() += 1,
+                None => findings.complain("nothing is lost", format!("target {target}: event {number}")),
+            }
+        }
+    }
+
+    /// What comes twice must have a reason: a fault that loses answers, at the time of the first.
+    fn judge_double(&self, target: usize, arrival: &Arrival, first: u64, findings: &mut Findings) {
+        let reach = Plan::reach(target);
+        *findings.doubled.entry(reach).or_default() += 1;
+        let has_reason = self.met.iter().any(|met| {
+            met.fault.may_double(target) && met.begun <= first + AROUND && first <= met.ended + AROUND
+        });
+        if !has_reason {
+            let words = format!("target {target}: event {} came again", arrival.number);
+            findings.complain("twice only where an answer was lost", words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::faults::Fault;
+    use super::*;
+
+    const HTTP: usize = 1;
+
+    fn plan() -> Plan {
+        Plan { events: 100, subjects: 5, ..Plan::ordinary(7) }
+    }
+
+    fn well(oracle: &Oracle<'_>, target: usize) -> Vec<Arrival> {
+        let arrival = |number| Arrival {
+            number,
+            key: oracle.key(number, target),
+            at: number * 1_000_000,
+            again: false,
+            replayed: false,
+        };
+        oracle.plan.expected(target).map(arrival).collect()
+    }
+
+    fn check(met: &[Met], change: impl FnOnce(&Oracle<'_>, &mut Vec<Arrival>), broken: &[&str]) -> Findings {
+        let (plan, dead) = (plan(), HashMap::new());
+        let oracle = Oracle { plan: &plan, met, dead: &dead };
+        let mut arrivals = well(&oracle, HTTP);
+        change(&oracle, &mut arrivals);
+        let mut findings = Findings::default();
+        oracle.judge(HTTP, &arrivals, &mut findings);
+        assert_eq!(findings.broken.keys().copied().collect::<Vec<_>>(), broken, "{:?}", findings.words);
+        findings
+    }
+
+    #[test]
+    fn a_run_without_a_fault_is_found_to_be_well() {
+        let findings = check(&[], |_, _| {}, &[]);
+        assert!(findings.arrived[&Reach::Http] > 0);
+    }
+
+    #[test]
+    fn what_is_missing_is_lost_unless_the_hub_declares_it() {
+        check(&[], |_, arrivals| _ = arrivals.remove(3), &["nothing is lost"]);
+        let plan = plan();
+        let dead = HashMap::new();
+        let oracle = Oracle { plan: &plan, met: &[], dead: &dead };
+        let mut arrivals = well(&oracle, HTTP);
+        let missing = arrivals.remove(3);
+        let dead = HashMap::from([(missing.key, "overtaken".to_owned())]);
+        let mut findings = Findings::default();
+        Oracle { dead: &dead, ..oracle }.judge(HTTP, &arrivals, &mut findings);
+        assert!(findings.broken.is_empty());
+        assert_eq!(findings.declared["overtaken"], 1);
+    }
+
+    #[test]
+    fn an_older_event_of_a_subject_behind_a_newer_one_is_out_of_order() {
+        check(&[], |_, arrivals| arrivals.reverse(), &["in order of its subject"]);
+    }
+
+    #[test]
+    fn what_comes_twice_needs_a_fault_that_loses_answers_when_it_came_first() {
+        let again = |_: &Oracle<'_>, arrivals: &mut Vec<Arrival>| {
+            let last = Arrival { at: 500_000_000, ..arrivals[2] };
+            arrivals.push(last);
+        };
+        let promise = ["twice only where an answer was lost"];
+        check(&[], again, &promise);
+        let at = |fault, begun| Met { fault, begun, ended: begun + 1 };
+        check(&[at(Fault::HubKilled, 1)], again, &[]);
+        check(&[at(Fault::WireCut, 1)], again, &promise);
+        check(&[at(Fault::HubKilled, 400_000_000)], again, &promise);
+    }
+
+    #[test]
+    fn another_key_for_the_same_dispatch_is_found() {
+        check(&[], |_, arrivals| arrivals[0].key = Uuid::nil(), &["one dispatch, one key"]);
+    }
+}

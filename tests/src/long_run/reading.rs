@@ -1,0 +1,91 @@
+//! What a system does that reads its own queue: takes each message, notes it, and only then acks it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
+use postroom_router::REPLAY_HEADER;
+use serde::Deserialize;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::oracle::Arrival;
+
+/// Unacked messages of a reader.
+const PREFETCH: u16 = 500;
+/// Longest wait for a session.
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// How long it waits after a failure, e.g. while its queue is gone.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// One system at its queue.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    /// Where the broker is.
+    pub(super) url: String,
+    /// Its queue.
+    pub(super) queue: String,
+    /// What it has got, in order.
+    pub(super) arrived: Arc<Mutex<Vec<Arrival>>>,
+    /// Messages that all readers got.
+    pub(super) count: Arc<AtomicU64>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    number: u64,
+}
+
+impl Reading {
+    /// Reads until it is aborted.
+    pub(super) async fn run(self) {
+        let mut breath = interval(BREATH);
+        breath.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // A session that ends is followed by the next one.
+            let _lost = self.session().await;
+            breath.tick().await;
+        }
+    }
+
+    async fn session(&self) -> lapin::Result<()> {
+        let opening = Connection::connect(&self.url, ConnectionProperties::default());
+        let Ok(connection) = timeout(OPEN_WITHIN, opening).await else { return Ok(()) };
+        let connection = connection?;
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+        let mut messages = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        while let Some(delivery) = messages.next().await {
+            let delivery = delivery?;
+            self.note(&delivery);
+            delivery.ack(BasicAckOptions::default()).await?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, delivery: &Delivery) {
+        let Ok(message) = serde_json::from_slice::<Message>(&delivery.data) else { return };
+        let id = delivery.properties.message_id().as_ref().map_or("", |id| id.as_str());
+        let headers = delivery.properties.headers().as_ref();
+        let arrival = Arrival {
+            number: message.number,
+            key: id.parse().unwrap_or_default(),
+            at: now(),
+            again: delivery.redelivered,
+            replayed: headers.is_some_and(|headers| headers.inner().contains_key(REPLAY_HEADER)),
+        };
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Microseconds since the epoch.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
