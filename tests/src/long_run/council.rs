@@ -12,7 +12,7 @@ pub(super) const ANSWER_WITHIN: &str = "5s";
 /// Waits of what is held, for longer than any fault lasts.
 const RETRY_SECONDS: [u64; 6] = [1, 2, 3, 5, 8, 8];
 /// How often the last of them comes again.
-const RETRIES: usize = 100;
+const RETRIES: usize = 90;
 
 /// The name of a source.
 pub(super) fn source(number: usize) -> String {

@@ -12,6 +12,9 @@ use crate::work::{assert_docked_in_order, dock, publish, small, until_number};
 
 /// A limit on the size of files below what a write to the ledger needs.
 const NO_ROOM: &str = "4096";
+/// Rows of an import during which the ledger is locked, and the parcels that they are about.
+const ROWS: u64 = 2_000;
+const PARCELS: u64 = 50;
 
 fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<serde_json::Value> {
     numbers.map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect()
@@ -24,11 +27,11 @@ fn limit_files(hub: &TestHub, most: &str) {
     assert!(done.success(), "prlimit");
 }
 
-/// What must be true after an outage of the ledger, in which events 2 to 20 were published.
-async fn assert_nothing_happened(hub: &mut TestHub) {
+/// What must be true after an outage of the ledger, in the middle of so many events.
+async fn assert_nothing_happened(hub: &mut TestHub, count: u64) {
     hub.wait_for("ledger.back");
     hub.settled();
-    assert_docked_in_order(&dock(hub, 20).await, 20);
+    assert_docked_in_order(&dock(hub, usize::try_from(count).unwrap()).await, count);
     for (event, times) in [("ledger.failed", 1), ("ledger.back", 1), ("hub.started", 1), ("dispatch.dead", 0)]
     {
         assert_eq!(hub.heard(event), times, "{event}");
@@ -50,7 +53,7 @@ async fn a_ledger_without_room_stops_the_intake_and_work_goes_on_by_itself_once_
     let status = until_number(&hub, "/ingress/shop/messages", 19);
     assert_eq!(crate::work::number(&status, "/sources/shop/events/routed"), 1);
     limit_files(&hub, "unlimited");
-    assert_nothing_happened(&mut hub).await;
+    assert_nothing_happened(&mut hub, 20).await;
 }
 
 /// Another process that has the ledger locked, until its standard input is closed.
@@ -74,15 +77,16 @@ async fn a_ledger_that_another_process_has_locked_is_slow_then_failed_and_work_g
     let mut hub = small();
     hub.start();
     hub.wait_for("hub.ready");
-    publish(&hub, &events(1..=1)).await;
-    hub.settled();
+    // Under load: the first that waits for the ledger is a write that is timed.
+    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
+    hub.wait_for("import.started");
     let mut process = lock(&hub);
-    publish(&hub, &events(2..=20)).await;
     hub.wait_for("ledger.slow");
     hub.wait_for("ledger.failed");
     drop(process.stdin.take());
     process.wait().unwrap();
-    assert_nothing_happened(&mut hub).await;
+    hub.wait_for("import.finished");
+    assert_nothing_happened(&mut hub, ROWS).await;
 }
 
 #[tokio::test]
@@ -98,7 +102,7 @@ async fn a_ledger_whose_server_is_killed_is_used_again_once_the_server_is_back()
     publish(&hub, &events(2..=20)).await;
     hub.wait_for("ledger.failed");
     server.begin();
-    assert_nothing_happened(&mut hub).await;
+    assert_nothing_happened(&mut hub, 20).await;
 }
 
 #[tokio::test]
