@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod failure;
 mod health;
+mod management;
 mod output;
 mod place;
 mod registry;

@@ -10,6 +10,7 @@ use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::management::Policies;
 use crate::registry;
 
 /// The version that verdicts and logs name.
@@ -18,6 +19,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LEDGER_FILE: &str = "ledger.db";
 /// The environment's name for the broker's URL; it wins over council.toml.
 const AMQP_URL: &str = "AMQP_URL";
+/// The environment's name for the URL of the broker's management API; it wins over council.toml.
+const MANAGEMENT_URL: &str = "POSTROOM_MANAGEMENT_URL";
 /// The environment's name for the URL of a ledger on a server; it wins over council.toml.
 const LEDGER_URL: &str = "POSTROOM_LEDGER_URL";
 
@@ -100,6 +103,13 @@ impl Place {
                 "no broker: set {AMQP_URL}, or `url` under [broker] in council.toml"
             ))
         })
+    }
+
+    /// What policies on the broker make of the hub's queues.
+    pub(crate) async fn policies(&self) -> Policies {
+        let named = std::env::var(MANAGEMENT_URL).ok().or_else(|| self.council.management_url.clone());
+        let broker = self.broker_url().unwrap_or_default();
+        Policies::look(named.as_deref(), &broker, &self.council.prefix).await
     }
 
     /// A session with the broker.

@@ -51,6 +51,16 @@ impl Rabbit {
         Self::over(node)
     }
 
+    /// The same with its management API, and the URL of that.
+    pub fn start_with_management() -> (Self, String) {
+        let [port] = node::free_ports();
+        let listener = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n");
+        let mut node = Node::new(&Register::Own, |_| listener);
+        node.enable("rabbitmq_management");
+        node.run();
+        (Self::over(node), format!("http://guest:guest@127.0.0.1:{port}"))
+    }
+
     fn over(node: Node) -> Self {
         Self { url: node.url(), control: vec![node.control()], node: Some(node), version: OnceLock::new() }
     }

@@ -26,7 +26,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 const USER_AGENT: &str = concat!("postroom/", env!("CARGO_PKG_VERSION"));
 
 /// A client that does exactly what it is asked: nothing from the environment, no redirect, no retry of its own.
-pub(crate) fn client(timeout: Duration) -> Result<Client, Box<dyn Error>> {
+///
+/// # Errors
+/// Where the machine has no TLS to offer.
+pub fn client(timeout: Duration) -> Result<Client, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());

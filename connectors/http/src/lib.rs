@@ -10,6 +10,7 @@ mod retry_after;
 mod settings;
 mod sink;
 
+pub use exchange::client;
 pub use sink::HttpSink;
 
 /// The name of the kind in `system.toml`.

@@ -52,6 +52,7 @@ impl Council {
             data: reading.data.clone(),
             prefix,
             broker_url: written.broker.url.clone(),
+            management_url: written.broker.management_url.clone(),
             ledger_url: written.ledger.url.clone(),
             journal: written.broker.journal.unwrap_or(true),
             journal_age: retention::journal_age(&text, &written, &mut reading),

@@ -23,6 +23,8 @@ pub struct Council {
     pub prefix: String,
     /// The broker's URL, where the text gives one.
     pub broker_url: Option<String>,
+    /// The URL of the broker's management API, where the text gives one.
+    pub management_url: Option<String>,
     /// The URL of the server that the ledger is on, where the text gives one; else it is a file in the data folder.
     pub ledger_url: Option<String>,
     /// Whether a journal of everything that came in is kept.

@@ -52,6 +52,7 @@ pub(crate) struct BrokerText {
     pub(crate) url: Option<String>,
     pub(crate) prefix: Option<Spanned<String>>,
     pub(crate) journal: Option<bool>,
+    pub(crate) management_url: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -7,6 +7,7 @@ use postroom_ledger::{LaneState, Lease, Ledger, LedgerError, Pause};
 use postroom_router::is_silent;
 use serde::Serialize;
 
+use crate::management::Policies;
 use crate::output;
 use crate::place::Place;
 
@@ -20,6 +21,7 @@ pub(crate) struct Standing {
     /// Sources that are silent for longer than is expected of them, and when they were heard last.
     silent: BTreeMap<String, Option<i64>>,
     pub(crate) targets: BTreeMap<String, TargetStanding>,
+    policies: Policies,
 }
 
 /// How one target stands.
@@ -62,6 +64,7 @@ impl Standing {
             leases: ledger.leases().await?,
             silent,
             targets,
+            policies: place.policies().await,
         })
     }
 
@@ -91,6 +94,7 @@ impl Standing {
                 output::line(format!("DOWN: {system} cannot be reached since {}", output::time(since)));
             }
         }
+        self.policies.lines().iter().for_each(output::line);
         let mut table = output::table(&["lease", "held by", "until"]);
         for lease in &self.leases {
             table.add_row(vec![

@@ -69,6 +69,13 @@ impl Node {
         Self { base, bin, amqp, environment, keeper: None, pid: 0 }
     }
 
+    /// Has a plugin of RabbitMQ's start with the node.
+    pub(super) fn enable(&self, plugin: &str) {
+        let plugins = format!("[{plugin}].\n");
+        std::fs::write(self.base.path().join("enabled_plugins"), plugins)
+            .expect("the node's list of plugins");
+    }
+
     pub(super) fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.amqp)
     }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use postroom_tests::council::{PARCEL, parcel_event};
-use postroom_tests::hub::TestHub;
+use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::Wire;
+use postroom_tests::hub::{TestHub, until};
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
 
@@ -59,6 +59,24 @@ async fn a_paused_target_gets_nothing_while_the_others_go_on_and_then_all_of_it(
     assert_eq!(number(&status, "/targets/book/delivered"), 0);
     resume(&mut hub, "book");
     assert_eq!(number(&hub.settled(), "/targets/book/delivered"), 5);
+}
+
+#[test]
+fn a_policy_that_does_harm_to_a_queue_of_the_hub_is_shown_and_where_nobody_can_ask_it_says_so() {
+    let (rabbit, management) = Rabbit::start_with_management();
+    let hub = TestHub::ready(TestCouncil::small(), rabbit.url());
+    assert!(hub.say(&["status"]).contains("policies on the broker: unchecked"));
+    let broker = format!("[broker]\nmanagement_url = \"{management}\"\n");
+    hub.council.edit("council.toml", "[broker]\n", &broker);
+    let lane = format!("^{}lane\\.book$", hub.council.prefix.replace('.', r"\."));
+    rabbit.ctl(&["set_policy", "stray", &lane, r#"{"delivery-limit": 2}"#, "--apply-to", "queues"]);
+    let told = until("the policy to be told", || {
+        let said = hub.say(&["status"]);
+        said.contains("POLICY").then_some(said)
+    });
+    let line = format!("POLICY: the policy `stray` gives {}lane.book delivery-limit 2", hub.council.prefix);
+    assert!(told.contains(&line), "{told}");
+    assert!(!told.contains("guest:guest"), "{told}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 )]
 
 mod broker;
+mod clock;
 mod files;
 mod hands;
 mod health;
