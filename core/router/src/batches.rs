@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::attempt::once;
 use crate::decisions;
 use crate::entries;
+use crate::fail_point::FailPoint;
 use crate::session::{Session, WorkerError};
 use crate::staging::BatchTarget;
 use crate::traced;
@@ -62,6 +63,7 @@ async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) 
         session.may_start()?;
         let (span, began) = (Span::deliver(&target.target, &batch.id, None), Instant::now());
         let result = once(target.sink.as_ref(), &handover).await;
+        FailPoint::BatchAnswered.pass();
         telemetry::attempt_took(&target.target, traced::outcome(&result), began.elapsed().as_secs_f64());
         traced::end(span, &result);
         let error = match result {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::decide::Unmappable;
 use crate::entries::now;
+use crate::fail_point::FailPoint;
 use crate::rehearsal::{Outlook, Rehearsal, Remade};
 use crate::session::{Session, WorkerError};
 
@@ -132,6 +133,7 @@ impl Decisions {
             }
         }
         session.record(entries).await?;
+        FailPoint::RedriveRecorded.pass();
         so_far.advance(session, job, (to, total)).await?;
         Ok(decided)
     }

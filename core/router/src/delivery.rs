@@ -14,6 +14,7 @@ use crate::decide::Unmappable;
 use crate::decisions::{Decisions, STEP_EVERY};
 use crate::desk::{Desk, Over};
 use crate::entries;
+use crate::fail_point::FailPoint;
 use crate::lane_job::Arrived;
 use crate::poison::Poison;
 use crate::session::{Session, WorkerError};
@@ -186,6 +187,7 @@ impl Worker<'_> {
     async fn settle(&mut self, acker: &dyn Acker) -> Result<(), WorkerError> {
         loop {
             if self.desk.commit().await? {
+                FailPoint::LaneRecorded.pass();
                 continue;
             }
             let acks = self.desk.take_acks();
@@ -200,12 +202,14 @@ impl Worker<'_> {
                 let sink = Arc::clone(&self.sink);
                 let span = traced::deliver(self.desk.target(), &mut outgoing);
                 self.attempts.spawn(async move {
+                    FailPoint::LaneStarted.pass();
                     let handover = Handover { id: outgoing.dispatch.to_string(), items: vec![outgoing] };
                     let (started_at, began) = (entries::now(), Instant::now());
                     let result = match attempt.look_up {
                         true => again(sink.as_ref(), &handover).await,
                         false => once(sink.as_ref(), &handover).await,
                     };
+                    FailPoint::LaneAnswered.pass();
                     traced::end(span, &result);
                     (attempt.dispatch, Tried { started_at, took: began.elapsed(), result })
                 });

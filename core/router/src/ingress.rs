@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::decide::Decider;
 use crate::decisions::STEP_EVERY;
+use crate::fail_point::FailPoint;
 use crate::item::Item;
 use crate::poison::Poison;
 use crate::reconcile::{Asked, Missed};
@@ -238,6 +239,7 @@ impl<'a> Taker<'a> {
             let mut under = self.traffic.under();
             items.iter_mut().flat_map(|item| item.set_out(names, &mut under)).collect()
         };
+        FailPoint::IngressDecided.pass();
         let confirms =
             if publishes.is_empty() { None } else { Some(self.publisher.publish(publishes).await?) };
         Ok(Chunk { items, confirms, last_tag: None, repeated, round: None })

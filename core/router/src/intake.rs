@@ -18,6 +18,7 @@ use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
 
 use crate::entries::now;
+use crate::fail_point::FailPoint;
 use crate::halts::Halts;
 use crate::outgoing::APP_ID;
 use crate::records::{Mapped, Origin, RecordMapper};
@@ -219,6 +220,7 @@ impl<'a> Intake<'a> {
             return Ok(Taken::Stopped);
         };
         self.publishing.record(Entry::ImportDone(import.key, now())).await?;
+        FailPoint::IntakeDone.pass();
         telemetry::import_finished(self.system, &label, tally.mapped, tally.refused, tally.ignored);
         batch.finish(Ending::Done).await.map_err(Stop::Source)?;
         Ok(Taken::Whole(tally))
@@ -257,6 +259,7 @@ impl<'a> Intake<'a> {
             let (events, step) = map_all(&mut mapper, readings, &origin, import, position);
             publish_with(self.publisher.as_mut(), self.publishing.broker.as_ref(), self.system, &events)
                 .await?;
+            FailPoint::IntakePublished.pass();
             for fault in &step.refused {
                 let words = format!("{:?}: {}", fault.place, fault.words);
                 telemetry::record_refused(self.system, origin.batch, fault.line, fault.rule, &words);
@@ -286,7 +289,9 @@ pub(crate) async fn publish_with(
 ) -> Result<(), WorkerError> {
     let exchange = broker.names().in_exchange(system);
     let outgoing = events.iter().map(|event| envelope(&exchange, broker.user(), event)).collect();
-    for publication in publisher.publish(outgoing).await?.wait().await {
+    let confirms = publisher.publish(outgoing).await?;
+    FailPoint::IntakeSent.pass();
+    for publication in confirms.wait().await {
         if !matches!(publication, Publication::Confirmed(_)) {
             return Err(WorkerError::Unanswered);
         }

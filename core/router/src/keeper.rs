@@ -15,6 +15,7 @@ use crate::decide::Way;
 use crate::decisions::Decided;
 use crate::desk::Desk;
 use crate::entries;
+use crate::fail_point::FailPoint;
 use crate::ingress::PREFETCH;
 use crate::item::{Stage, Step};
 use crate::outgoing::{APP_ID, told};
@@ -176,6 +177,7 @@ async fn release(
         .filter_map(|(attempt, _)| desk.work(attempt.dispatch).map(|work| publish(names, work, max_body)));
     let (started_at, began) = (entries::now(), Instant::now());
     let answers = publisher.publish(publishes.collect()).await?.wait().await;
+    FailPoint::ReleaseAnswered.pass();
     for ((attempt, _), answer) in starts.iter().zip(answers) {
         let failed = |failure, words| Err(ConnectorError::new(failure, words, ""));
         let result = match answer {

@@ -13,6 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::decide::{Unmappable, Way};
 use crate::decisions::{Decisions, STEP_EVERY};
 use crate::entries;
+use crate::fail_point::FailPoint;
 use crate::halts::Changes;
 use crate::item::{Item, Stage};
 use crate::keeper::Keeper;
@@ -149,18 +150,8 @@ impl Settler {
     }
 
     pub(crate) async fn settle(&mut self, mut chunk: Chunk) -> Result<(), WorkerError> {
-        if let Some(confirms) = chunk.confirms.take() {
-            let answers = confirms.wait().await;
-            self.answered(&mut chunk.items, answers).await?;
-        }
-        loop {
-            let publishes = self.next_wave(&mut chunk.items)?;
-            if publishes.is_empty() {
-                break;
-            }
-            let answers = self.publisher.publish(publishes).await?.wait().await;
-            self.answered(&mut chunk.items, answers).await?;
-        }
+        self.until_answered(&mut chunk).await?;
+        FailPoint::IngressPublished.pass();
         let max_body = self.session.council.max_body;
         let mut entries = entries::of_chunk(&self.system, &chunk.items, chunk.repeated, max_body);
         if let Some(round) = &mut chunk.round {
@@ -168,6 +159,7 @@ impl Settler {
         }
         let written = self.keeper.take_writes(&mut entries);
         self.session.record(entries).await?;
+        FailPoint::IngressRecorded.pass();
         self.keeper.committed(written);
         if let Some(round) = chunk.round.take() {
             round.settled(&self.session).await?;
@@ -181,6 +173,23 @@ impl Settler {
         drop(under);
         entries::tell(&self.system, &chunk.items, chunk.repeated);
         Ok(())
+    }
+
+    /// Awaits what is sent, and publishes what had to wait for it, until every dispatch is answered for.
+    async fn until_answered(&mut self, chunk: &mut Chunk) -> Result<(), WorkerError> {
+        if let Some(confirms) = chunk.confirms.take() {
+            let answers = confirms.wait().await;
+            self.answered(&mut chunk.items, answers).await?;
+        }
+        loop {
+            let publishes = self.next_wave(&mut chunk.items)?;
+            if publishes.is_empty() {
+                return Ok(());
+            }
+            FailPoint::IngressPublishing.pass();
+            let answers = self.publisher.publish(publishes).await?.wait().await;
+            self.answered(&mut chunk.items, answers).await?;
+        }
     }
 
     /// What had to wait and can be published now: of each subject and target the first. What may not go is kept.

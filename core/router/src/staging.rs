@@ -6,6 +6,7 @@ use postroom_broker::{Acker, Consumer, Delivery};
 
 use crate::decide::Unmappable;
 use crate::entries;
+use crate::fail_point::FailPoint;
 use crate::lane_job::{Arrived, Reader};
 use crate::poison::Poison;
 use crate::session::{Session, WorkerError};
@@ -115,6 +116,7 @@ async fn stage(
         }
     }
     session.record(recorded).await?;
+    FailPoint::StagingRecorded.pass();
     acker.ack_up_to(last_tag).await?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Params, REPLAY, Sent};
 use crate::decide::{self, Decider, Head, Verdict, Way};
 use crate::entries::now;
+use crate::fail_point::FailPoint;
 use crate::journal::{self, Journal};
 use crate::lease;
 use crate::outgoing::{REPLAY_HEADER, outgoing};
@@ -164,6 +165,7 @@ impl Replay<'_> {
         let (replay, at) = (self.params.replay.clone(), now());
         let dispatches = prepared.iter().map(|one| one.dispatch.clone()).collect();
         session.record(vec![Entry::Again { dispatches, replay, at }]).await?;
+        FailPoint::ReplayNoted.pass();
         let (mut publishes, mut delivered) = (Vec::new(), Vec::new());
         for Prepared { publish, dispatch, way } in prepared {
             publishes.push(publish);
@@ -173,6 +175,7 @@ impl Replay<'_> {
             }
         }
         journal::publish_all(self.publisher.as_mut(), publishes).await?;
+        FailPoint::ReplayPublished.pass();
         session.record(delivered).await?;
         self.sent += u64::from(count);
         let (done, total) = (self.at as u64, self.params.sends.len() as u64);
