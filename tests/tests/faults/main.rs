@@ -10,6 +10,7 @@
 
 mod broker;
 mod clock;
+mod crashes;
 mod files;
 mod hands;
 mod health;
@@ -26,5 +27,6 @@ mod publishing;
 mod queues;
 mod reconcile;
 mod replay;
+mod rig;
 mod simulation;
 mod work;
