@@ -65,7 +65,9 @@ pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, lost, reconcile};
 pub use records::{Mapped, Origin, RecordMapper};
 pub use redecide::{InvalidSet, REDRIVE_INVALID};
 pub use rehearsal::{Outlook, Rehearsal};
-pub use replay::{Counts, Fate, Line, MOST_LINES, Plan, REPLAY, Request, Sent, plan, submit_replay};
+pub use replay::{
+    Counts, Fate, Line, MOST_LINES, Plan, REPLAY, Request, Sent, plan, replaying, submit_replay,
+};
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;

@@ -11,17 +11,21 @@ use crate::failure::{Failure, count};
 const HOLDS: u32 = 100_000;
 
 /// Every system that was removed, or reads its own queue now, while dispatches still wait for it: who, how many, and what to
-/// do.
+/// do. For a system that always read its queue, a replay that was cut off may have dispatches to go on with: it does.
 pub(crate) async fn systems(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
-    let sums = ledger.sums().await?;
+    let (sums, replayed) = (ledger.sums().await?, postroom_router::replaying(ledger).await?);
+    let is_replayed = |system: &str| {
+        council.routes.iter().any(|route| *route.to == *system && replayed.contains(&*route.name))
+    };
     let waiting = sums.targets.iter().filter_map(|(system, target)| {
         let waiting = target.waiting + target.staged + target.held;
         let side = council.systems.get(system).and_then(|system| system.target.as_ref());
         let what = match side {
             _ if waiting == 0 => return None,
             None => "is no target any more",
-            Some(side) if side.is_queue() && target.waiting + target.staged > 0 => "reads its own queue now",
-            Some(_) => return None,
+            Some(side) if !side.is_queue() || target.waiting + target.staged == 0 => return None,
+            Some(_) if is_replayed(system) => return None,
+            Some(_) => "reads its own queue now",
         };
         let dispatches = if waiting == 1 { "1 dispatch".to_owned() } else { format!("{waiting} dispatches") };
         Some(format!(

@@ -5,10 +5,10 @@ mod changed;
 mod plan;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{Ledger, LedgerError, NewJob};
+use postroom_ledger::{JobFilter, JobState, Ledger, LedgerError, NewJob};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -21,6 +21,8 @@ use crate::entries::now;
 pub const REPLAY: &str = "replay";
 /// Most dispatches that one replay looks at; what is more is asked for in parts.
 pub const MOST_LINES: usize = 50_000;
+/// Most replays at work that are looked through.
+const MOST_JOBS: u32 = 1_000;
 
 /// What is to be replayed; an absent field matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -207,4 +209,20 @@ pub async fn submit_replay(
         jobs.push(ledger.submit(NewJob { kind, target, params, actor, reason, at: now() }).await?);
     }
     Ok(jobs)
+}
+
+/// The routes of the replays at work: what one of them noted as dispatched when the hub stopped, it sends when it goes on.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn replaying(ledger: &Ledger) -> Result<BTreeSet<String>, LedgerError> {
+    let mut routes = BTreeSet::new();
+    for state in [JobState::Running, JobState::Cancelling] {
+        let filter = JobFilter { kind: Some(REPLAY.to_owned()), state: Some(state), ..JobFilter::default() };
+        for job in ledger.jobs(&filter, MOST_JOBS).await? {
+            let params = serde_json::from_value::<Params>(job.params);
+            routes.extend(params.into_iter().flat_map(|params| params.sends).map(|sent| sent.route));
+        }
+    }
+    Ok(routes)
 }
