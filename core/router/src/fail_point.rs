@@ -20,7 +20,7 @@ pub enum FailPoint {
     IntakeDone,
     /// Events were decided, and nothing is published.
     IngressDecided,
-    /// Some dispatches of events are confirmed, and others are not published.
+    /// Dispatches are confirmed that others of their subject waited for, and those are not published.
     IngressPublishing,
     /// Every dispatch of events is answered for, and the ledger does not know.
     IngressPublished,

@@ -186,9 +186,9 @@ impl Settler {
             if publishes.is_empty() {
                 return Ok(());
             }
-            FailPoint::IngressPublishing.pass();
             let answers = self.publisher.publish(publishes).await?.wait().await;
             self.answered(&mut chunk.items, answers).await?;
+            FailPoint::IngressPublishing.pass();
         }
     }
 
