@@ -84,3 +84,18 @@ fn every_rule_that_refuses_has_its_line_in_the_page_of_codes() {
     let tree = Tree::of_the_house();
     none(&registers::missing("docs/codes.md", tree.text("docs/codes.md"), &codes));
 }
+
+#[test]
+fn every_point_at_which_the_hub_may_die_has_its_row_in_the_crash_table_and_every_row_its_test() {
+    let points = postroom_router::FailPoint::ALL.map(postroom_router::FailPoint::name);
+    let (tree, page) = (Tree::of_the_house(), "docs/guarantees.md");
+    let text = tree.text(page);
+    none(&registers::missing(page, text, &points));
+    none(&registers::surplus(page, text, &points));
+    let tests: Vec<&str> = tree.paths().filter(|path| path.starts_with("tests/tests/")).collect();
+    let is_there = |name: &str| {
+        let head = format!("fn {name}(");
+        tests.iter().any(|path| tree.text(path).is_some_and(|text| text.contains(&head)))
+    };
+    none(&registers::unshown(page, text, is_there));
+}
