@@ -1,0 +1,199 @@
+//! The house in this process: the broker in memory, the till, and the hub with its ledger, which is started, stopped and
+//! killed. It knows no schedule.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use postroom_broker::Broker;
+use postroom_broker::memory::Server;
+use postroom_connector::Connectors;
+use postroom_council::Council;
+use postroom_ledger::Ledger;
+use postroom_router::{Connect, Hub, HubError};
+use postroom_tests::council::{PARCEL, TestCouncil};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::schedule::{Schedule, Temper};
+use crate::shop::NOWHERE;
+use crate::till::Till;
+
+/// The broker user of the hub.
+const HUB: &str = "hub";
+/// Longest wait for what must happen by itself.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Where files are in memory, on systems that have it.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// What every run has in common.
+pub(crate) struct Ground {
+    pub(crate) council: Arc<Council>,
+    /// The broker user of the shop.
+    pub(crate) publisher: String,
+}
+
+/// One run's own.
+pub(crate) struct World {
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) server: Server,
+    pub(crate) till: Till,
+    /// How much was done: attempts at the till, and events confirmed to the shop.
+    pub(crate) moves: Arc<watch::Sender<u64>>,
+    breaks: Arc<AtomicU64>,
+    folder: TempDir,
+    running: Option<Running>,
+}
+
+/// The hub at work.
+struct Running {
+    ledger: Ledger,
+    stop: CancellationToken,
+    hub: JoinHandle<Result<(), HubError>>,
+}
+
+impl Ground {
+    /// A shop that publishes, a till with a lane and a dock that reads its own queue.
+    pub(crate) fn lay() -> Self {
+        let council = TestCouncil::small();
+        for gone in ["systems/yard", "systems/book", "routes/parcel-to-book"] {
+            std::fs::remove_dir_all(council.folder().join(gone)).expect("a folder of the small council");
+        }
+        council.edit("council.toml", "[limits]\n", "[limits]\nin_place = \"300ms\"\n");
+        council.write("systems/till/system.toml", "title = \"Till\"\n[target]\nconnector = \"till\"\n");
+        let read = |path: &str| std::fs::read_to_string(council.folder().join(path)).expect("a file of it");
+        council.write(
+            "systems/till/messages/parcel.schema.json",
+            &read("systems/dock/messages/parcel.schema.json"),
+        );
+        council.write("routes/parcel-to-till/mapping.vrl", &read("routes/parcel-to-dock/mapping.vrl"));
+        let retry = vec!["\"20ms\""; 100].join(", ");
+        for (target, more) in [("till", "after_dead_letter = \"continue\"\n"), ("dock", "")] {
+            let route = format!(
+                "from = \"{PARCEL}\"\nto = \"{target}\"\nmessage = \"parcel\"\nwhen = '.place != \"{NOWHERE}\"'\n\
+                 retry = [{retry}]\n{more}"
+            );
+            council.write(&format!("routes/parcel-to-{target}/route.toml"), &route);
+        }
+        let temper = Temper { seed: 0, transient: 0, unknown: 0, permanent: 0, down: (0, 0) };
+        let till = Till::new(temper, Arc::default(), Arc::new(watch::Sender::new(0)));
+        let connectors = Connectors::default().with_sink(till);
+        let read = Council::load(&council.folder(), Some(&council.data()), &connectors);
+        let read = read.map_err(|problems| {
+            problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()
+        });
+        let publisher = council.publisher.clone();
+        Self { council: Arc::new(read.expect("a council without problems")), publisher }
+    }
+}
+
+impl World {
+    pub(crate) fn new(ground: &Arc<Ground>, schedule: &Schedule) -> Self {
+        let (moves, breaks) = (Arc::new(watch::Sender::new(0)), Arc::default());
+        let till = Till::new(schedule.temper, Arc::clone(&breaks), Arc::clone(&moves));
+        let place = Path::new(IN_MEMORY);
+        let place = if place.is_dir() { place.to_owned() } else { std::env::temp_dir() };
+        let folder = tempfile::Builder::new().prefix("postroom-simulation-").tempdir_in(place);
+        Self {
+            ground: Arc::clone(ground),
+            server: Server::new(),
+            till,
+            moves,
+            breaks,
+            folder: folder.expect("a folder for the ledger"),
+            running: None,
+        }
+    }
+
+    /// The full name of an object on the broker.
+    pub(crate) fn name(&self, object: &str) -> String {
+        format!("{}{object}", self.ground.council.prefix)
+    }
+
+    /// The ledger of the hub that runs.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.running.as_ref().expect("the hub runs").ledger
+    }
+
+    fn ledger_file(&self) -> PathBuf {
+        self.folder.path().join("ledger.db")
+    }
+
+    /// Notes that the hub loses its hold on what is under way.
+    pub(crate) fn breaks(&self) {
+        self.breaks.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Starts the hub, if it does not run.
+    pub(crate) async fn start(&mut self) {
+        if self.running.is_some() {
+            return;
+        }
+        let ledger = Ledger::open(&self.ledger_file()).await.expect("the ledger can be opened");
+        let stop = CancellationToken::new();
+        let connectors = Arc::new(Connectors::default().with_sink(self.till.clone()));
+        let council = Arc::clone(&self.ground.council);
+        let hub = Hub::new(council, connectors, ledger.clone(), self.connect(), stop.clone());
+        let hub = tokio::spawn(async move { hub.run().await });
+        self.running = Some(Running { ledger, stop, hub });
+    }
+
+    /// Every session but the first of a run of the hub follows a break.
+    fn connect(&self) -> Connect {
+        let (server, prefix) = (self.server.clone(), self.ground.council.prefix.clone());
+        let (breaks, connected) = (Arc::clone(&self.breaks), AtomicBool::new(false));
+        Box::new(move || {
+            if connected.swap(true, Ordering::SeqCst) {
+                breaks.fetch_add(1, Ordering::SeqCst);
+            }
+            let broker: Arc<dyn Broker> = Arc::new(server.connect(&prefix, HUB));
+            Box::pin(async move { Ok(broker) })
+        })
+    }
+
+    /// Asks the hub to stop and waits until it has, if it runs.
+    pub(crate) async fn stop(&mut self) -> Result<(), String> {
+        let Some(Running { stop, mut hub, .. }) = self.running.take() else { return Ok(()) };
+        stop.cancel();
+        match tokio::time::timeout(DEADLINE, &mut hub).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(ended) => Err(format!("the hub ended: {ended:?}")),
+            Err(_) => Err("the hub does not stop".to_owned()),
+        }
+    }
+
+    /// Ends the hub in the middle of its work, if it runs; nothing of it is left.
+    pub(crate) async fn kill(&mut self) -> Result<(), String> {
+        let Some(Running { hub, .. }) = self.running.take() else { return Ok(()) };
+        self.breaks();
+        hub.abort();
+        if let Ok(ended) = hub.await {
+            return Err(format!("the hub ended by itself: {ended:?}"));
+        }
+        self.server.cut();
+        until("the end of what was killed", async || Ok(self.till.lent() == 0)).await
+    }
+}
+
+/// Looks until `look` finds it so, or says why it never will be.
+pub(crate) async fn until(
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<bool, String>,
+) -> Result<(), String> {
+    let deadline = Instant::now() + DEADLINE;
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !look().await? {
+        if Instant::now() >= deadline {
+            return Err(format!("waited {} s in vain for {what}", DEADLINE.as_secs()));
+        }
+        looks.tick().await;
+    }
+    Ok(())
+}
