@@ -1,12 +1,14 @@
 //! Holds, leases, and what waits.
 
+use std::collections::HashSet;
+
 use postroom_event::DispatchId;
 
 use super::Ledger;
 use crate::LedgerError;
 use crate::hold::{BlockedSubject, HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries};
 use crate::lease::{Acquired, Fence, Lease};
-use crate::sql::{dead, held, lease, unreceived};
+use crate::sql::{dead, event, held, lease, unreceived};
 use crate::waiting::WaitingPage;
 
 /// Events beyond the last mark from which on it is worth a write.
@@ -64,13 +66,27 @@ impl Ledger {
     }
 
     /// Takes the lease `name` for `owner`, unless another owner's is in force. Every taking has an epoch of its own, so that
-    /// it fences the taking before, even one of the same owner.
+    /// it fences the taking before, even one of the same owner. From then on [`Self::known`] names everything that was
+    /// recorded under the lease before, also what a hub on the same file recorded since this one opened it.
     ///
     /// # Errors
     /// When it could not be written.
     pub async fn acquire(&self, name: &str, owner: &str) -> Result<Option<Acquired>, LedgerError> {
         let (name, owner) = (name.to_owned(), owner.to_owned());
-        self.write(move |conn| Box::pin(async move { lease::acquire(conn, &name, &owner).await })).await
+        let (taken, newest) = self
+            .write(move |conn| {
+                Box::pin(async move {
+                    let taken = lease::acquire(conn, &name, &owner).await?;
+                    let keeps_tail = taken.is_some() && conn.is_alone();
+                    let newest = if keeps_tail { event::unindexed(conn).await? } else { HashSet::new() };
+                    Ok((taken, newest))
+                })
+            })
+            .await?;
+        if let Some(tail) = &self.shared.tail {
+            tail.add(newest);
+        }
+        Ok(taken)
     }
 
     /// Prolongs those of `fences` that nobody took meanwhile, and returns them.

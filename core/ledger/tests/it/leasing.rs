@@ -38,6 +38,14 @@ async fn a_lease_that_was_not_given_back_says_so_to_whoever_takes_it_next(place:
     assert!(take().await.given_back);
 }
 
+async fn what_was_recorded_before_a_lease_is_taken_is_known_to_whoever_takes_it(place: Place) {
+    let (before, after) = (place.open().await, place.open().await);
+    let fence = take(&before, "one").await.expect("free");
+    before.record_fenced(&fence, vec![routed("1")]).await.expect("it stands");
+    take(&after, "one").await.expect("its own");
+    assert!(after.known(&[key("1")]).await.expect("read").contains(&key("1")));
+}
+
 async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place) {
     let ledger = place.open().await;
     let stale = take(&ledger, "one").await.expect("free");
@@ -105,6 +113,7 @@ async fn of_many_that_ask_at_once_one_gets_the_lease(place: Place) {
 
 promises!(
     a_lease_that_was_not_given_back_says_so_to_whoever_takes_it_next,
+    what_was_recorded_before_a_lease_is_taken_is_known_to_whoever_takes_it,
     of_many_that_ask_at_once_one_gets_the_lease,
     a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch,
     a_write_with_a_stale_epoch_fails_alone_and_writes_nothing,
