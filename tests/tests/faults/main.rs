@@ -18,6 +18,7 @@ mod http;
 mod hubs;
 mod kills;
 mod lanes;
+mod meddling;
 mod officers;
 mod outages;
 #[path = "../../../core/ledger/tests/it/server.rs"]

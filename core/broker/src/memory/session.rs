@@ -87,10 +87,17 @@ impl Broker for MemoryBroker {
     }
 
     async fn redeclare_missing(&self, topology: &Topology) -> Result<Vec<Declaration>, BrokerError> {
-        let mut missing = topology.declarations(&self.names);
-        missing.retain(|one| self.shared().state().is_missing(one));
-        self.declare(topology).await?;
-        Ok(missing)
+        self.session.check("declaring")?;
+        self.shared().change(|state| {
+            let (mut missing, all) = (Vec::new(), topology.declarations(&self.names));
+            for one in all {
+                if state.is_missing(&one) {
+                    missing.push(one.clone());
+                }
+                state.declare(one)?;
+            }
+            Ok(missing)
+        })
     }
 
     async fn publisher(&self) -> Result<Box<dyn Publisher>, BrokerError> {

@@ -6,7 +6,9 @@
 mod lane;
 mod missed;
 
-use postroom_broker::{Broker, BrokerError, Topology};
+use std::collections::HashSet;
+
+use postroom_broker::{Broker, BrokerError, Names, Topology};
 use postroom_council::Council;
 use postroom_ledger::{Job, JobFilter, JobState, Ledger, LedgerError, NewJob};
 use postroom_telemetry as telemetry;
@@ -37,7 +39,8 @@ pub struct Lost {
     pub dispatches: std::collections::BTreeMap<String, u64>,
 }
 
-/// Declares every object. Before, it is noted what was in the queues that are gone.
+/// Declares every object. Before, it is noted what was in the queues that are gone; what went between that look and the
+/// declaration is noted behind it.
 pub(crate) async fn declare(
     broker: &dyn Broker,
     ledger: &Ledger,
@@ -45,30 +48,63 @@ pub(crate) async fn declare(
     topology: &Topology,
 ) -> Result<(), WorkerError> {
     let names = broker.names();
+    let mut missing = HashSet::new();
+    for queue in queues(names, topology) {
+        if !broker.exists(&queue).await? {
+            missing.insert(queue);
+        }
+    }
     let journal = council.journal && broker.exists(&names.journal()).await?;
-    for system in &topology.sources {
-        if journal && !broker.exists(&names.ingress(system)).await? {
-            told_missing(ledger, system, &names.ingress(system)).await?;
-            note(ledger, lease::of_ingress(system), json!({})).await?;
+    let noting = Noting { ledger, names, topology, journal };
+    noting.note(&missing).await?;
+    let made = broker.redeclare_missing(topology).await?;
+    let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();
+    late.retain(|queue| !missing.contains(queue));
+    noting.note(&late).await
+}
+
+/// Every queue whose loss is noted.
+fn queues(names: &Names, topology: &Topology) -> Vec<String> {
+    let ingresses = topology.sources.iter().map(|system| names.ingress(system));
+    let lanes = topology.lanes.iter().map(|target| names.lane(target));
+    ingresses.chain(lanes).chain(topology.queues.iter().map(|target| names.to(target))).collect()
+}
+
+/// The noting of queues that are gone.
+struct Noting<'a> {
+    ledger: &'a Ledger,
+    names: &'a Names,
+    topology: &'a Topology,
+    /// Whether there is a journal from which an ingress can be filled again.
+    journal: bool,
+}
+
+impl Noting<'_> {
+    async fn note(&self, gone: &HashSet<String>) -> Result<(), WorkerError> {
+        let Self { ledger, names, topology, journal } = self;
+        for system in topology.sources.iter().filter(|_| *journal) {
+            let ingress = names.ingress(system);
+            if gone.contains(&ingress) {
+                told_missing(ledger, system, &ingress).await?;
+                note(ledger, lease::of_ingress(system), json!({})).await?;
+            }
         }
-    }
-    for target in &topology.lanes {
-        if !broker.exists(&names.lane(target)).await?
-            && !ledger.unreceived(target, 0, 1).await?.found.is_empty()
-        {
-            telemetry::queue_deleted(&names.lane(target));
-            note(ledger, lease::of_lane(target), json!({})).await?;
+        for target in &topology.lanes {
+            let lane = names.lane(target);
+            if gone.contains(&lane) && !ledger.unreceived(target, 0, 1).await?.found.is_empty() {
+                telemetry::queue_deleted(&lane);
+                note(ledger, lease::of_lane(target), json!({})).await?;
+            }
         }
-    }
-    for target in &topology.queues {
-        let gone = !broker.exists(&names.to(target)).await?;
-        if gone && ledger.sums().await?.targets.get(target).is_some_and(|sums| sums.delivered > 0) {
-            telemetry::queue_deleted(&names.to(target));
-            telemetry::replay_proposed(target);
-            submit(ledger, PROPOSED_REPLAY, target.clone(), json!({})).await?;
+        for target in topology.queues.iter().filter(|target| gone.contains(&names.to(target))) {
+            if ledger.sums().await?.targets.get(target).is_some_and(|sums| sums.delivered > 0) {
+                telemetry::queue_deleted(&names.to(target));
+                telemetry::replay_proposed(target);
+                submit(ledger, PROPOSED_REPLAY, target.clone(), json!({})).await?;
+            }
         }
+        Ok(())
     }
-    Ok(broker.declare(topology).await?)
 }
 
 /// An ingress from which nothing was ever taken is a new one: nobody deleted it.
