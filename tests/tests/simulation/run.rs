@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use postroom_broker::Broker;
 use postroom_broker::memory::Odds;
+use postroom_ledger::JobFilter;
 use postroom_router::sums::differences;
+use postroom_router::{PROPOSED_REPLAY, RECONCILE};
 
 use crate::facts::Facts;
 use crate::schedule::{Kind, Queue, Schedule, Step};
 use crate::shop::{self, Sender, Shop};
 use crate::world::{Ground, World, until};
+
+/// The queues in which nothing may be left.
+const QUEUES: [&str; 3] = [Queue::Ingress.name(), Queue::Lane.name(), "unrouted"];
 
 /// What is wrong after the run of `seed`; nothing when all is well.
 pub(crate) async fn run(seed: u64, ground: Arc<Ground>) -> Vec<String> {
@@ -40,7 +45,7 @@ async fn carried_out(schedule: &Schedule, world: &mut World) -> Result<Facts, St
     drained(schedule, world).await?;
     let mut facts = Facts::gather(schedule, world, troubled).await.map_err(|error| error.to_string())?;
     world.stop().await?;
-    facts.left = [Queue::Ingress.name(), Queue::Lane.name(), "unrouted"]
+    facts.left = QUEUES
         .into_iter()
         .map(|queue| (queue, world.server.ready(&world.name(queue)).len()))
         .filter(|(_, left)| *left > 0)
@@ -77,8 +82,14 @@ async fn take(step: Step, schedule: &Schedule, world: &mut World, shop: &Shop) -
         Step::Unlimit(queue) => server.unlimit_deliveries(&world.name(queue.name())),
         Step::Block => server.block(),
         Step::Unblock => server.unblock(),
-        Step::Publishes(odds) => server.fail_by_chance(schedule.publishes, odds),
-        Step::Stop => world.stop().await?,
+        Step::Publishes(odds) => broken(world, || server.fail_by_chance(schedule.publishes, odds)),
+        Step::Stop => {
+            world.stop().await?;
+            if schedule.has(|step| matches!(step, Step::Publishes(_))) {
+                // A session may have ended for want of an answer, right before.
+                world.breaks();
+            }
+        }
         Step::Kill => world.kill().await?,
         Step::Start => world.start().await,
     }
@@ -86,8 +97,8 @@ async fn take(step: Step, schedule: &Schedule, world: &mut World, shop: &Shop) -
 }
 
 fn broken(world: &World, fault: impl FnOnce()) {
-    world.breaks();
     fault();
+    world.breaks();
 }
 
 /// Ends every fault that lasts.
@@ -104,12 +115,15 @@ async fn heal(schedule: &Schedule, world: &mut World) {
 /// Waits until every event that was confirmed is decided and nothing of them waits.
 async fn drained(schedule: &Schedule, world: &World) -> Result<(), String> {
     let routed: HashSet<u64> = numbers(schedule, Kind::Routed);
-    until("everything at the dock", async || {
+    let docked = until("everything at the dock", async || {
         let docked = world.server.ready(&world.name("to.dock"));
         let ids: HashSet<_> = docked.into_iter().filter_map(|one| one.correlation_id).collect();
         Ok(routed.iter().all(|number| ids.contains(&shop::id(*number))))
     })
-    .await?;
+    .await;
+    if let Err(words) = docked {
+        return Err(format!("{words}: {:?}; {}", world.ledger().sums().await, stuck(world).await));
+    }
     let (no_route, invalid) =
         (numbers(schedule, Kind::NoRoute).len(), numbers(schedule, Kind::Invalid).len());
     let mut last = String::new();
@@ -124,7 +138,33 @@ async fn drained(schedule: &Schedule, world: &World) -> Result<(), String> {
         Ok(decided && !waits && differences(&sums, |_| None).is_empty())
     })
     .await;
-    waited.map_err(|words| format!("{words}: {last}"))
+    match waited {
+        Ok(()) => Ok(()),
+        Err(words) => Err(format!("{words}: {last}; {}", stuck(world).await)),
+    }
+}
+
+/// Where what does not drain may be.
+async fn stuck(world: &World) -> String {
+    let looker = world.server.connect(&world.ground.council.prefix, "looker");
+    let mut told = Vec::new();
+    for queue in QUEUES {
+        told.push(format!("{queue}: {:?}", looker.depth(&world.name(queue)).await));
+    }
+    let ledger = world.ledger();
+    for parcel in Schedule::parcels() {
+        let known = ledger.trace(&shop::subject(parcel)).await.unwrap_or_default();
+        let known: Vec<_> = known.into_iter().map(|journey| journey.id).collect();
+        told.push(format!("{}: {known:?}", shop::subject(parcel)));
+    }
+    for kind in [RECONCILE, PROPOSED_REPLAY] {
+        let jobs = JobFilter { kind: Some(kind.to_owned()), ..JobFilter::default() };
+        told.push(format!("{kind}: {:?}", ledger.jobs(&jobs, 10).await));
+    }
+    told.push(format!("lanes: {:?}", ledger.lane_states().await));
+    told.push(format!("holds: {:?}", ledger.holds("dock").await));
+    told.push(format!("waiting: {:?}", ledger.unreceived("till", 0, 10).await));
+    told.join("; ")
 }
 
 fn numbers(schedule: &Schedule, kind: Kind) -> HashSet<u64> {

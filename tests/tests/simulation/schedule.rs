@@ -5,7 +5,7 @@ use postroom_broker::memory::Odds;
 use postroom_tests::dice::Dice;
 
 /// Fewest and most events of a run.
-const EVENTS: (u64, u64) = (12, 40);
+const EVENTS: (u64, u64) = (12, 32);
 /// Parcels that they are about.
 const PARCELS: u64 = 4;
 /// Most faults of a run: each may cost a session, and sessions are opened after ever longer waits.

@@ -11,9 +11,9 @@ use crate::world::Ground;
 /// The range of seeds that run instead, as `FROM..TO`, without those that failed once.
 const RANGE: &str = "POSTROOM_SIMULATION_SEEDS";
 /// Seeds of a run of the tests, beside those that failed once.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 700;
 /// Runs at the same time: they wait more than they work.
-const CONCURRENT: usize = 128;
+const CONCURRENT: usize = 32;
 /// Seeds that fail before no more are begun.
 const MOST_FAILURES: usize = 10;
 /// The seeds that failed once: one a line, with the reason.

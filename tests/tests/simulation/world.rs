@@ -28,7 +28,7 @@ const HUB: &str = "hub";
 /// Longest wait for what must happen by itself.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Where files are in memory, on systems that have it.
 const IN_MEMORY: &str = "/dev/shm";
 
@@ -47,6 +47,8 @@ pub(crate) struct World {
     /// How much was done: attempts at the till, and events confirmed to the shop.
     pub(crate) moves: Arc<watch::Sender<u64>>,
     breaks: Arc<AtomicU64>,
+    /// The breaks when the last session was opened.
+    opened_at: Arc<AtomicU64>,
     folder: TempDir,
     running: Option<Running>,
 }
@@ -106,6 +108,7 @@ impl World {
             till,
             moves,
             breaks,
+            opened_at: Arc::default(),
             folder: folder.expect("a folder for the ledger"),
             running: None,
         }
@@ -147,37 +150,49 @@ impl World {
     /// Every session but the first of a run of the hub follows a break.
     fn connect(&self) -> Connect {
         let (server, prefix) = (self.server.clone(), self.ground.council.prefix.clone());
-        let (breaks, connected) = (Arc::clone(&self.breaks), AtomicBool::new(false));
+        let (breaks, opened_at) = (Arc::clone(&self.breaks), Arc::clone(&self.opened_at));
+        let connected = AtomicBool::new(false);
         Box::new(move || {
             if connected.swap(true, Ordering::SeqCst) {
                 breaks.fetch_add(1, Ordering::SeqCst);
             }
+            opened_at.store(breaks.load(Ordering::SeqCst), Ordering::SeqCst);
             let broker: Arc<dyn Broker> = Arc::new(server.connect(&prefix, HUB));
             Box::pin(async move { Ok(broker) })
         })
     }
 
-    /// Asks the hub to stop and waits until it has, if it runs.
+    /// Asks the hub to stop and waits until it has, if it runs. A session that met a fault has not stopped in good order.
     pub(crate) async fn stop(&mut self) -> Result<(), String> {
-        let Some(Running { stop, mut hub, .. }) = self.running.take() else { return Ok(()) };
+        let Some(Running { stop, hub, .. }) = self.running.take() else { return Ok(()) };
         stop.cancel();
-        match tokio::time::timeout(DEADLINE, &mut hub).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(ended) => Err(format!("the hub ended: {ended:?}")),
-            Err(_) => Err("the hub does not stop".to_owned()),
+        let ended = ended(hub).await;
+        if self.breaks.load(Ordering::SeqCst) != self.opened_at.load(Ordering::SeqCst) {
+            self.breaks();
         }
+        ended
     }
 
     /// Ends the hub in the middle of its work, if it runs; nothing of it is left.
     pub(crate) async fn kill(&mut self) -> Result<(), String> {
         let Some(Running { hub, .. }) = self.running.take() else { return Ok(()) };
-        self.breaks();
         hub.abort();
         if let Ok(ended) = hub.await {
             return Err(format!("the hub ended by itself: {ended:?}"));
         }
         self.server.cut();
-        until("the end of what was killed", async || Ok(self.till.lent() == 0)).await
+        until("the end of what was killed", async || Ok(self.till.lent() == 0)).await?;
+        self.breaks();
+        Ok(())
+    }
+}
+
+/// How the hub ends that was asked to stop.
+async fn ended(hub: JoinHandle<Result<(), HubError>>) -> Result<(), String> {
+    match tokio::time::timeout(DEADLINE, hub).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(ended) => Err(format!("the hub ended: {ended:?}")),
+        Err(_) => Err("the hub does not stop".to_owned()),
     }
 }
 
