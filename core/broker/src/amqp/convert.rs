@@ -195,7 +195,7 @@ mod tests {
         };
         let outgoing = Outgoing { exchange: "e".to_owned(), routing_key: "k".to_owned(), message };
         let properties = Parcel::try_from(outgoing).unwrap().properties;
-        assert_eq!(*properties.delivery_mode(), Some(PERSISTENT));
+        assert_eq!(*properties.delivery_mode(), Some(2), "AMQP's number of what survives a restart");
         assert_eq!(properties.kind().as_ref().map(ShortString::as_str), Some("premises"));
         let back = arrived(properties);
         assert_eq!((back.tag, back.redelivered), (7, true));
