@@ -7,7 +7,8 @@ use std::time::Duration;
 #[test]
 fn a_subject_has_one_unfinished_dispatch_and_the_next_starts_when_its_receipt_is_committed() {
     let mut rig = Rig::new();
-    assert_eq!(rig.arrive(1, 7).started(), [1]);
+    let arrived = rig.arrive(1, 7);
+    assert_eq!((arrived.started(), arrived.writes()), (vec![1], vec![]), "no receipt before its end");
     assert_eq!(rig.arrive(2, 7).started(), []);
     let ended = rig.end(1, Delivered);
     assert_eq!((ended.started(), ended.writes()), (vec![], vec![(1, Write::Receipt)]));
