@@ -29,5 +29,6 @@ mod queues;
 mod reconcile;
 mod replay;
 mod rig;
+mod rules;
 mod simulation;
 mod work;
