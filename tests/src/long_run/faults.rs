@@ -62,7 +62,7 @@ impl Fault {
     pub(super) fn kinds(plan: &Plan, dice: &mut Dice) -> Vec<Self> {
         let mut to = |reach| {
             let all: Vec<usize> = (0..plan.targets).filter(|target| Plan::reach(*target) == reach).collect();
-            all[usize::try_from(dice.below(all.len() as u64)).unwrap_or_default()]
+            dice.one_of(&all)
         };
         let mut kinds = vec![
             Self::HubKilled,

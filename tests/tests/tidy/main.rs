@@ -4,6 +4,7 @@
 //! a rule that cannot fail is a defect. Knows nothing of what the crates do.
 
 mod manifests;
+mod mutants;
 mod registers;
 mod tree;
 mod types;
