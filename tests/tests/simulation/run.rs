@@ -90,7 +90,7 @@ async fn take(step: Step, schedule: &Schedule, world: &mut World, shop: &Shop) -
                 world.breaks();
             }
         }
-        Step::Kill => world.kill().await?,
+        Step::Kill(last) => world.kill(last).await?,
         Step::Start => world.start().await,
     }
     Ok(())

@@ -5,7 +5,7 @@ use postroom_broker::memory::Odds;
 use postroom_tests::dice::Dice;
 
 /// Fewest and most events of a run.
-const EVENTS: (u64, u64) = (12, 32);
+const EVENTS: (u64, u64) = (12, 40);
 /// Parcels that they are about.
 const PARCELS: u64 = 4;
 /// Most faults of a run: each may cost a session, and sessions are opened after ever longer waits.
@@ -57,6 +57,15 @@ impl Queue {
     }
 }
 
+/// What becomes of that which a killed hub asked its ledger to write last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// It is not written.
+    Lost,
+    /// It is written, perhaps after the next hub has opened the ledger.
+    Written,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The shop publishes, until it is confirmed.
@@ -84,7 +93,7 @@ pub(crate) enum Step {
     /// The hub is asked to stop.
     Stop,
     /// The hub ends in the middle of its work.
-    Kill,
+    Kill(Last),
     /// The hub is started, if it does not run.
     Start,
 }
@@ -238,13 +247,16 @@ impl Drawing {
             Trouble::Block => self.blocked(),
             Trouble::Odds => self.odds(),
             Trouble::Stop => self.ended(Step::Stop),
-            Trouble::Kill if self.count(Step::Kill) < MOST_KILLS => self.ended(Step::Kill),
+            Trouble::Kill if self.kills() < MOST_KILLS => {
+                let last = if self.steps.len().is_multiple_of(2) { Last::Lost } else { Last::Written };
+                self.ended(Step::Kill(last));
+            }
             Trouble::Kill => {}
         }
     }
 
-    fn count(&self, step: Step) -> usize {
-        self.steps.iter().filter(|one| **one == step).count()
+    fn kills(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Kill(_))).count()
     }
 
     /// A limit shows once something comes back.

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::schedule::{Schedule, Temper};
+use crate::schedule::{Last, Schedule, Temper};
 use crate::shop::NOWHERE;
 use crate::till::Till;
 
@@ -29,6 +29,8 @@ const HUB: &str = "hub";
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Longest wait for the moment of a kill.
+const MOMENT: Duration = Duration::from_millis(30);
 /// Where files are in memory, on systems that have it.
 const IN_MEMORY: &str = "/dev/shm";
 
@@ -50,6 +52,8 @@ pub(crate) struct World {
     /// The breaks when the last session was opened.
     opened_at: Arc<AtomicU64>,
     folder: TempDir,
+    /// Ledgers that were left behind.
+    ledgers: u32,
     running: Option<Running>,
 }
 
@@ -110,6 +114,7 @@ impl World {
             breaks,
             opened_at: Arc::default(),
             folder: folder.expect("a folder for the ledger"),
+            ledgers: 0,
             running: None,
         }
     }
@@ -125,7 +130,7 @@ impl World {
     }
 
     fn ledger_file(&self) -> PathBuf {
-        self.folder.path().join("ledger.db")
+        self.folder.path().join(format!("ledger-{}.db", self.ledgers))
     }
 
     /// Notes that the hub loses its hold on what is under way.
@@ -173,18 +178,50 @@ impl World {
         ended
     }
 
-    /// Ends the hub in the middle of its work, if it runs; nothing of it is left.
-    pub(crate) async fn kill(&mut self) -> Result<(), String> {
-        let Some(Running { hub, .. }) = self.running.take() else { return Ok(()) };
+    /// Ends the hub in the middle of its work, if it runs; nothing of it is left. Nothing is acked after the cut, so the
+    /// ledger may be left behind as it is then.
+    pub(crate) async fn kill(&mut self, last: Last) -> Result<(), String> {
+        let Some(Running { ledger, hub, .. }) = self.running.take() else { return Ok(()) };
+        if last == Last::Lost {
+            self.next_published().await;
+        }
+        self.server.cut();
         hub.abort();
+        if last == Last::Lost {
+            self.leave_ledger();
+        }
+        drop(ledger);
         if let Ok(ended) = hub.await {
             return Err(format!("the hub ended by itself: {ended:?}"));
         }
-        self.server.cut();
         until("the end of what was killed", async || Ok(self.till.lent() == 0)).await?;
         self.breaks();
         Ok(())
     }
+
+    /// Waits for the next message to the dock, though not for long: right behind it the hub is between publish, record and
+    /// ack.
+    async fn next_published(&self) {
+        let (dock, limit) = (self.name("to.dock"), Instant::now() + MOMENT);
+        let before = self.server.ready(&dock).len();
+        while self.server.ready(&dock).len() == before && Instant::now() < limit {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Goes on with a copy of the ledger as a power cut would leave it: what is half written is not in it.
+    fn leave_ledger(&mut self) {
+        let left = self.ledger_file();
+        self.ledgers += 1;
+        for part in ["", "-wal"] {
+            let copied = std::fs::copy(with(&left, part), with(&self.ledger_file(), part));
+            copied.expect("a ledger that is open has its log beside it");
+        }
+    }
+}
+
+fn with(file: &Path, part: &str) -> PathBuf {
+    PathBuf::from(format!("{}{part}", file.display()))
 }
 
 /// How the hub ends that was asked to stop.
