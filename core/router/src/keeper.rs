@@ -160,7 +160,15 @@ impl Keeper {
 
     /// Takes in what officers decided on dead letters.
     pub(crate) fn decided(&mut self, decided: &Decided) {
-        self.desks.values_mut().for_each(|desk| desk.decided(decided));
+        match decided {
+            Decided::Redriven(held) => {
+                if let Some(desk) = self.desks.get_mut(&held.dispatch.target) {
+                    desk.decided(decided);
+                }
+            }
+            // A desk that does not have it has nothing to give up.
+            Decided::Discarded(_) => self.desks.values_mut().for_each(|desk| desk.decided(decided)),
+        }
     }
 }
 

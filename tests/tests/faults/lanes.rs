@@ -135,15 +135,15 @@ async fn a_dispatch_refused_for_good_holds_its_subject_over_a_restart_and_delays
     hub.stopped().await;
 }
 
-/// A job on every open dead letter of the till.
-async fn decide(hub: &Simulated, kind: &str) {
+/// A job on every open dead letter, for the holder of `lease`.
+pub(crate) async fn decide(hub: &Simulated, kind: &str, lease: String) {
     let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
     let open = dead.iter().filter(|row| row.state == "open");
     let dispatches: Vec<_> = open.map(|row| row.dispatch).collect();
     assert!(!dispatches.is_empty());
     let job = NewJob {
         kind: kind.to_owned(),
-        target: lease::of_lane("till"),
+        target: lease,
         params: serde_json::to_value(LetterSet { dispatches, rate: 100, stale: false }).unwrap(),
         actor: "an officer".to_owned(),
         reason: "the till was mended".to_owned(),
@@ -168,7 +168,7 @@ async fn blocked(till: &Till) -> Simulated {
 async fn a_dead_letter_that_is_redriven_goes_first_and_its_subject_behind_it() {
     let till = Till::default();
     let hub = blocked(&till).await;
-    decide(&hub, REDRIVE).await;
+    decide(&hub, REDRIVE, lease::of_lane("till")).await;
     sums(&hub, "all of a", |till| (till.delivered, till.held, till.dead) == (3, 0, 0)).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);
     hub.stopped().await;
@@ -184,7 +184,7 @@ async fn a_redriven_dead_letter_that_fails_again_stays_first_over_a_restart() {
     }
     sums(&hub, "a held", |till| (till.dead, till.held) == (1, 2)).await;
     till.fail("a", Failure::Transient);
-    decide(&hub, REDRIVE).await;
+    decide(&hub, REDRIVE, lease::of_lane("till")).await;
     until("the first to wait again", async || {
         hub.ledger.holds("till").await.unwrap().iter().any(|hold| hold.next_at.is_some())
     })
@@ -200,7 +200,7 @@ async fn a_redriven_dead_letter_that_fails_again_stays_first_over_a_restart() {
 async fn what_waits_behind_a_dead_letter_goes_on_when_it_is_discarded() {
     let till = Till::default();
     let hub = blocked(&till).await;
-    decide(&hub, DISCARD).await;
+    decide(&hub, DISCARD, lease::of_lane("till")).await;
     sums(&hub, "the others", |till| (till.delivered, till.held, till.discarded) == (2, 0, 1)).await;
     assert_eq!(till.numbers("a"), [2, 3]);
     hub.stopped().await;

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use postroom_broker::memory::{Fault, Odds, Server};
 use postroom_ledger::TargetSums;
-use postroom_tests::council::TestCouncil;
+use postroom_router::{REDRIVE, lease};
+use postroom_tests::council::{PARCEL, TestCouncil};
 
+use crate::lanes::decide;
 use crate::simulation::{Simulated, connectors, until};
 
 /// Events of a run by chance, and the parcels that they are about.
@@ -54,6 +56,46 @@ async fn what_the_broker_refuses_for_a_queue_is_held_and_released_in_order_and_d
     let about_a: Vec<_> = first_docked(&hub).into_iter().filter(|event| event.starts_with('a')).collect();
     assert_eq!(about_a, ["a1", "a2", "a3"]);
     assert_eq!(hub.docked().len(), 4, "each once");
+    hub.end().await;
+}
+
+/// The small council with a pier, which reads its own queue as the dock does; the dock is tried once more and given up.
+fn with_pier() -> TestCouncil {
+    let council = TestCouncil::small();
+    let text = |path: &str| std::fs::read_to_string(council.folder().join(path)).unwrap();
+    for file in ["systems/dock/system.toml", "systems/dock/messages/parcel.schema.json"] {
+        council.write(&file.replace("dock", "pier"), &text(file));
+    }
+    council.write("routes/parcel-to-pier/mapping.vrl", &text("routes/parcel-to-dock/mapping.vrl"));
+    for (target, retry) in [("dock", "\"100ms\""), ("pier", "")] {
+        let route =
+            format!("from = \"{PARCEL}\"\nto = \"{target}\"\nmessage = \"parcel\"\nretry = [{retry}]\n");
+        council.write(&format!("routes/parcel-to-{target}/route.toml"), &route);
+    }
+    council
+}
+
+/// Which taking of the lease of the shop's ingress is in force.
+async fn epoch(hub: &Simulated) -> u64 {
+    let leases = hub.ledger.leases().await.unwrap().into_iter();
+    let mut epochs = leases.filter(|taken| taken.fence.name == lease::of_ingress("shop"));
+    epochs.next().unwrap().fence.epoch
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_is_redriven_for_one_queue_is_no_business_of_another_queue() {
+    let hub = Simulated::at_work(with_pier(), Server::new(), connectors()).await;
+    hub.server.limit(&hub.name("to.dock"), 0);
+    hub.put_about("a1", "a", 1);
+    sums(&hub, "the dead letter", |dock| dock.dead == 1).await;
+    hub.server.unlimit(&hub.name("to.dock"));
+    let before = epoch(&hub).await;
+    decide(&hub, REDRIVE, lease::of_ingress("shop")).await;
+    sums(&hub, "the first to be delivered", |dock| (dock.delivered, dock.dead) == (1, 0)).await;
+    hub.put_about("b1", "b", 2);
+    sums(&hub, "the second to be delivered", |dock| dock.delivered == 2).await;
+    assert_eq!(first_docked(&hub), ["a1", "b1"]);
+    assert_eq!((hub.docked().len(), epoch(&hub).await), (2, before), "each once, in the same session");
     hub.end().await;
 }
 
