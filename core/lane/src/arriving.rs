@@ -93,7 +93,7 @@ impl Lane {
         match self.book.dispatch_mut(dispatch) {
             None => self.keep(kept),
             Some(known) if known.place == Place::Dead => {
-                (known.waits, known.due, known.look_up) = (0, None, true);
+                (known.plan, known.waits, known.due, known.look_up) = (kept.plan, 0, None, true);
                 self.book.move_to(dispatch, Place::Held);
                 if self.book.head(subject) == Some(dispatch) {
                     self.settle_head(subject);

@@ -1,12 +1,13 @@
 //! What cannot be delivered, and what becomes of its subject.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rig::{
     Delivered, Down, IN_PLACE_OVER, Permanent, Rig, TRANSIENT, Unsendable, held, kept, settings,
 };
 use postroom_lane::AfterDeadLetter::{Continue, HoldSubject};
-use postroom_lane::{DeadReason, DispatchKey, Input, RETRY, Standing, Write};
+use postroom_lane::{DeadReason, DispatchKey, Input, Kept, Plan, RETRY, Standing, Write};
 
 #[test]
 fn a_refused_dispatch_holds_its_subject_and_those_in_hand_behind_it() {
@@ -86,6 +87,17 @@ fn a_redriven_dead_letter_has_the_whole_schedule_before_it_again() {
     rig.commit();
     assert_eq!(rig.tell(Input::Redriven(held(1, 7))).started(), [1]);
     let next = rig.now + RETRY[0];
+    assert_eq!(rig.end(1, TRANSIENT).writes(), [(1, Write::Retried { waits: 1, next })]);
+}
+
+#[test]
+fn a_dead_letter_of_the_start_keeps_the_schedule_of_its_route_when_it_is_redriven() {
+    let mut rig = Rig::with(settings(), [kept(1, 7, Standing::Dead)]);
+    let day = Duration::from_secs(24 * 3600);
+    let plan = Plan { retry: vec![day], after_dead_letter: HoldSubject };
+    let redriven = Kept { plan: Arc::new(plan), ..held(1, 7) };
+    assert_eq!(rig.tell(Input::Redriven(redriven)).started(), [1]);
+    let next = rig.now + day;
     assert_eq!(rig.end(1, TRANSIENT).writes(), [(1, Write::Retried { waits: 1, next })]);
 }
 
