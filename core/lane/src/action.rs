@@ -114,6 +114,8 @@ pub enum HoldReason {
     Behind,
     /// Its publish was not confirmed.
     Unconfirmed,
+    /// Nothing may start, by an operator or because of the ledger: it is due when that is over.
+    Paused,
 }
 
 /// Why a dispatch is a dead letter.

@@ -20,12 +20,17 @@ impl Lane {
         }
     }
 
-    /// What was not confirmed waits its first wait; what comes behind another is due when that one is done.
+    /// What was not confirmed waits its first wait, what came during a pause waits for its end, and what comes behind
+    /// another is due when that one is done.
     pub(crate) fn unconfirmed(&mut self, arrival: Arrival) {
         let subject = arrival.subject;
         let Some(dispatch) = self.take_in(arrival) else { return };
         if self.book.head(subject) != Some(dispatch) {
             self.hold_one(dispatch, HoldReason::Behind);
+            return;
+        }
+        if self.is_paused() {
+            self.hold_one(dispatch, HoldReason::Paused);
             return;
         }
         let now = self.now;

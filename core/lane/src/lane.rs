@@ -192,7 +192,7 @@ impl Lane {
         self.is_paused() || self.circuit.is_open()
     }
 
-    fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.paused_by_operator || self.paused_by_ledger
     }
 

@@ -50,6 +50,7 @@ pub const HOLD_CODES: &[(&str, &str)] = &[
     ("crowded", "too much was waiting for the target, and its subject had failed longest"),
     ("behind", "an earlier dispatch of its subject is held or dead"),
     ("unconfirmed", "the broker did not confirm it"),
+    ("paused", "it came while its target was paused, or the ledger was slow; it goes when that is over"),
     ("unrouted", "its lane gave it up, e.g. because of a policy on the broker; it goes before what waits"),
     ("redriven", "an officer sends the dead head of its subject again; it goes first"),
     ("redriven-late", "an officer sends it again after its subject went on without it; it goes last"),

@@ -232,3 +232,4 @@ fn dead_code(reason: DeadReason) -> &'static str {
         DeadReason::Exhausted => "exhausted",
     }
 }
+        HoldReason::Paused => ("paused", "nothing is started now, by an operator or because of the ledger"),

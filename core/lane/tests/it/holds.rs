@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rig::{Delivered, Down, IN_PLACE_OVER, Rig, TRANSIENT, Unknown, held, kept, settings};
 use postroom_lane::{
-    Bytes, DeadReason, DispatchKey, HoldReason, Input, Outcome, RETRY, Standing, SubjectKey, Write,
+    Bytes, DeadReason, DispatchKey, HoldReason, Input, Outcome, Pause, RETRY, Standing, SubjectKey, Write,
 };
 
 #[test]
@@ -163,6 +163,21 @@ fn a_failure_of_connection_of_one_subject_alone_never_uses_up_the_schedule() {
         assert_eq!(rig.end(1, Down).writes(), []);
     }
     assert!(!rig.lane.is_open());
+}
+
+#[test]
+fn what_is_published_during_a_pause_is_held_and_goes_in_order_when_it_is_over() {
+    let mut rig = Rig::new();
+    rig.tell(Input::Pause(Pause::Operator));
+    let first = rig.arrival(1, 7);
+    let paused = Write::Hold { reason: HoldReason::Paused, waits: 0, next: None };
+    assert_eq!(rig.tell(Input::Unconfirmed(first)).writes(), [(1, paused)]);
+    let second = rig.arrival(2, 7);
+    rig.tell(Input::Unconfirmed(second));
+    assert_eq!(rig.commit().started(), []);
+    assert_eq!(rig.tell(Input::Resume(Pause::Operator)).started(), [1]);
+    rig.end(1, Delivered);
+    assert_eq!(rig.commit().started(), [2]);
 }
 
 #[test]
