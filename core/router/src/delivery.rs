@@ -46,7 +46,7 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
         consumer.close().await;
         match outcome? {
             Over::Stopped => return Ok(()),
-            Over::Rotated => worker.desk.reopened(),
+            Over::Rotated => worker.desk.reopened().await?,
         }
     }
 }

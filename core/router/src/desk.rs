@@ -131,9 +131,13 @@ impl Desk {
         self.tell(Input::Leased(self.clock.at(ends)));
     }
 
-    /// The channel is open again.
-    pub(crate) fn reopened(&mut self) {
-        self.works.clear();
+    /// The channel is open again. What was tried and did not end comes again, without what it was told.
+    pub(crate) async fn reopened(&mut self) -> Result<(), WorkerError> {
+        let works = self.works.drain();
+        let attempts: Vec<_> = works.filter_map(|(_, work)| work.attempts_that_failed()).collect();
+        if !attempts.is_empty() {
+            self.session.record(attempts).await?;
+        }
         self.tell(Input::Reopened);
     }
 
@@ -142,6 +146,7 @@ impl Desk {
         Arrival {
             tag: Tag(tag),
             dispatch: key(dispatch.id),
+        Ok(())
             subject: subject(source, &dispatch.subject),
             plan: self.plans.get(&dispatch.route).cloned().unwrap_or_default(),
             redelivered: false,

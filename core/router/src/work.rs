@@ -100,6 +100,12 @@ impl Work {
         let mut entries = Vec::with_capacity(3);
         match write {
             Write::Receipt => {
+    /// The attempts that failed and are not in the ledger yet, where it is let go before it ends.
+    pub(crate) fn attempts_that_failed(self) -> Option<Entry> {
+        let (dispatch, attempts) = (self.dispatch.id, self.failed);
+        (!attempts.is_empty()).then_some(Entry::Attempts { dispatch, attempts })
+    }
+
                 if let Some(taken_at) = traced::taken_at(&self.event.headers) {
                     telemetry::delivery_took(&self.dispatch.target, health::seconds(at - taken_at));
                 }
@@ -232,4 +238,30 @@ fn dead_code(reason: DeadReason) -> &'static str {
         DeadReason::Exhausted => "exhausted",
     }
 }
-        HoldReason::Paused => ("paused", "nothing is started now, by an operator or because of the ledger"),
+
+#[cfg(test)]
+mod tests {
+    use postroom_event::{DispatchId, EventKey};
+
+    use super::*;
+
+    #[test]
+    fn a_work_that_is_let_go_before_it_ends_leaves_the_attempts_that_failed() {
+        let dispatch = Dispatch {
+            id: DispatchId::new("/shop", "1", "to-till"),
+            event: EventKey::new("/shop", "1"),
+            route: "to-till".into(),
+            target: "till".into(),
+            event_type: "parcel.moved.v1".into(),
+            subject: "parcel:a".to_owned(),
+        };
+        let why = Unmappable { code: "mapping", words: String::new() };
+        let work = || Work::new(dispatch.clone(), "/shop".into(), Whole::default(), Err(why.clone()));
+        assert!(work().attempts_that_failed().is_none());
+        let mut tried = work();
+        let result = Err(ConnectorError::new(Failure::Transient, "not now", ""));
+        tried.tried(Tried { started_at: 7, took: Duration::from_millis(1), result });
+        let Some(Entry::Attempts { attempts, .. }) = tried.attempts_that_failed() else { panic!("none") };
+        assert_eq!((attempts[0].number, attempts[0].started_at, attempts[0].took), (1, 7, 1_000));
+    }
+}
