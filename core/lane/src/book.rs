@@ -243,7 +243,12 @@ impl Book {
 
     /// The subject that has been ready longest.
     pub(crate) fn first_ready(&self) -> Option<SubjectKey> {
-        self.ready.values().next().copied()
+        self.ready().next()
+    }
+
+    /// The subjects that are ready, the one that has been so longest first.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = SubjectKey> {
+        self.ready.values().copied()
     }
 
     /// The subject whose wait ends first, and when.

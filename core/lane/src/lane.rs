@@ -234,6 +234,9 @@ impl Lane {
         while let Some((_, subject)) = self.book.first_timer().filter(|(until, _)| *until <= self.now) {
             self.make_ready(subject);
         }
+        if self.settings.last_stop == LastStop::Unclean && self.burst.begins() {
+            self.suspect_what_is_due();
+        }
         if self.is_halted() {
             self.working.halt(self.now);
         } else {
@@ -251,6 +254,14 @@ impl Lane {
             self.course = Course::Over(goal);
             self.actions.push(if goal == Goal::Rotation { Action::Rotate } else { Action::Drained });
         }
+    }
+
+    /// Holds that are due may have been in hand when the owner before this one stopped; no more than a burst.
+    fn suspect_what_is_due(&mut self) {
+        let due = self.book.ready().filter_map(|subject| self.book.head(subject));
+        let held =
+            due.filter(|head| self.book.dispatch(*head).is_some_and(|known| known.place == Place::Held));
+        held.take(self.settings.prefetch).for_each(|dispatch| self.burst.was_due(dispatch));
     }
 
     fn is_careful(&self) -> bool {

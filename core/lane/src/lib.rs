@@ -68,7 +68,8 @@
 //! ended nothing is acked any more, whenever it was committed. The lane has no time limit for the ledger: a caller
 //! whose writes do not commit in time closes the channel and drops the lane, which is always safe.
 //!
-//! After an unclean stop attempts run one at a time until everything redelivered was tried ([`Role::Careful`]).
+//! After an unclean stop attempts run one at a time until everything redelivered, and every hold that was due at the
+//! start, was tried ([`Role::Careful`]).
 //!
 //! # Skips
 //!

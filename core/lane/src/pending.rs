@@ -62,16 +62,29 @@ impl Unacked {
     }
 }
 
-/// What the broker delivers again after an unclean stop, until each was tried once.
+/// What may have been in hand at an unclean stop, until each was tried once: what the broker delivers again, and what was
+/// held and due.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
     untried: HashSet<DispatchKey>,
+    /// Whether it is known which holds were due.
+    begun: bool,
     /// Whether something came that was never delivered before: behind it there is no burst.
     over: bool,
     tried: usize,
 }
 
 impl Burst {
+    /// Whether it begins now.
+    pub(crate) fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    /// A hold was due when the lane was loaded.
+    pub(crate) fn was_due(&mut self, dispatch: DispatchKey) {
+        self.untried.insert(dispatch);
+    }
+
     pub(crate) fn arrived(&mut self, dispatch: DispatchKey, redelivered: bool) {
         if redelivered {
             self.untried.insert(dispatch);

@@ -66,7 +66,7 @@ pub struct Settings {
 pub enum LastStop {
     /// In good order: nothing was under way.
     Clean,
-    /// In the middle of its work: what comes again is tried one by one (DESIGN 3.11).
+    /// In the middle of its work: what comes again, and what is held and due, is tried one by one (DESIGN 3.11).
     Unclean,
 }
 

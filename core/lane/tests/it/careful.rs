@@ -1,7 +1,9 @@
 //! After an unclean stop: what comes again is tried one by one.
 
-use crate::rig::{Asked, Delivered, Rig, TRANSIENT, held, settings};
-use postroom_lane::{Input, Kept, LastStop, Role, Settings};
+use std::time::Duration;
+
+use crate::rig::{Asked, Delivered, Rig, TRANSIENT, held, kept, settings};
+use postroom_lane::{Input, Kept, LastStop, Moment, Role, Settings, Standing};
 
 fn unclean(kept: impl IntoIterator<Item = Kept>) -> Rig {
     Rig::with(Settings { last_stop: LastStop::Unclean, ..settings() }, kept)
@@ -32,7 +34,7 @@ fn redelivered_dispatches_are_tried_one_by_one_until_each_was_tried() {
 #[test]
 fn before_anything_fresh_has_come_the_burst_may_not_be_over() {
     let mut rig = unclean([held(1, 1), held(2, 2)]);
-    assert_eq!(rig.pass(std::time::Duration::ZERO).started(), [1]);
+    assert_eq!(rig.pass(Duration::ZERO).started(), [1]);
     assert_eq!(rig.end(1, Delivered).started(), [2]);
     again(&mut rig, 3, 3);
     assert_eq!(rig.arrive(4, 4).started(), []);
@@ -41,17 +43,31 @@ fn before_anything_fresh_has_come_the_burst_may_not_be_over() {
 
 #[test]
 fn what_is_held_without_an_attempt_keeps_nothing_careful() {
-    let mut rig = unclean([held(1, 1)]);
-    rig.pass(std::time::Duration::ZERO);
+    let later = Standing::Held { waits: 1, next: Some(Moment::from_micros(1)) };
+    let mut rig = unclean([kept(1, 1, later)]);
+    rig.pass(Duration::ZERO);
     again(&mut rig, 2, 1);
-    rig.arrive(3, 3);
+    assert_eq!(rig.arrive(3, 3).started(), [3]);
     assert_eq!(rig.arrive(4, 4).started(), [4]);
+}
+
+#[test]
+fn holds_that_were_due_are_tried_one_by_one_although_fresh_dispatches_come() {
+    let later = Standing::Held { waits: 1, next: Some(Moment::from_micros(1)) };
+    let mut rig = unclean([held(1, 1), held(2, 2), kept(3, 3, later)]);
+    let first = rig.pass(Duration::ZERO);
+    assert_eq!((first.started(), first.attempts()[0].role), (vec![1], Role::Careful));
+    assert_eq!(rig.arrive(4, 4).started(), []);
+    let second = rig.end(1, Delivered);
+    assert_eq!((second.started(), second.attempts()[0].role), (vec![2], Role::Careful));
+    let rest = rig.end(2, Delivered);
+    assert_eq!((rest.started(), rest.attempts()[0].role), (vec![4], Role::Ordinary));
 }
 
 #[test]
 fn a_burst_is_no_longer_than_the_prefetch() {
     let mut rig = unclean((1..=20).map(|key| held(key, key)));
-    let mut running = rig.pass(std::time::Duration::ZERO).started();
+    let mut running = rig.pass(Duration::ZERO).started();
     for _ in 0..15 {
         let ended = running.remove(0);
         running.extend(rig.end(ended, Delivered).started());
