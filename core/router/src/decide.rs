@@ -111,6 +111,12 @@ pub struct Unmappable {
     pub words: String,
 }
 
+impl From<Refusal> for Unmappable {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.rule.code(), refusal.words)
+    }
+}
+
 impl Unmappable {
     fn new(code: &'static str, words: impl Into<String>) -> Self {
         Self { code, words: words.into() }

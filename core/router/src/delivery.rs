@@ -10,13 +10,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::attempt::{again, once};
-use crate::decide::Unmappable;
 use crate::decisions::{Decisions, STEP_EVERY};
 use crate::desk::{Desk, Over};
 use crate::entries;
 use crate::fail_point::FailPoint;
-use crate::lane_job::Arrived;
-use crate::poison::Poison;
+use crate::lane_job::{self, Arrived};
+use crate::poison::Suspect;
 use crate::session::{Session, WorkerError};
 use crate::sums::LaneNote;
 use crate::traced;
@@ -75,86 +74,69 @@ impl Worker<'_> {
         let mut look = interval(STEP_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.desk.prolonged(tenure.ends());
             self.settle(acker.as_ref()).await?;
             if let Some(over) = self.desk.over() {
                 return Ok(over);
             }
+            if self.attempts.is_empty() {
+                self.desk.suspects.spare().await?;
+            }
             let wake = self.desk.wake();
-            let most = if self.careful { 1 } else { usize::from(PREFETCH) };
+            let (most, alone) =
+                if self.careful { (1, self.attempts.is_empty()) } else { (usize::from(PREFETCH), true) };
+            // What is seldom due comes first, so that nothing that is often due can starve it.
             tokio::select! {
                 biased;
                 () = self.session.stop.cancelled(), if !stopping => {
                     stopping = true;
                     self.desk.tell(Input::Stop);
                 }
-                Some(ended) = self.attempts.join_next() => self.ended(ended)?,
-                deliveries = consumer.next(most), if !stopping => {
-                    let deliveries = deliveries.ok_or_else(|| self.cancelled())?;
-                    if self.careful {
-                        self.recover(deliveries, acker.as_ref()).await?;
-                    } else {
-                        self.arrive(deliveries, acker.as_ref()).await?;
-                    }
-                }
-                () = tenure.prolonged() => self.desk.prolonged(tenure.ends()),
+                () = tenure.prolonged() => {}
                 () = halts.next() => self.desk.heed(),
+                _ = look.tick(), if !stopping => self.look().await?,
                 () = sleep_until(wake) => self.desk.tell(Input::Passed),
-                _ = look.tick(), if !stopping => {
-                    for decided in self.decisions.next(self.session).await? {
-                        self.desk.decided(&decided);
-                    }
-                    self.noted.note(&self.session.ledger, self.desk.state()).await?;
+                Some(ended) = self.attempts.join_next() => self.ended(ended)?,
+                deliveries = consumer.next(most), if !stopping && alone => {
+                    let deliveries = deliveries.ok_or_else(|| self.cancelled())?;
+                    let arrived = self.read(deliveries).await?;
+                    self.arrive(arrived, acker.as_ref()).await?;
                 }
             }
         }
+    }
+
+    /// Takes in what officers decided, and says how the lane stands.
+    async fn look(&mut self) -> Result<(), WorkerError> {
+        for decided in self.decisions.next(self.session).await? {
+            self.desk.decided(&decided);
+        }
+        Ok(self.noted.note(&self.session.ledger, self.desk.state()).await?)
     }
 
     fn cancelled(&self) -> WorkerError {
         WorkerError::ConsumerEnded(self.session.broker.names().lane(self.desk.target()))
     }
 
-    /// Handles one of the redelivered burst after an unclean stop by itself (DESIGN 3.11); with the first fresh dispatch the
-    /// burst is over.
-    async fn recover(&mut self, deliveries: Vec<Delivery>, acker: &dyn Acker) -> Result<(), WorkerError> {
-        let poison = Poison::new(self.session);
-        let fresh = deliveries.iter().all(|delivery| !delivery.redelivered);
-        let body = deliveries.first().map(|delivery| delivery.body.clone()).unwrap_or_default();
-        match poison.note(&body).await? {
-            None => self.arrive(deliveries, acker).await?,
-            Some(refusal) => {
-                let unmappable = Unmappable { code: refusal.rule.code(), words: refusal.words };
-                self.give_up(deliveries, &unmappable, acker).await?;
-            }
-        }
-        self.settle(acker).await?;
-        while let Some(ended) = self.attempts.join_next().await {
-            self.ended(ended)?;
-            self.settle(acker).await?;
-        }
-        poison.forget(&body).await?;
-        self.careful = !fresh;
-        Ok(())
-    }
-
-    /// Records deliveries as dead letters without reading them further, and acks them.
-    async fn give_up(
-        &self,
-        deliveries: Vec<Delivery>,
-        unmappable: &Unmappable,
-        acker: &dyn Acker,
-    ) -> Result<(), WorkerError> {
+    /// Reads deliveries; those of the redelivered burst after an unclean stop with care (DESIGN 3.11), one at a time. With the
+    /// first fresh dispatch the burst is over.
+    async fn read(&mut self, deliveries: Vec<Delivery>) -> Result<Vec<Arrived>, WorkerError> {
+        self.careful &= deliveries.iter().all(|delivery| delivery.redelivered);
+        let mut arrived = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            let entry = entries::unread(self.desk.target(), &delivery, unmappable);
-            self.session.record(vec![entry]).await?;
-            acker.ack(delivery.tag).await?;
-            entries::tell_unread(self.desk.target(), &delivery, unmappable);
+            let refusal = match self.careful {
+                true => self.desk.suspects.note(Suspect::on_lane(self.desk.target(), &delivery)).await?,
+                false => None,
+            };
+            arrived.push(match refusal {
+                None => self.desk.reader.read(delivery),
+                Some(refusal) => lane_job::unread(self.desk.target(), delivery, refusal.into()),
+            });
         }
-        Ok(())
+        Ok(arrived)
     }
 
-    async fn arrive(&mut self, deliveries: Vec<Delivery>, acker: &dyn Acker) -> Result<(), WorkerError> {
-        let arrived: Vec<Arrived> =
-            deliveries.into_iter().map(|delivery| self.desk.reader.read(delivery)).collect();
+    async fn arrive(&mut self, arrived: Vec<Arrived>, acker: &dyn Acker) -> Result<(), WorkerError> {
         let ids: Vec<_> = arrived.iter().filter_map(Arrived::id).collect();
         let finished = self.session.ledger.finished(&ids).await?;
         for arrived in arrived {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use postroom_connector::Outgoing;
+use postroom_event::DispatchId;
 use postroom_lane::{
-    Action, Arrival, Attempt, Bytes, DispatchKey, Input, Kept, Lane, Moment, Outcome, Pause, Plan, Settings,
-    Standing, SubjectKey, Tag, Write, WriteNumber,
+    Action, Arrival, Attempt, Bytes, DispatchKey, Input, Kept, Lane, LastStop, Moment, Outcome, Pause, Plan,
+    Role, Settings, Standing, SubjectKey, Tag, Write, WriteNumber,
 };
 use postroom_ledger::{Dispatch, Entry, LaneState};
 use postroom_telemetry as telemetry;
@@ -15,9 +16,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::decide::Unmappable;
 use crate::decisions::{Decided, REDRIVEN_FIRST};
 use crate::entries;
 use crate::lane_job::Reader;
+use crate::poison::{Suspect, Suspects};
 use crate::session::{Session, WorkerError};
 use crate::work::{Tried, Work, lane_outcome};
 
@@ -35,6 +38,8 @@ pub(crate) struct Desk {
     session: Session,
     target: Arc<str>,
     pub(crate) reader: Reader,
+    /// What is tried with care (DESIGN 3.11).
+    pub(crate) suspects: Suspects,
     lane: Lane,
     clock: Clock,
     plans: HashMap<Arc<str>, Arc<Plan>>,
@@ -79,13 +84,15 @@ impl Desk {
         });
         let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, target.as_bytes()).as_u64_pair().0;
         let in_place = session.council.in_place;
-        let settings = Settings { in_place, seed, ..limits };
+        let last_stop = if session.is_careful() { LastStop::Unclean } else { LastStop::Clean };
+        let settings = Settings { in_place, last_stop, seed, ..limits };
         let clock = Clock::start();
         let lane = Lane::load(settings, clock.at(session.tenure.ends()), dead.chain(held));
         let mut desk = Self {
             session: session.clone(),
             target: target.into(),
             reader: Reader::new(&session.council, &session.table, target),
+            suspects: Suspects::new(session),
             lane,
             clock,
             plans,
@@ -139,6 +146,7 @@ impl Desk {
             self.session.record(attempts).await?;
         }
         self.tell(Input::Reopened);
+        Ok(())
     }
 
     /// What the lane is told of a dispatch that is not known to have ended.
@@ -146,7 +154,6 @@ impl Desk {
         Arrival {
             tag: Tag(tag),
             dispatch: key(dispatch.id),
-        Ok(())
             subject: subject(source, &dispatch.subject),
             plan: self.plans.get(&dispatch.route).cloned().unwrap_or_default(),
             redelivered: false,
@@ -236,7 +243,8 @@ impl Desk {
     /// What is to be attempted now: which, and what is sent. What cannot be sent is told to the lane.
     pub(crate) async fn take_starts(&mut self) -> Result<Vec<(Attempt, Outgoing)>, WorkerError> {
         let starts = std::mem::take(&mut self.starts);
-        self.fetch(&starts).await?;
+        let poison = self.suspect(&starts).await?;
+        self.fetch(&starts, &poison).await?;
         let mut sent = Vec::with_capacity(starts.len());
         for attempt in starts {
             match self.works.get(&attempt.dispatch).map(|work| &work.outgoing) {
@@ -247,11 +255,21 @@ impl Desk {
         Ok(sent)
     }
 
+    /// Notes what is attempted with care; what is not to be read again, and why.
+    async fn suspect(&mut self, starts: &[Attempt]) -> Result<Poison, WorkerError> {
+        let mut poison = Poison::new();
+        for attempt in starts.iter().filter(|attempt| attempt.role == Role::Careful) {
+            if let Some(refusal) = self.suspects.note(Suspect::Dispatch(id(attempt.dispatch))).await? {
+                poison.insert(attempt.dispatch, refusal.into());
+            }
+        }
+        Ok(poison)
+    }
+
     /// Fetches from the ledger what is to be attempted and lies there.
-    async fn fetch(&mut self, starts: &[Attempt]) -> Result<(), WorkerError> {
+    async fn fetch(&mut self, starts: &[Attempt], poison: &Poison) -> Result<(), WorkerError> {
         let kept = starts.iter().filter(|attempt| attempt.bytes == Bytes::InLedger);
-        let ids: Vec<_> =
-            kept.map(|attempt| postroom_event::DispatchId(Uuid::from_u128(attempt.dispatch.0))).collect();
+        let ids: Vec<_> = kept.map(|attempt| id(attempt.dispatch)).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -261,7 +279,12 @@ impl Desk {
             return Err(WorkerError::Crashed(words));
         }
         for held in held {
-            self.works.insert(key(held.dispatch.id), self.reader.held(held));
+            let key = key(held.dispatch.id);
+            let work = match poison.get(&key) {
+                Some(unmappable) => Work::unread(held, unmappable.clone()),
+                None => self.reader.held(held),
+            };
+            self.works.insert(key, work);
         }
         Ok(())
     }
@@ -294,8 +317,15 @@ impl Desk {
     }
 }
 
-fn key(dispatch: postroom_event::DispatchId) -> DispatchKey {
+/// What has stopped the hub too often, with the words that its dead letter says.
+type Poison = HashMap<DispatchKey, Unmappable>;
+
+fn key(dispatch: DispatchId) -> DispatchKey {
     DispatchKey(dispatch.0.as_u128())
+}
+
+fn id(dispatch: DispatchKey) -> DispatchId {
+    DispatchId(Uuid::from_u128(dispatch.0))
 }
 
 fn subject(source: &str, subject: &str) -> SubjectKey {

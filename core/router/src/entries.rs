@@ -15,7 +15,7 @@ use postroom_telemetry as telemetry;
 use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::health::seconds;
 use crate::item::{Item, Leg, Stage};
-use crate::lane_job::{self, Job};
+use crate::lane_job::Job;
 
 /// Now, in microseconds since the epoch.
 pub(crate) fn now() -> i64 {
@@ -120,21 +120,6 @@ fn invalid(
         headers: delivery.headers.clone(),
         body: Body::kept(&delivery.body, max_body),
         claims,
-    })
-}
-
-/// A dispatch on the lane of `target` that must not be read again: told by its headers alone.
-pub(crate) fn unread(target: &str, delivery: &Delivery, unmappable: &Unmappable) -> Entry {
-    let Some(dispatch) = lane_job::told(target, delivery) else {
-        return foreign(target, delivery, unmappable);
-    };
-    Entry::Dead(DeadLetter {
-        dispatch,
-        reason: unmappable_reason(unmappable),
-        failed_at: now(),
-        attempts: 0,
-        event: whole(delivery),
-        message: None,
     })
 }
 
@@ -255,12 +240,6 @@ fn tell_handed(dispatch: &decide::Dispatch, stage: Stage, took: i64) {
 
 fn tell_dead(target: &str, route: &str, dispatch: &str, unmappable: &Unmappable) {
     telemetry::dispatch_dead(target, route, dispatch, unmappable.code, &unmappable.words);
-}
-
-/// Says that a dispatch was not read again.
-pub(crate) fn tell_unread(target: &str, delivery: &Delivery, unmappable: &Unmappable) {
-    let Some(dispatch) = lane_job::told(target, delivery) else { return };
-    tell_dead(target, &dispatch.route, &dispatch.id.to_string(), unmappable);
 }
 
 /// Says that no message can be made of a dispatch.

@@ -16,7 +16,7 @@ use crate::decide::Decider;
 use crate::decisions::STEP_EVERY;
 use crate::fail_point::FailPoint;
 use crate::item::Item;
-use crate::poison::Poison;
+use crate::poison::{Suspect, Suspects};
 use crate::reconcile::{Asked, Missed};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
@@ -160,14 +160,14 @@ impl<'a> Taker<'a> {
         deliveries: Vec<Delivery>,
         settler: &mut Settler,
     ) -> Result<(), WorkerError> {
-        let poison = Poison::new(self.session);
+        let mut suspects = Suspects::new(self.session);
         let body = deliveries.first().map(|delivery| delivery.body.clone()).unwrap_or_default();
-        let chunk = match poison.note(&body).await? {
+        let chunk = match suspects.note(Suspect::Body(&body)).await? {
             None => self.decide(deliveries).await?,
             Some(refusal) => Chunk::poisoned(&self.system, deliveries, &refusal),
         };
         settler.settle(chunk).await?;
-        poison.forget(&body).await
+        suspects.spare().await
     }
 
     /// Takes in again what was lost with the queue, where somebody asked for it (DESIGN 3.12).

@@ -129,6 +129,7 @@ impl Keeper {
                 if !starts.is_empty() {
                     release(&self.session, desk, starts, publisher).await?;
                 }
+                desk.suspects.spare().await?;
             }
             if desk.over().is_some() {
                 return Err(WorkerError::LeaseOver);

@@ -39,6 +39,25 @@ pub(crate) fn told(target: &str, delivery: &Delivery) -> Option<Dispatch> {
     })
 }
 
+/// A delivery from the lane of `target` that must not be read again.
+pub(crate) fn unread(target: &str, delivery: Delivery, why: Unmappable) -> Arrived {
+    let source = delivery.header(SOURCE_HEADER).map(str::to_owned);
+    let (Some(dispatch), Some(source)) = (told(target, &delivery), source) else {
+        return Arrived::Foreign(delivery, why);
+    };
+    let Dispatch { id, event: key, route, target, event_type, subject } = dispatch;
+    let head = Head {
+        key,
+        id: delivery.correlation_id.clone().unwrap_or_default(),
+        source,
+        event_type: event_type.to_string(),
+        subject,
+        correlation: None,
+        trace: None,
+    };
+    Arrived::Unmappable(Job { id, route, target, head, delivery }, why)
+}
+
 /// The id of the dispatch that `delivery` is: a replay under an id of its own says so.
 fn id(delivery: &Delivery, (source, event, route): (&str, &str, &str)) -> DispatchId {
     match delivery.header(REPLAY_HEADER) {
@@ -62,6 +81,14 @@ impl Arrived {
         match self {
             Self::Mapped(job, _) | Self::Unmappable(job, _) => Some(job.id),
             Self::Foreign(..) => None,
+        }
+    }
+
+    pub(crate) fn tag(&self) -> u64 {
+        match self {
+            Self::Mapped(Job { delivery, .. }, _)
+            | Self::Unmappable(Job { delivery, .. }, _)
+            | Self::Foreign(delivery, _) => delivery.tag,
         }
     }
 }

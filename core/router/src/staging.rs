@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use postroom_broker::{Acker, Consumer, Delivery};
 
-use crate::decide::Unmappable;
 use crate::entries;
 use crate::fail_point::FailPoint;
-use crate::lane_job::{Arrived, Reader};
-use crate::poison::Poison;
+use crate::lane_job::{self, Arrived, Reader};
+use crate::poison::{Suspect, Suspects};
 use crate::session::{Session, WorkerError};
 
 /// Unacked dispatches of one lane that stages; constant for ever (DESIGN 3.5).
@@ -39,7 +38,8 @@ async fn work(session: &Session, target: &str) -> Result<(), WorkerError> {
                 careful = deliveries.iter().all(|delivery| delivery.redelivered);
                 stage_with_care(session, &mut reader, acker.as_ref(), deliveries).await?;
             } else {
-                stage(session, &mut reader, acker.as_ref(), deliveries).await?;
+                let arrived: Vec<_> = deliveries.into_iter().map(|one| reader.read(one)).collect();
+                stage(session, target, acker.as_ref(), &arrived).await?;
             }
         }
         Ok(())
@@ -74,38 +74,32 @@ async fn stage_with_care(
     acker: &dyn Acker,
     deliveries: Vec<Delivery>,
 ) -> Result<(), WorkerError> {
-    let poison = Poison::new(session);
+    let mut suspects = Suspects::new(session);
     for delivery in deliveries {
-        let (tag, body) = (delivery.tag, delivery.body.clone());
-        match poison.note(&body).await? {
-            None => stage(session, reader, acker, vec![delivery]).await?,
-            Some(refusal) => {
-                let unmappable = Unmappable { code: refusal.rule.code(), words: refusal.words };
-                session.record(vec![entries::unread(reader.target(), &delivery, &unmappable)]).await?;
-                acker.ack(tag).await?;
-                entries::tell_unread(reader.target(), &delivery, &unmappable);
-            }
-        }
-        poison.forget(&body).await?;
+        let arrived = match suspects.note(Suspect::on_lane(reader.target(), &delivery)).await? {
+            None => reader.read(delivery),
+            Some(refusal) => lane_job::unread(reader.target(), delivery, refusal.into()),
+        };
+        stage(session, reader.target(), acker, &[arrived]).await?;
+        suspects.spare().await?;
     }
     Ok(())
 }
 
 async fn stage(
     session: &Session,
-    reader: &mut Reader,
+    target: &str,
     acker: &dyn Acker,
-    deliveries: Vec<Delivery>,
+    arrived: &[Arrived],
 ) -> Result<(), WorkerError> {
-    let last_tag = deliveries.last().map_or(0, |delivery| delivery.tag);
-    let arrived: Vec<Arrived> = deliveries.into_iter().map(|delivery| reader.read(delivery)).collect();
+    let last_tag = arrived.last().map_or(0, Arrived::tag);
     let ids: Vec<_> = arrived.iter().filter_map(Arrived::id).collect();
     let mut finished = session.ledger.finished(&ids).await?;
     let mut recorded = Vec::with_capacity(arrived.len());
-    for arrived in &arrived {
+    for arrived in arrived {
         match arrived {
             Arrived::Foreign(delivery, unmappable) => {
-                recorded.push(entries::foreign(reader.target(), delivery, unmappable));
+                recorded.push(entries::foreign(target, delivery, unmappable));
             }
             Arrived::Mapped(job, _) | Arrived::Unmappable(job, _) if !finished.insert(job.id) => {}
             Arrived::Mapped(job, outgoing) => recorded.push(entries::staged(job, outgoing)),

@@ -50,6 +50,12 @@ impl Work {
         Self { dispatch, source, event, outgoing, stored: None, attempts: 0, failed, last, receipt }
     }
 
+    /// A dispatch from the holds that must not be read again.
+    pub(crate) fn unread(held: HeldDispatch, why: Unmappable) -> Self {
+        let HeldDispatch { dispatch, source, event, attempts, .. } = held;
+        Self::new(dispatch, source, event, Err(why)).after(attempts)
+    }
+
     /// The same, whose message was sent before, or tried to be, in these bytes.
     pub(crate) fn stored(self, stored: Option<Message>) -> Self {
         Self { stored, ..self }
@@ -94,18 +100,18 @@ impl Work {
         }
     }
 
-    /// What the ledger is told when the lane asks for `write` at `at`, and the log with it.
-    pub(crate) fn write(mut self, write: Write, at: i64) -> Vec<Entry> {
-        let (dispatch, failed) = (self.dispatch.id, std::mem::take(&mut self.failed));
-        let mut entries = Vec::with_capacity(3);
-        match write {
-            Write::Receipt => {
     /// The attempts that failed and are not in the ledger yet, where it is let go before it ends.
     pub(crate) fn attempts_that_failed(self) -> Option<Entry> {
         let (dispatch, attempts) = (self.dispatch.id, self.failed);
         (!attempts.is_empty()).then_some(Entry::Attempts { dispatch, attempts })
     }
 
+    /// What the ledger is told when the lane asks for `write` at `at`, and the log with it.
+    pub(crate) fn write(mut self, write: Write, at: i64) -> Vec<Entry> {
+        let (dispatch, failed) = (self.dispatch.id, std::mem::take(&mut self.failed));
+        let mut entries = Vec::with_capacity(3);
+        match write {
+            Write::Receipt => {
                 if let Some(taken_at) = traced::taken_at(&self.event.headers) {
                     telemetry::delivery_took(&self.dispatch.target, health::seconds(at - taken_at));
                 }
@@ -228,6 +234,7 @@ fn hold_words(reason: HoldReason) -> (&'static str, &'static str) {
         HoldReason::Crowded => ("crowded", "too much was waiting for its target"),
         HoldReason::Behind => ("behind", "an earlier dispatch of its subject is held"),
         HoldReason::Unconfirmed => ("unconfirmed", "the broker did not confirm it"),
+        HoldReason::Paused => ("paused", "nothing is started now, by an operator or because of the ledger"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
+use postroom_event::DispatchId;
 use postroom_ledger::Entry;
 use postroom_router::{ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER, lease};
 use postroom_tests::council::{parcel_event, yard_rows};
@@ -103,7 +104,7 @@ async fn an_event_that_has_killed_the_hub_three_times_is_invalid_and_its_neighbo
     publish(&hub, &events).await;
     let ingress = format!("{}ingress.shop", hub.council.prefix);
     Wire::open(&hub.url).await.touch(&ingress, 3).await;
-    killed_by(&hub, events[1].to_string().as_bytes()).await;
+    killed_by(&hub, &lease::of_ingress("shop"), events[1].to_string().as_bytes()).await;
 
     hub.start();
     hub.wait_for("lease.recovering");
@@ -135,7 +136,8 @@ async fn a_dispatch_that_has_killed_the_hub_three_times_on_its_lane_is_dead_and_
         assert!(wire.publish_by((&deliveries, &lane), properties, event.to_string().as_bytes()).await);
     }
     wire.touch(&lane, 3).await;
-    killed_by(&hub, events[1].to_string().as_bytes()).await;
+    let dispatch = DispatchId::new("/systems/shop", "event-2", "parcel-to-book");
+    killed_by(&hub, &lease::of_lane("book"), dispatch.0.as_bytes()).await;
 
     hub.start();
     let dead = hub.wait_for("dispatch.dead");
@@ -162,14 +164,13 @@ fn dispatched(event: &Value, route: &str) -> BasicProperties {
     structured("guest").with_correlation_id(text("id").as_str().into()).with_headers(headers)
 }
 
-/// Leaves the ledger as three runs would that ended while they had `body` in hand.
-async fn killed_by(hub: &TestHub, body: &[u8]) {
-    let key = postroom_event::EventKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, body));
+/// Leaves the ledger as three runs would that ended while the holder of `lease` had `what` in hand.
+async fn killed_by(hub: &TestHub, lease: &str, what: &[u8]) {
+    let noted = [lease.as_bytes(), b"\n", what].concat();
+    let key = postroom_event::EventKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, &noted));
     let ledger = ledger(hub).await;
     for _ in 1..=3 {
-        for lease in [lease::of_ingress("shop"), lease::of_lane("book")] {
-            ledger.acquire(&lease, "hub").await.expect("written").expect("the only hub's");
-        }
+        ledger.acquire(lease, "hub").await.expect("written").expect("the only hub's");
         ledger.record(vec![Entry::Trying(vec![key])]).await.expect("an attempt");
     }
 }

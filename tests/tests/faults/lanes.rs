@@ -1,6 +1,7 @@
 //! A lane whose target fails: what waits, what goes on, and in which order all of it arrives in the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,6 +20,8 @@ use crate::simulation::{Simulated, connectors, until};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Till {
     fails: Arc<Mutex<HashMap<String, Failure>>>,
+    crashes: Arc<Mutex<HashSet<String>>>,
+    asked: Arc<AtomicU64>,
     took: Arc<Mutex<Vec<(String, u64)>>>,
     shut: Arc<watch::Sender<bool>>,
 }
@@ -26,6 +29,16 @@ pub(crate) struct Till {
 impl Till {
     pub(crate) fn fail(&self, parcel: &str, failure: Failure) {
         self.fails.lock().unwrap().insert(format!("parcel:{parcel}"), failure);
+    }
+
+    /// Whatever tries to hand it something about `parcel` crashes.
+    pub(crate) fn crash(&self, parcel: &str) {
+        self.crashes.lock().unwrap().insert(format!("parcel:{parcel}"));
+    }
+
+    /// How often it was asked to take something.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// From now on it takes nothing and answers nothing, until [`Self::open`].
@@ -68,8 +81,10 @@ impl SinkKind for Till {
 #[async_trait]
 impl Sink for Till {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.shut.subscribe().wait_for(|shut| !*shut).await.unwrap();
         for item in &handover.items {
+            assert!(!self.crashes.lock().unwrap().contains(&item.subject), "the till is told to crash");
             if let Some(failure) = self.fails.lock().unwrap().get(&item.subject) {
                 return Err(ConnectorError::new(*failure, "the till says no", ""));
             }

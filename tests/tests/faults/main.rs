@@ -9,6 +9,7 @@
 )]
 
 mod broker;
+mod careful;
 mod clock;
 mod crashes;
 mod files;

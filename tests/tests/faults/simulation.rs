@@ -110,6 +110,14 @@ impl Simulated {
         self.stopped().await;
     }
 
+    /// Ends the hub as a power cut would; what is left: its council and broker.
+    pub(crate) async fn killed(self) -> (TestCouncil, Server) {
+        self.hub.abort();
+        assert!(self.hub.await.unwrap_err().is_cancelled());
+        self.server.cut();
+        (self.council, self.server)
+    }
+
     /// Stops the hub; what is left: its council and broker.
     pub(crate) async fn stopped(self) -> (TestCouncil, Server) {
         self.stop.cancel();
