@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use postroom_broker::Backoff;
-use postroom_connector::{Failure, Handover, Outgoing};
+use postroom_connector::{ConnectorError, Failure, Handover, Outgoing, Receipt};
+use postroom_lane::LONGEST_RETRY_AFTER;
 use postroom_ledger::{Entry, StagedBatch};
 use postroom_telemetry::{self as telemetry, Span};
 use tokio::time::Instant;
 
-use crate::attempt::once;
+use crate::attempt::{again, once};
 use crate::decisions;
 use crate::entries;
 use crate::fail_point::FailPoint;
@@ -33,17 +34,33 @@ pub(crate) async fn run(session: Session, target: BatchTarget) -> Result<(), Wor
 async fn hand_over_all(session: &Session, target: &BatchTarget) -> Result<(), WorkerError> {
     while session.halts.until_allowed(&target.target, &session.stop).await {
         match due(session, target).await? {
-            Some(batch) => hand_over(session, target, batch).await?,
+            Some(due) => hand_over(session, target, due).await?,
             None => session.pause(LOOK_EVERY).await,
         }
     }
     Ok(())
 }
 
+/// A batch to be handed over.
+struct Due {
+    batch: StagedBatch,
+    /// Whether an attempt before may have arrived: the sink looks it up first, where it can.
+    may_have_arrived: bool,
+}
+
+impl Due {
+    async fn attempt(&self, target: &BatchTarget, handover: &Handover) -> Result<Receipt, ConnectorError> {
+        match self.may_have_arrived {
+            true => again(target.sink.as_ref(), handover).await,
+            false => once(target.sink.as_ref(), handover).await,
+        }
+    }
+}
+
 /// The batch to hand over now: one that was begun, or what is due.
-async fn due(session: &Session, target: &BatchTarget) -> Result<Option<StagedBatch>, WorkerError> {
-    if let Some(begun) = session.ledger.open_batch(&target.target).await? {
-        return Ok(Some(begun));
+async fn due(session: &Session, target: &BatchTarget) -> Result<Option<Due>, WorkerError> {
+    if let Some(batch) = session.ledger.open_batch(&target.target).await? {
+        return Ok(Some(Due { batch, may_have_arrived: true }));
     }
     let staged = session.ledger.staged_summary(&target.target).await?;
     let oldest = staged.oldest.and_then(DateTime::from_timestamp_micros).unwrap_or_default();
@@ -51,44 +68,49 @@ async fn due(session: &Session, target: &BatchTarget) -> Result<Option<StagedBat
     if !target.batching.due(Utc::now(), oldest, count) {
         return Ok(None);
     }
-    Ok(session.ledger.assign_batch(&target.target, target.batching.max_items, entries::now()).await?)
+    let assigned =
+        session.ledger.assign_batch(&target.target, target.batching.max_items, entries::now()).await?;
+    Ok(assigned.map(|batch| Due { batch, may_have_arrived: false }))
 }
 
 /// Tries until the batch arrived, is refused for good, or the session stops.
-async fn hand_over(session: &Session, target: &BatchTarget, batch: StagedBatch) -> Result<(), WorkerError> {
-    let handover = Handover { id: batch.id.clone(), items: batch.items.iter().map(outgoing).collect() };
+async fn hand_over(session: &Session, target: &BatchTarget, mut due: Due) -> Result<(), WorkerError> {
+    let id = due.batch.id.clone();
+    let handover = Handover { id: id.clone(), items: due.batch.items.iter().map(outgoing).collect() };
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
     let mut told = false;
     while session.halts.until_allowed(&target.target, &session.stop).await {
         session.may_start()?;
-        let (span, began) = (Span::deliver(&target.target, &batch.id, None), Instant::now());
-        let result = once(target.sink.as_ref(), &handover).await;
+        let (span, began) = (Span::deliver(&target.target, &id, None), Instant::now());
+        let result = due.attempt(target, &handover).await;
         FailPoint::BatchAnswered.pass();
         telemetry::attempt_took(&target.target, traced::outcome(&result), began.elapsed().as_secs_f64());
         traced::end(span, &result);
         let error = match result {
             Ok(receipt) => {
                 let reference = receipt.reference.clone();
-                let delivered = Entry::BatchDelivered { id: batch.id.clone(), reference, at: entries::now() };
+                let delivered = Entry::BatchDelivered { id: id.clone(), reference, at: entries::now() };
                 session.record(vec![delivered]).await?;
                 let reference = receipt.reference.unwrap_or_default();
-                telemetry::batch_delivered(&target.target, &batch.id, handover.items.len(), &reference);
+                telemetry::batch_delivered(&target.target, &id, handover.items.len(), &reference);
                 return Ok(());
             }
             Err(error) => error,
         };
         if error.failure == Failure::Permanent {
             let reason = entries::connector_reason("refused", &error);
-            let refused = Entry::BatchRefused { id: batch.id.clone(), reason, at: entries::now() };
+            let refused = Entry::BatchRefused { id: id.clone(), reason, at: entries::now() };
             session.record(vec![refused]).await?;
-            telemetry::batch_refused(&target.target, &batch.id, handover.items.len(), &error.words);
+            telemetry::batch_refused(&target.target, &id, handover.items.len(), &error.words);
             return Ok(());
         }
         if !told {
-            telemetry::batch_retried(&target.target, &batch.id, &error.to_string());
+            telemetry::batch_retried(&target.target, &id, &error.to_string());
             told = true;
         }
-        session.pause(waits.next_delay()).await;
+        due.may_have_arrived |= error.failure == Failure::Unknown;
+        let asked = error.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        session.pause(waits.next_delay().max(asked)).await;
     }
     Ok(())
 }

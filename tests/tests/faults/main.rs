@@ -8,6 +8,7 @@
     reason = "what goes wrong here fails the test"
 )]
 
+mod batches;
 mod broker;
 mod careful;
 mod clock;
