@@ -24,7 +24,8 @@ pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failu
         for warning in removed::routes(council, &ledger).await? {
             output::complaint(format!("warning: {warning}"));
         }
-        let waiting = removed::systems(council, &ledger).await?;
+        let mut waiting = removed::systems(council, &ledger).await?;
+        waiting.extend(removed::sources(council, &ledger).await?);
         if !waiting.is_empty() {
             return Err(Failure::Wrong(waiting.join("\n")));
         }

@@ -36,6 +36,24 @@ pub(crate) async fn systems(council: &Council, ledger: &Ledger) -> Result<Vec<St
     Ok(waiting.collect())
 }
 
+/// Every target that reads its own queue and has holds of a source that no system owns any more: nobody releases them.
+pub(crate) async fn sources(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
+    let mut held: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for hold in ledger.holds_list(&HoldFilter::default(), HOLDS).await? {
+        if council.is_queue_target(&hold.target) && council.owner_of(&hold.hold.source).is_none() {
+            *held.entry((hold.target, hold.hold.source)).or_default() += 1;
+        }
+    }
+    let waiting = held.iter().map(|((target, source), holds)| {
+        let holds = count(*holds, "held dispatch").replace("dispatchs", "dispatches");
+        format!(
+            "no system owns the source `{source}` any more, and {holds} of it for `{target}` would wait for ever: put it \
+             back under `owns` until `postroom holds` shows none"
+        )
+    });
+    Ok(waiting.collect())
+}
+
 /// Every route that was removed while dispatches of it are held: they will be dead letters.
 pub(crate) async fn routes(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
     let mut held: BTreeMap<String, usize> = BTreeMap::new();

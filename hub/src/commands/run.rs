@@ -35,7 +35,8 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
     let stop = stop_on_signals()?;
     compile_ahead(&place);
     let ledger = place.ledger().await?;
-    let waiting = removed::systems(&council, &ledger).await?;
+    let mut waiting = removed::systems(&council, &ledger).await?;
+    waiting.extend(removed::sources(&council, &ledger).await?);
     if !waiting.is_empty() {
         let words = waiting.join("; ");
         telemetry::hub_failed(&words);

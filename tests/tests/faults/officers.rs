@@ -1,9 +1,9 @@
 //! What an officer decides on dead letters, by the command line, while the hub runs.
 
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{DeadLetter, Dispatch, Entry, Reason, Whole};
+use postroom_ledger::{DeadLetter, Dispatch, Entry, HeldDispatch, Reason, Whole};
 use postroom_router::SOURCE_HEADER;
-use postroom_tests::council::{PARCEL, parcel_event};
+use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::structured;
 use postroom_tests::hub::{TestHub, until};
 use serde_json::{Value, json};
@@ -38,9 +38,19 @@ fn with_press() -> TestHub {
 
 /// Leaves a dead letter of `target` about parcel a in the ledger, which blocks its subject; its id.
 async fn dead(hub: &TestHub, target: &str) -> String {
-    let (source, route) = ("/systems/shop", format!("parcel-to-{target}"));
+    let source = "/systems/shop";
+    let letter = letter(source, target);
+    let id = letter.dispatch.id;
+    let entries = vec![Entry::Dead(letter), Entry::Blocks { dispatch: id, source: source.into() }];
+    ledger(hub).await.record(entries).await.unwrap();
+    id.to_string()
+}
+
+/// A dead letter of `source` for `target`, about parcel a.
+fn letter(source: &str, target: &str) -> DeadLetter {
+    let route = format!("parcel-to-{target}");
     let id = DispatchId::new(source, "dead-1", &route);
-    let letter = DeadLetter {
+    DeadLetter {
         dispatch: Dispatch {
             id,
             event: EventKey::new(source, "dead-1"),
@@ -58,10 +68,7 @@ async fn dead(hub: &TestHub, target: &str) -> String {
             body: parcel_event("dead-1", "a", 1).to_string().into_bytes(),
         },
         message: None,
-    };
-    let entries = vec![Entry::Dead(letter), Entry::Blocks { dispatch: id, source: source.into() }];
-    ledger(hub).await.record(entries).await.unwrap();
-    id.to_string()
+    }
 }
 
 fn decide(hub: &TestHub, what: &str, id: &str) -> (bool, String) {
@@ -339,4 +346,31 @@ async fn lists_are_filtered_and_grouped_and_a_name_nobody_knows_is_an_error() {
     let (done, words) = said(&hub, &["dead", "discard", "--target", "dock", "--reason", "gone", "--dry-run"]);
     let expected = "1 dead letter would be given up for good: dock 1\ndry run: nothing was done\n";
     assert_eq!((done, words.as_str()), (true, expected));
+}
+
+#[tokio::test]
+async fn holds_of_a_source_that_nobody_owns_any_more_are_told_before_they_wait_for_ever() {
+    let hub = TestHub::new(TestCouncil::small(), "amqp://nowhere.invalid");
+    std::fs::create_dir_all(hub.council.data()).unwrap();
+    assert!(said(&hub, &["check", "--ledger"]).0);
+    let (source, reason) =
+        ("/systems/gone", Reason { code: "unconfirmed".into(), words: String::new(), detail: String::new() });
+    let DeadLetter { dispatch, event, .. } = letter(source, "dock");
+    let held = HeldDispatch {
+        dispatch,
+        source: source.into(),
+        event,
+        message: None,
+        reason,
+        attempts: 0,
+        waits: 0,
+        next_at: None,
+        at: 1,
+    };
+    ledger(&hub).await.record(vec![Entry::Held(held)]).await.unwrap();
+    let (well, words) = said(&hub, &["check", "--ledger"]);
+    assert!(
+        !well && words.contains("no system owns the source `/systems/gone` any more, and 1 held dispatch"),
+        "{words}"
+    );
 }
