@@ -16,6 +16,7 @@ use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::health::seconds;
 use crate::item::{Item, Leg, Stage};
 use crate::lane_job::Job;
+use crate::settle::Repeated;
 
 /// Now, in microseconds since the epoch.
 pub(crate) fn now() -> i64 {
@@ -23,15 +24,33 @@ pub(crate) fn now() -> i64 {
 }
 
 /// What a settled chunk of `system` comes to.
-pub(crate) fn of_chunk(system: &Arc<str>, items: &[Item], repeated: u64, max_body: usize) -> Vec<Entry> {
+pub(crate) fn of_chunk(
+    system: &Arc<str>,
+    items: &[Item],
+    repeated: &[Repeated],
+    max_body: usize,
+) -> Vec<Entry> {
     let at = now();
     // What is invalid still is listed already.
     let listed =
         |item: &&Item| item.redriven.is_some() && matches!(item.decision.verdict, Verdict::Invalid(_));
     let unlisted = items.iter().filter(|item| !listed(item));
     let mut entries: Vec<Entry> = unlisted.map(|item| of_item(system, item, at, max_body)).collect();
-    if repeated > 0 {
-        entries.push(Entry::Duplicates { system: system.to_string(), count: repeated });
+    entries.extend(repeats(system, repeated, at));
+    entries
+}
+
+/// What came again; a source is told what it published again.
+fn repeats(system: &Arc<str>, repeated: &[Repeated], at: i64) -> Vec<Entry> {
+    let again = repeated.iter().filter(|event| !event.redelivered);
+    let keys: Vec<_> = again.map(|event| event.key).collect();
+    let count = (repeated.len() - keys.len()) as u64;
+    let mut entries = Vec::new();
+    if !keys.is_empty() {
+        entries.push(Entry::Repeated { system: system.to_string(), keys, at });
+    }
+    if count > 0 {
+        entries.push(Entry::Duplicates { system: system.to_string(), count });
     }
     entries
 }
@@ -245,4 +264,22 @@ fn tell_dead(target: &str, route: &str, dispatch: &str, unmappable: &Unmappable)
 /// Says that no message can be made of a dispatch.
 pub(crate) fn tell_unmappable(job: &Job, unmappable: &Unmappable) {
     tell_dead(&job.target, &job.route, &job.id.to_string(), unmappable);
+}
+
+#[cfg(test)]
+mod tests {
+    use postroom_event::EventKey;
+
+    use super::*;
+
+    #[test]
+    fn a_source_is_told_what_it_published_again_and_not_what_the_broker_delivered_again() {
+        let event = |id, redelivered| Repeated { key: EventKey::new("/shop", id), redelivered };
+        let entries = repeats(&"shop".into(), &[event("1", false), event("2", true)], 7);
+        let [Entry::Repeated { keys, at: 7, .. }, Entry::Duplicates { count: 1, .. }] = &entries[..] else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(*keys, [EventKey::new("/shop", "1")]);
+        assert!(repeats(&"shop".into(), &[], 7).is_empty());
+    }
 }

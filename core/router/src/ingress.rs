@@ -20,7 +20,7 @@ use crate::poison::{Suspect, Suspects};
 use crate::reconcile::{Asked, Missed};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
-use crate::settle::{Chunk, Settler};
+use crate::settle::{Chunk, Repeated, Settler};
 use crate::traffic::Traffic;
 
 /// Unacked events of one ingress; constant for ever (DESIGN 3.5).
@@ -230,9 +230,7 @@ impl<'a> Taker<'a> {
 
     /// Leaves out what is known, and starts the publishes of the others.
     async fn publish(&mut self, items: Vec<Item>) -> Result<Chunk, WorkerError> {
-        let taken = items.len();
-        let mut items = self.without_known(items).await?;
-        let repeated = (taken - items.len()) as u64;
+        let (mut items, repeated) = self.without_known(items).await?;
         let names = self.session.broker.names();
         self.session.may_start()?;
         let publishes: Vec<_> = {
@@ -245,19 +243,20 @@ impl<'a> Taker<'a> {
         Ok(Chunk { items, confirms, last_tag: None, repeated, round: None })
     }
 
-    /// The items whose event was not taken before: neither in the ledger nor on its way there.
-    async fn without_known(&mut self, items: Vec<Item>) -> Result<Vec<Item>, WorkerError> {
+    /// The items whose event was not taken before, neither in the ledger nor on its way there; and what was.
+    async fn without_known(&mut self, items: Vec<Item>) -> Result<(Vec<Item>, Vec<Repeated>), WorkerError> {
         let keys: Vec<EventKey> = items.iter().filter_map(Item::key).collect();
         let known = self.session.ledger.known(&keys).await?;
         let mut fresh = HashSet::with_capacity(keys.len());
-        let mut kept = Vec::with_capacity(items.len());
+        let (mut kept, mut repeated) = (Vec::with_capacity(items.len()), Vec::new());
         for mut item in items {
-            let repeated = item.key().is_some_and(|key| {
-                known.contains(&key)
-                    || self.recent.iter().any(|keys| keys.contains(&key))
-                    || !fresh.insert(key)
+            let again = item.key().filter(|key| {
+                known.contains(key)
+                    || self.recent.iter().any(|keys| keys.contains(key))
+                    || !fresh.insert(*key)
             });
-            if repeated {
+            if let Some(key) = again {
+                repeated.push(Repeated { key, redelivered: item.delivery.redelivered });
                 item.ends_here();
             } else {
                 item.goes_on();
@@ -268,6 +267,6 @@ impl<'a> Taker<'a> {
         if self.recent.len() > PIPELINE + 2 {
             self.recent.pop_front();
         }
-        Ok(kept)
+        Ok((kept, repeated))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_broker::{Acker, Confirms, Delivery, Outgoing, Publication, Publisher};
-use postroom_event::Refusal;
+use postroom_event::{EventKey, Refusal};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -26,13 +26,21 @@ use crate::traffic::Traffic;
 /// How long a lost answer may be ahead of the news that the session is lost with it.
 const LOST_WITHIN: Duration = Duration::from_secs(1);
 
+/// An event that was taken before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Repeated {
+    pub(crate) key: EventKey,
+    /// Whether the broker delivered it again: then its source did not publish it again.
+    pub(crate) redelivered: bool,
+}
+
 /// Events that were decided and whose dispatches are being published.
 pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
     pub(crate) confirms: Option<Confirms>,
     /// Up to where it is acked; nothing where the broker did not deliver it.
     pub(crate) last_tag: Option<u64>,
-    pub(crate) repeated: u64,
+    pub(crate) repeated: Vec<Repeated>,
     /// The officer's job that it is a round of.
     pub(crate) round: Option<Round>,
 }
@@ -43,7 +51,7 @@ impl Chunk {
         let last_tag = deliveries.last().map(|delivery| delivery.tag);
         let items = deliveries.into_iter().map(|delivery| Item::refused(system, delivery, refusal.clone()));
         let items = items.collect();
-        Self { items, confirms: None, last_tag, repeated: 0, round: None }
+        Self { items, confirms: None, last_tag, repeated: Vec::new(), round: None }
     }
 }
 
@@ -153,7 +161,7 @@ impl Settler {
         self.until_answered(&mut chunk).await?;
         FailPoint::IngressPublished.pass();
         let max_body = self.session.council.max_body;
-        let mut entries = entries::of_chunk(&self.system, &chunk.items, chunk.repeated, max_body);
+        let mut entries = entries::of_chunk(&self.system, &chunk.items, &chunk.repeated, max_body);
         if let Some(round) = &mut chunk.round {
             entries.extend(round.entries(&chunk.items));
         }
@@ -171,7 +179,7 @@ impl Settler {
         under.set_kept(self.keeper.targets());
         chunk.items.iter().for_each(|item| item.leave(&mut under));
         drop(under);
-        entries::tell(&self.system, &chunk.items, chunk.repeated);
+        entries::tell(&self.system, &chunk.items, chunk.repeated.len() as u64);
         Ok(())
     }
 
