@@ -10,6 +10,10 @@ use serde::Serialize;
 
 use crate::entry::{Dispatch, Reason, Whole};
 
+/// The code of a hold that its lane's queue did not take: its dispatch is still on its way into the lane, and what arrives
+/// there is that dispatch all the same.
+pub const LANE_FULL: &str = "lane-full";
+
 /// A message in the very bytes that were sent, or will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

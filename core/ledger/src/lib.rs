@@ -37,7 +37,7 @@ pub use entry::{
 pub use error::{Failure, Kind, LedgerError};
 pub use hold::{
     Attempt, AttemptOutcome, BlockedSubject, HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries,
-    HoldSummary, Message,
+    HoldSummary, LANE_FULL, Message,
 };
 pub use import::{Import, ImportState, NewImport, RefusedRecord};
 pub use job::{Job, JobFilter, JobState, NewJob};

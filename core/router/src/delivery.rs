@@ -18,6 +18,7 @@ use crate::lane_job::{self, Arrived};
 use crate::poison::Suspect;
 use crate::session::{Session, WorkerError};
 use crate::sums::LaneNote;
+use crate::taker::Taker;
 use crate::traced;
 use crate::work::{Tried, Work};
 
@@ -28,7 +29,7 @@ pub(crate) const PREFETCH: u16 = 200;
 pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -> Result<(), WorkerError> {
     let concurrency = sink.concurrency().unwrap_or(CONCURRENCY);
     let limits = Settings { prefetch: usize::from(PREFETCH), concurrency, ..Settings::default() };
-    let desk = Desk::load(&session, &target, limits, |_| true).await?;
+    let desk = Desk::load(&session, &target, (Taker::Sink, limits), |_| true).await?;
     let (decisions, careful) = (Decisions::new(&session), session.is_careful());
     let mut worker = Worker {
         session: &session,

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use postroom_connector::Outgoing;
-use postroom_event::DispatchId;
 use postroom_lane::{
-    Action, Arrival, Attempt, Bytes, DispatchKey, Input, Kept, Lane, LastStop, Moment, Outcome, Pause, Plan,
-    Role, Settings, Standing, SubjectKey, Tag, Write, WriteNumber,
+    Action, Arrival, Attempt, Bytes, DispatchKey, Input, Kept, Lane, LastStop, Outcome, Pause, Role,
+    Settings, Standing, Tag, Write, WriteNumber,
 };
 use postroom_ledger::{Dispatch, Entry, LaneState};
 use postroom_telemetry as telemetry;
@@ -17,11 +16,12 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::decide::Unmappable;
-use crate::decisions::{Decided, REDRIVEN_FIRST};
+use crate::decisions::Decided;
 use crate::entries;
 use crate::lane_job::Reader;
 use crate::poison::{Suspect, Suspects};
 use crate::session::{Session, WorkerError};
+use crate::taker::{Plans, Taker, id, key, subject};
 use crate::work::{Tried, Work, lane_outcome};
 
 /// Why a lane is not worked on any longer, or not on this channel.
@@ -37,12 +37,13 @@ pub(crate) enum Over {
 pub(crate) struct Desk {
     session: Session,
     target: Arc<str>,
+    pub(crate) taker: Taker,
     pub(crate) reader: Reader,
     /// What is tried with care (DESIGN 3.11).
     pub(crate) suspects: Suspects,
     lane: Lane,
     clock: Clock,
-    plans: HashMap<Arc<str>, Arc<Plan>>,
+    plans: Plans,
     works: HashMap<DispatchKey, Work>,
     /// What the lane asked for and is not done yet, in its order.
     starts: Vec<Attempt>,
@@ -54,43 +55,24 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A desk within `limits`, whose lane knows every hold of `target` that is `ours` by its CloudEvents source.
+    /// A desk within `limits`, whose lane knows every hold of `target` for `taker` that is `ours` by its CloudEvents source.
     pub(crate) async fn load(
         session: &Session,
         target: &str,
-        limits: Settings,
+        (taker, limits): (Taker, Settings),
         ours: impl Fn(&str) -> bool,
     ) -> Result<Self, WorkerError> {
-        let mut plans = HashMap::new();
-        for route in session.council.routes.iter().filter(|route| *route.to == *target) {
-            plans.insert(Arc::clone(&route.name), Arc::new(plan(route)));
-        }
-        let (blocked, holds) = (session.ledger.blocked(target).await?, session.ledger.holds(target).await?);
-        let unplanned: Arc<Plan> = Arc::default();
-        let dead = blocked.iter().filter(|blocked| ours(&blocked.source)).map(|blocked| Kept {
-            dispatch: key(blocked.dispatch),
-            subject: subject(&blocked.source, &blocked.subject),
-            plan: Arc::clone(&unplanned),
-            standing: Standing::Dead,
-        });
-        // The head of a subject that an officer sends again was held last and goes first.
-        let (first, others): (Vec<_>, Vec<_>) =
-            holds.iter().filter(|hold| ours(&hold.source)).partition(|hold| hold.code == REDRIVEN_FIRST);
-        let held = first.into_iter().chain(others).map(|hold| Kept {
-            dispatch: key(hold.dispatch),
-            subject: subject(&hold.source, &hold.subject),
-            plan: Arc::clone(plans.get(hold.route.as_str()).unwrap_or(&unplanned)),
-            standing: Standing::Held { waits: hold.waits, next: hold.next_at.map(Moment::from_micros) },
-        });
+        let (plans, kept) = taker.load(session, target, ours).await?;
         let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, target.as_bytes()).as_u64_pair().0;
         let in_place = session.council.in_place;
         let last_stop = if session.is_careful() { LastStop::Unclean } else { LastStop::Clean };
         let settings = Settings { in_place, last_stop, seed, ..limits };
         let clock = Clock::start();
-        let lane = Lane::load(settings, clock.at(session.tenure.ends()), dead.chain(held));
+        let lane = Lane::load(settings, clock.at(session.tenure.ends()), kept);
         let mut desk = Self {
             session: session.clone(),
             target: target.into(),
+            taker,
             reader: Reader::new(&session.council, &session.table, target),
             suspects: Suspects::new(session),
             lane,
@@ -119,6 +101,8 @@ impl Desk {
                 Action::Start(attempt) => self.starts.push(attempt),
                 Action::Write(number, dispatch, write) => self.writes.push((number, dispatch, write)),
                 Action::Ack(tag) => self.acks.push(tag),
+                // Of a queue that takes nothing its holds tell.
+                Action::CircuitOpened { .. } | Action::CircuitClosed { .. } if self.taker == Taker::Lane => {}
                 Action::CircuitOpened { since } => {
                     self.down_since = Some(since.micros());
                     telemetry::target_down(&self.target, &self.clock.said(since));
@@ -184,7 +168,9 @@ impl Desk {
     /// Tells the lane what halts it.
     pub(crate) fn heed(&mut self) {
         let halts = &self.session.halts;
-        let operator = (Pause::Operator, halts.is_paused(&self.target));
+        // A pause keeps a target from work, not its lane from filling.
+        let paused = self.taker != Taker::Lane && halts.is_paused(&self.target);
+        let operator = (Pause::Operator, paused);
         for (why, halted) in [operator, (Pause::Ledger, halts.is_ledger_slow())] {
             self.tell(if halted { Input::Pause(why) } else { Input::Resume(why) });
         }
@@ -213,6 +199,10 @@ impl Desk {
         for (_, dispatch, write) in std::mem::take(&mut self.writes) {
             // The lane writes about what is in hand only.
             let Some(work) = self.works.remove(&dispatch) else { continue };
+            if self.taker == Taker::Lane {
+                entries.extend(work.write_before_lane(write, now));
+                continue;
+            }
             delivered += u64::from(write == Write::Receipt);
             entries.extend(work.write(write, now));
         }
@@ -280,9 +270,10 @@ impl Desk {
         }
         for held in held {
             let key = key(held.dispatch.id);
-            let work = match poison.get(&key) {
-                Some(unmappable) => Work::unread(held, unmappable.clone()),
-                None => self.reader.held(held),
+            let work = match (self.taker, poison.get(&key)) {
+                (Taker::Lane, _) => Work::unmapped(held.dispatch, held.source, held.event),
+                (Taker::Sink | Taker::Queue, Some(unmappable)) => Work::unread(held, unmappable.clone()),
+                (Taker::Sink | Taker::Queue, None) => self.reader.held(held),
             };
             self.works.insert(key, work);
         }
@@ -297,7 +288,7 @@ impl Desk {
     /// Takes in how an attempt ended.
     pub(crate) fn ended(&mut self, dispatch: DispatchKey, tried: Tried) {
         let outcome = lane_outcome(&tried.result);
-        if let Some(work) = self.works.get_mut(&dispatch) {
+        if let Some(work) = self.works.get_mut(&dispatch).filter(|_| self.taker != Taker::Lane) {
             work.tried(tried);
         }
         self.tell(Input::Ended(dispatch, outcome));
@@ -319,27 +310,3 @@ impl Desk {
 
 /// What has stopped the hub too often, with the words that its dead letter says.
 type Poison = HashMap<DispatchKey, Unmappable>;
-
-fn key(dispatch: DispatchId) -> DispatchKey {
-    DispatchKey(dispatch.0.as_u128())
-}
-
-fn id(dispatch: DispatchKey) -> DispatchId {
-    DispatchId(Uuid::from_u128(dispatch.0))
-}
-
-fn subject(source: &str, subject: &str) -> SubjectKey {
-    // No attribute holds a line feed.
-    let name = format!("{source}\n{subject}");
-    SubjectKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128())
-}
-
-fn plan(route: &postroom_council::Route) -> Plan {
-    Plan {
-        retry: route.retry.clone(),
-        after_dead_letter: match route.after_dead_letter {
-            postroom_council::AfterDeadLetter::HoldSubject => postroom_lane::AfterDeadLetter::HoldSubject,
-            postroom_council::AfterDeadLetter::Continue => postroom_lane::AfterDeadLetter::Continue,
-        },
-    }
-}

@@ -1,4 +1,4 @@
-//! What one ingress keeps for targets that read their own queue: dispatches that the broker did not confirm, what comes
+//! What one ingress keeps for the queues of targets and lanes: dispatches that the broker did not confirm, what comes
 //! behind them, and what an officer sends again. Each target has a desk; its attempts are publishes.
 
 use std::collections::{BTreeMap, HashSet};
@@ -8,10 +8,10 @@ use postroom_broker::{Message as Published, Names, Outgoing as Publish, Publicat
 use postroom_connector::{ConnectorError, Failure, Outgoing, Receipt};
 use postroom_event::{Received, decode};
 use postroom_lane::{Attempt, Input, Settings, WriteNumber};
-use postroom_ledger::{Dispatch, Entry, Message};
+use postroom_ledger::{Dispatch, Entry, Message, Whole};
 use tokio::time::Instant;
 
-use crate::decide::Way;
+use crate::decide::{Head, Way};
 use crate::decisions::Decided;
 use crate::desk::Desk;
 use crate::entries;
@@ -20,6 +20,7 @@ use crate::ingress::PREFETCH;
 use crate::item::{Stage, Step};
 use crate::outgoing::{APP_ID, told};
 use crate::session::{Session, WorkerError};
+use crate::taker::Taker;
 use crate::traced;
 use crate::work::{Tried, Work};
 
@@ -41,10 +42,11 @@ impl Keeper {
         let source = session.council.systems.get(system).and_then(|system| system.source.as_ref());
         let owns = source.map_or(&[][..], |source| &source.owns);
         let mut desks = BTreeMap::new();
-        for (target, _) in session.council.targets().filter(|(_, target)| target.is_queue()) {
+        for (target, side) in session.council.targets() {
             let ours = |source: &str| owns.iter().any(|owned| owned == source);
             let limits = Settings { prefetch: usize::from(PREFETCH), ..Settings::default() };
-            let desk = Desk::load(session, &target.name, limits, ours).await?;
+            let taker = if side.is_queue() { Taker::Queue } else { Taker::Lane };
+            let desk = Desk::load(session, &target.name, (taker, limits), ours).await?;
             desks.insert(target.name.as_str().into(), desk);
         }
         Ok(Self { session: session.clone(), desks, tag: 0 })
@@ -66,7 +68,6 @@ impl Keeper {
     pub(crate) fn keep(&mut self, step: Step<'_>) -> Result<(), WorkerError> {
         let Step { delivery, head, dispatch, leg } = step;
         let Some(desk) = self.desks.get_mut(&dispatch.target) else { return Err(WorkerError::Unanswered) };
-        let Way::Queue(body) = &dispatch.way else { return Err(WorkerError::Unanswered) };
         self.tag += 1;
         let about = Dispatch {
             id: dispatch.id,
@@ -77,18 +78,13 @@ impl Keeper {
             subject: head.subject.clone(),
         };
         let arrival = desk.arrival(&about, &head.source, self.tag);
-        desk.take_in(&arrival, || {
-            let outgoing = Outgoing {
-                dispatch: about.id,
-                event_type: head.event_type.clone(),
-                subject: head.subject.clone(),
-                message: serde_json::from_slice(body).unwrap_or_default(),
-                traceparent: head.trace.as_ref().map(|trace| trace.parent.clone()),
-            };
-            let message = Message { bytes: body.to_vec(), content_type: Some(JSON.to_owned()) };
-            Work::new(about, head.source.as_str().into(), entries::whole(delivery), Ok(outgoing))
-                .stored(Some(message))
-        });
+        let (source, event) = (head.source.as_str().into(), entries::whole(delivery));
+        let work = match &dispatch.way {
+            Way::Queue(body) => mapped(about, head, event, body),
+            Way::Lane => Work::unmapped(about, source, event),
+            Way::Dead(_) => return Err(WorkerError::Unanswered),
+        };
+        desk.take_in(&arrival, || work);
         desk.tell(Input::Unconfirmed(arrival));
         if !desk.is_asking() {
             return Err(WorkerError::LeaseOver);
@@ -173,6 +169,19 @@ impl Keeper {
     }
 }
 
+/// A dispatch whose message is made.
+fn mapped(about: Dispatch, head: &Head, event: Whole, body: &[u8]) -> Work {
+    let outgoing = Outgoing {
+        dispatch: about.id,
+        event_type: head.event_type.clone(),
+        subject: head.subject.clone(),
+        message: serde_json::from_slice(body).unwrap_or_default(),
+        traceparent: head.trace.as_ref().map(|trace| trace.parent.clone()),
+    };
+    let message = Message { bytes: body.to_vec(), content_type: Some(JSON.to_owned()) };
+    Work::new(about, head.source.as_str().into(), event, Ok(outgoing)).stored(Some(message))
+}
+
 /// Publishes what its desk starts, and tells it what came of each.
 async fn release(
     session: &Session,
@@ -181,9 +190,15 @@ async fn release(
     publisher: &mut dyn Publisher,
 ) -> Result<(), WorkerError> {
     let (names, max_body) = (session.broker.names(), session.council.max_body);
-    let publishes = starts
-        .iter()
-        .filter_map(|(attempt, _)| desk.work(attempt.dispatch).map(|work| publish(names, work, max_body)));
+    let publishes = starts.iter().filter_map(|(attempt, _)| {
+        let work = desk.work(attempt.dispatch)?;
+        let event = event_id(work, max_body);
+        Some(if desk.taker == Taker::Lane {
+            entering(names, work, event)
+        } else {
+            publish(names, work, event)
+        })
+    });
     let (started_at, began) = (entries::now(), Instant::now());
     let answers = publisher.publish(publishes.collect()).await?.wait().await;
     FailPoint::ReleaseAnswered.pass();
@@ -191,6 +206,10 @@ async fn release(
         let failed = |failure, words| Err(ConnectorError::new(failure, words, ""));
         let result = match answer {
             Publication::Confirmed(_) => Ok(Receipt::default()),
+            // A lane takes the same dispatch twice without harm, and is never given up.
+            Publication::Nacked | Publication::Unknown if desk.taker == Taker::Lane => {
+                failed(Failure::Down, "the queue of the lane takes no more messages")
+            }
             Publication::Nacked => {
                 failed(Failure::Transient, "the queue of the target takes no more messages")
             }
@@ -203,13 +222,37 @@ async fn release(
 
 const JSON: &str = "application/json";
 
-/// The message of a dispatch from the holds, as it was made, for the queue of its target.
-fn publish(names: &Names, work: &Work, max_body: usize) -> Publish {
-    let Dispatch { id, route, target, event_type, subject, .. } = &work.dispatch;
+/// The CloudEvents id of the event of a dispatch.
+fn event_id(work: &Work, max_body: usize) -> Option<String> {
     let (content_type, headers) = (work.event.content_type.as_deref(), work.event.headers.as_slice());
     let body = work.event.body.clone().into();
     let event: Option<postroom_event::Event> =
         decode(&Received { content_type, headers, body: &body }, max_body).ok();
+    event.map(|event| event.id)
+}
+
+/// The event of a dispatch from the holds, as it was received, for the queue of its lane.
+fn entering(names: &Names, work: &Work, event: Option<String>) -> Publish {
+    let Dispatch { id, route, target, event_type, subject, .. } = &work.dispatch;
+    let told = told([event_type, &work.source, route, subject]);
+    Publish {
+        exchange: names.deliveries(),
+        routing_key: names.lane(target),
+        message: Published {
+            body: work.event.body.clone().into(),
+            content_type: work.event.content_type.clone(),
+            message_id: Some(id.to_string()),
+            correlation_id: event,
+            app_id: Some(APP_ID.to_owned()),
+            headers: work.event.headers.iter().cloned().chain(told).collect(),
+            ..Published::default()
+        },
+    }
+}
+
+/// The message of a dispatch from the holds, as it was made, for the queue of its target.
+fn publish(names: &Names, work: &Work, event: Option<String>) -> Publish {
+    let Dispatch { id, route, target, event_type, subject, .. } = &work.dispatch;
     let (message, trace) = (work.message(), traced::by_header(&work.event.headers));
     let told = told([event_type, &work.source, route, subject]).into_iter();
     Publish {
@@ -220,7 +263,7 @@ fn publish(names: &Names, work: &Work, max_body: usize) -> Publish {
             content_type: Some(JSON.to_owned()),
             message_id: Some(id.to_string()),
             message_type: Some(event_type.to_string()),
-            correlation_id: event.map(|event| event.id),
+            correlation_id: event,
             app_id: Some(APP_ID.to_owned()),
             headers: told.chain(traced::headers(trace.as_ref())).collect(),
             ..Published::default()

@@ -43,6 +43,7 @@ mod staging;
 pub mod sums;
 mod supervise;
 mod table;
+mod taker;
 mod traced;
 mod traffic;
 mod unrouted;

@@ -10,7 +10,7 @@ use postroom_event::{EventKey, Refusal};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::decide::{Unmappable, Way};
+use crate::decide::Way;
 use crate::decisions::{Decisions, STEP_EVERY};
 use crate::entries;
 use crate::fail_point::FailPoint;
@@ -232,21 +232,12 @@ impl Settler {
         for step in sent {
             match (answers.next(), &step.dispatch.way) {
                 (Some(Publication::Confirmed(_)), _) => step.leg.stage = Stage::Over,
-                (Some(Publication::Nacked | Publication::Unknown), Way::Queue(_)) => {
+                (Some(Publication::Nacked), _) | (Some(Publication::Unknown), Way::Queue(_)) => {
                     self.keeper.keep(step)?;
-                }
-                (Some(Publication::Nacked), _) => {
-                    (step.dispatch.way, step.leg.stage) = (refused(), Stage::Over);
                 }
                 (Some(Publication::Unknown) | None, _) => return Err(WorkerError::Unanswered),
             }
         }
         Ok(())
     }
-}
-
-/// The lane's queue takes no more: somebody limited it, and the dispatch is a dead letter to be sent again.
-fn refused() -> Way {
-    let words = "the queue of the lane takes no more messages".to_owned();
-    Way::Dead(Unmappable { code: "queue-full", words })
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use postroom_connector::{ConnectorError, Failure, Outgoing, Receipt};
 use postroom_lane::{AfterDeadLetter, DeadReason, HoldReason, Write};
 use postroom_ledger::{
-    Attempt, AttemptOutcome, DeadLetter, Delivered, Dispatch, Entry, HeldDispatch, Message, Reason, Whole,
+    Attempt, AttemptOutcome, DeadLetter, Delivered, Dispatch, Entry, HeldDispatch, LANE_FULL, Message,
+    Reason, Whole,
 };
 use postroom_telemetry as telemetry;
 
@@ -54,6 +55,18 @@ impl Work {
     pub(crate) fn unread(held: HeldDispatch, why: Unmappable) -> Self {
         let HeldDispatch { dispatch, source, event, attempts, .. } = held;
         Self::new(dispatch, source, event, Err(why)).after(attempts)
+    }
+
+    /// A dispatch that goes on as its event came: it is mapped by its lane.
+    pub(crate) fn unmapped(dispatch: Dispatch, source: Arc<str>, event: Whole) -> Self {
+        let outgoing = Outgoing {
+            dispatch: dispatch.id,
+            event_type: dispatch.event_type.to_string(),
+            subject: dispatch.subject.clone(),
+            message: serde_json::Value::Null,
+            traceparent: None,
+        };
+        Self::new(dispatch, source, event, Ok(outgoing))
     }
 
     /// The same, whose message was sent before, or tried to be, in these bytes.
@@ -150,6 +163,30 @@ impl Work {
             entries.push(Entry::Attempts { dispatch, attempts: failed });
         }
         entries
+    }
+
+    /// The same, of a dispatch that the queue of its lane does not take.
+    pub(crate) fn write_before_lane(self, write: Write, at: i64) -> Option<Entry> {
+        let Write::Hold { reason, waits, next } = write else {
+            // A queue never gives a dispatch up: what it does not take is tried again.
+            return (write == Write::Receipt).then(|| Entry::Entered(vec![self.dispatch.id]));
+        };
+        let words = "the queue of its lane takes no more messages".to_owned();
+        if reason != HoldReason::Behind {
+            let (target, route) = (&self.dispatch.target, &self.dispatch.route);
+            telemetry::dispatch_held(target, route, &self.dispatch.id.to_string(), LANE_FULL, &words);
+        }
+        Some(Entry::Held(HeldDispatch {
+            dispatch: self.dispatch,
+            source: self.source,
+            event: self.event,
+            message: None,
+            reason: Reason { code: LANE_FULL.to_owned(), words, detail: String::new() },
+            attempts: 0,
+            waits,
+            next_at: next.map(postroom_lane::Moment::micros),
+            at,
+        }))
     }
 
     fn hold(self, reason: HoldReason, waits: u16, next_at: Option<i64>, at: i64) -> HeldDispatch {

@@ -306,3 +306,41 @@ async fn a_target_that_is_down_costs_a_backlog_and_never_a_dead_letter() {
     }
     hub.stopped().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_queue_of_a_lane_refuses_is_held_and_arrives_in_order_and_delays_no_other_target() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.server.limit(&hub.name("lane.till"), 0);
+    for (id, parcel, number) in [("a1", "a", 1), ("a2", "a", 2), ("b1", "b", 3)] {
+        hub.put_about(id, parcel, number);
+    }
+    sums(&hub, "all to be held", |till| till.held == 3).await;
+    until("the book", async || hub.delivered("book").await == 3).await;
+    hub.server.unlimit(&hub.name("lane.till"));
+    hub.put_about("a3", "a", 4);
+    sums(&hub, "all of it", |till| (till.delivered, till.held, till.dead) == (4, 0, 0)).await;
+    assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1, 2, 4], vec![3]), "each once and in order");
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lane_has_goes_before_what_its_queue_refused_over_a_kill() {
+    let till = Till::default();
+    till.shut();
+    let hub = start(&till, "").await;
+    hub.put_about("a1", "a", 1);
+    until("the till to be asked", async || till.asked() == 1).await;
+    hub.server.limit(&hub.name("lane.till"), 0);
+    hub.put_about("a2", "a", 2);
+    sums(&hub, "the second to be held", |till| till.held == 1).await;
+    let (council, server) = hub.killed().await;
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    until("the till to be asked again", async || till.asked() == 2).await;
+    till.open();
+    sums(&hub, "the first", |till| (till.delivered, till.held) == (1, 1)).await;
+    hub.server.unlimit(&hub.name("lane.till"));
+    sums(&hub, "the second", |till| (till.delivered, till.held) == (2, 0)).await;
+    assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}

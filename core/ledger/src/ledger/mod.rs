@@ -134,13 +134,14 @@ impl Ledger {
         Ok(known)
     }
 
-    /// Those of `ids` that need no delivery from their lane any more: delivered, staged, held, dead or discarded.
+    /// Those of `ids` that need no delivery from their lane any more: delivered, staged, held (but for
+    /// [`crate::LANE_FULL`]), dead or discarded.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn finished(&self, ids: &[DispatchId]) -> Result<HashSet<DispatchId>, LedgerError> {
         let mut reader = self.reader().await?;
-        let found = dispatch::finished(reader.conn(), ids).await;
+        let found = dispatch::finished_on_lane(reader.conn(), ids).await;
         reader.end(found).await
     }
 

@@ -6,6 +6,7 @@ use postroom_event::DispatchId;
 
 use super::{Conn, Result, blob, clean_some, held, insert, place};
 use crate::entry::{Delivered, Dispatch};
+use crate::hold::LANE_FULL;
 use crate::intern::Interned;
 
 /// What the ledger holds of a dispatch that no longer waits in its lane.
@@ -15,20 +16,48 @@ pub(crate) enum Standing {
     Ended,
     /// Held.
     Held,
+    /// Held as [`LANE_FULL`]: on its way into its lane.
+    Entering,
 }
 
 /// The standing of those of `ids` that have one, each with its place; a redriven dead letter has none.
 async fn standing(conn: &mut Conn, ids: &[DispatchId]) -> Result<Vec<(usize, Standing)>> {
-    const ASK: &str = "SELECT place, CASE WHEN EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)
-                              THEN 1 ELSE 0 END
+    const ASK: &str = "SELECT place, (SELECT code FROM held WHERE dispatch = asked.id)
          FROM {asked}
          WHERE EXISTS (SELECT 1 FROM receipt WHERE dispatch = asked.id)
             OR EXISTS (SELECT 1 FROM staged WHERE dispatch = asked.id)
             OR EXISTS (SELECT 1 FROM dead WHERE dispatch = asked.id AND state <> 'redriven')
             OR EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)";
-    let rows: Vec<(i64, i32)> = conn.query_ids(ASK, ids.iter().map(|id| id.0)).all().await?;
-    let standing = |held| if held == 1 { Standing::Held } else { Standing::Ended };
+    let rows: Vec<(i64, Option<String>)> = conn.query_ids(ASK, ids.iter().map(|id| id.0)).all().await?;
+    let standing = |held: Option<String>| match held.as_deref() {
+        None => Standing::Ended,
+        Some(LANE_FULL) => Standing::Entering,
+        Some(_) => Standing::Held,
+    };
     Ok(rows.into_iter().map(|(number, held)| (place(number), standing(held))).collect())
+}
+
+/// Those of `ids` whose standing is `wanted`.
+async fn that_stand(
+    conn: &mut Conn,
+    ids: &[DispatchId],
+    wanted: impl Fn(Standing) -> bool,
+) -> Result<Vec<DispatchId>> {
+    let all = standing(conn, ids).await?.into_iter();
+    let found = all.filter(|(_, standing)| wanted(*standing));
+    Ok(found.filter_map(|(place, _)| ids.get(place).copied()).collect())
+}
+
+/// Those of `ids` that need no delivery from their lane any more.
+pub(crate) async fn finished_on_lane(conn: &mut Conn, ids: &[DispatchId]) -> Result<HashSet<DispatchId>> {
+    let found = that_stand(conn, ids, |standing| standing != Standing::Entering).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// Ends the holds of those that have entered their lane, where nothing else came of them meanwhile.
+pub(crate) async fn enter(conn: &mut Conn, ids: &[DispatchId]) -> Result<()> {
+    let entering = that_stand(conn, ids, |standing| standing == Standing::Entering).await?;
+    held::release(conn, &entering).await
 }
 
 /// Those of `ids` that are delivered, staged, held, dead or discarded; a redriven one is not.
@@ -54,7 +83,7 @@ pub(crate) async fn unended<'e, T>(
     for (place, standing) in standing(conn, &ids).await? {
         match (ids.get(place), standing) {
             (Some(id), Standing::Ended) => drop(seen.insert(*id)),
-            (Some(id), Standing::Held) => held.push(*id),
+            (Some(id), Standing::Held | Standing::Entering) => held.push(*id),
             (None, _) => {}
         }
     }
@@ -62,14 +91,22 @@ pub(crate) async fn unended<'e, T>(
     Ok(Unended { rows, held })
 }
 
-/// The rows whose dispatch waits in its lane, each dispatch once.
+/// The rows whose dispatch waits in its lane, or on its way there, each dispatch once; the hold on the way ends.
 pub(crate) async fn waiting<'e, T>(
     conn: &mut Conn,
     rows: &[&'e T],
     dispatch: impl Fn(&T) -> &Dispatch,
 ) -> Result<Vec<&'e T>> {
     let ids: Vec<_> = rows.iter().map(|row| dispatch(row).id).collect();
-    let mut seen = finished(conn, &ids).await?;
+    let (mut seen, mut entering) = (HashSet::new(), Vec::new());
+    for (place, standing) in standing(conn, &ids).await? {
+        match (ids.get(place), standing) {
+            (Some(id), Standing::Entering) => entering.push(*id),
+            (Some(id), Standing::Ended | Standing::Held) => drop(seen.insert(*id)),
+            (None, _) => {}
+        }
+    }
+    held::release(conn, &entering).await?;
     Ok(rows.iter().filter(|row| seen.insert(dispatch(row).id)).copied().collect())
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::support::{Place, attempt, decision, delivered, dispatch, event, held, letter, staged};
 use postroom_event::DispatchId;
 use postroom_ledger::{
-    AttemptOutcome, BlockedSubject, DeadFilter, Entry, Fate, HeldDispatch, HoldFilter, HoldSummary, Ledger,
-    State,
+    AttemptOutcome, BlockedSubject, DeadFilter, Entry, Fate, HeldDispatch, HoldFilter, HoldSummary,
+    LANE_FULL, Ledger, Reason, State,
 };
 
 async fn order(ledger: &Ledger) -> Vec<DispatchId> {
@@ -37,6 +37,34 @@ async fn holds_come_back_in_the_order_of_their_holding_byte_for_byte(place: Plac
         listed.iter().map(|row| (row.hold.dispatch, row.hold.route.as_str())).collect::<Vec<_>>(),
         [(dispatch("1", "tax").id, "to-tax")]
     );
+}
+
+async fn what_its_lanes_queue_did_not_take_is_held_until_it_is_there_and_no_less_on_its_way(place: Place) {
+    let ledger = place.open().await;
+    let full = |id: &str| {
+        let reason = Reason { code: LANE_FULL.to_owned(), words: String::new(), detail: String::new() };
+        Entry::Held(HeldDispatch { reason, ..held(id, "tax") })
+    };
+    ledger.record(["1", "2", "3", "4"].map(full).to_vec()).await.expect("held");
+    let all = ids(&["1", "2", "3", "4"]);
+    assert!(
+        ledger.finished(&all).await.expect("read").is_empty(),
+        "what arrives is not taken for a duplicate"
+    );
+    ledger
+        .record(vec![Entry::Held(held("3", "tax")), staged("4", "tax")])
+        .await
+        .expect("in the lane's hands");
+    ledger.record(vec![delivered("2", "tax"), Entry::Entered(all.clone())]).await.expect("in the lane");
+    let rows = ledger.holds("tax").await.expect("read");
+    assert_eq!(
+        rows.iter().map(|row| row.dispatch).collect::<Vec<_>>(),
+        [all[2]],
+        "the lane's own hold stays"
+    );
+    assert_ne!(rows[0].code, LANE_FULL);
+    let finished = ledger.finished(&all).await.expect("read");
+    assert_eq!(finished, all[1..].iter().copied().collect());
 }
 
 async fn a_hold_ends_with_the_receipt_or_the_dead_letter_of_its_dispatch(place: Place) {
@@ -142,6 +170,7 @@ async fn a_hundred_thousand_holds_are_read_in_seconds(place: Place) {
 
 promises!(
     holds_come_back_in_the_order_of_their_holding_byte_for_byte,
+    what_its_lanes_queue_did_not_take_is_held_until_it_is_there_and_no_less_on_its_way,
     a_hold_ends_with_the_receipt_or_the_dead_letter_of_its_dispatch,
     every_failed_attempt_is_shown_with_what_it_led_to,
     an_open_dead_letter_that_blocks_is_known_after_a_start_and_lets_go_when_it_is_decided,
