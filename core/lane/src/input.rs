@@ -110,7 +110,8 @@ pub enum Input {
     Pause(Pause),
     /// What [`Input::Pause`] said for this reason holds no more.
     Resume(Pause),
-    /// The lease was renewed and now ends at this moment. A lease that has ended is not renewed.
+    /// The lease was renewed before it ended, and now ends at this moment; the news may come late. Once the lane was told
+    /// anything else behind the end of its lease, that is not renewed.
     Leased(Moment),
     /// The owner stops.
     Stop,

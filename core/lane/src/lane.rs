@@ -91,6 +91,12 @@ impl Lane {
     /// Takes one input at `now`, and answers with what is to be done, in order. Time that goes back stands still.
     pub fn handle(&mut self, now: Moment, input: Input) -> Drain<'_, Action> {
         self.now = self.now.max(now);
+        if let Input::Leased(until) = &input
+            && !self.is_stopping()
+        {
+            // Heard before it is judged: the lease stood all the while, though the news of it comes late.
+            self.lease_ends = self.lease_ends.max(*until);
+        }
         if !self.has_lease() {
             self.wind_down(Goal::Stop);
         }
@@ -101,7 +107,6 @@ impl Lane {
             Input::Committed(through) => self.committed(through),
             Input::Pause(pause) => *self.pause(pause) = true,
             Input::Resume(pause) => *self.pause(pause) = false,
-            Input::Leased(until) if self.has_lease() => self.lease_ends = self.lease_ends.max(until),
             Input::Leased(_) | Input::Passed => {}
             Input::Stop => self.wind_down(Goal::Stop),
             Input::Reopened => self.reopened(),
@@ -116,8 +121,7 @@ impl Lane {
     /// When [`Input::Passed`] is due, if nothing else comes before.
     pub fn wake_at(&self) -> Option<Moment> {
         let works = self.course == Course::Working;
-        let lease = (!matches!(self.course, Course::WindingDown(Goal::Stop) | Course::Over(Goal::Stop)))
-            .then_some(self.lease_ends);
+        let lease = (!self.is_stopping()).then_some(self.lease_ends);
         let rotation = self.rotates_at().filter(|_| works);
         let can_probe = works && !self.is_paused() && self.has_room() && self.book.first_ready().is_some();
         let probe = self.circuit.probe_at().filter(|_| can_probe);
@@ -201,6 +205,10 @@ impl Lane {
             Pause::Operator => &mut self.paused_by_operator,
             Pause::Ledger => &mut self.paused_by_ledger,
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        matches!(self.course, Course::WindingDown(Goal::Stop) | Course::Over(Goal::Stop))
     }
 
     fn has_lease(&self) -> bool {

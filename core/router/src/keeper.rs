@@ -77,6 +77,7 @@ impl Keeper {
             event_type: head.event_type.as_str().into(),
             subject: head.subject.clone(),
         };
+        desk.prolonged(self.session.tenure.ends());
         let arrival = desk.arrival(&about, &head.source, self.tag);
         let (source, event) = (head.source.as_str().into(), entries::whole(delivery));
         let work = match &dispatch.way {

@@ -84,6 +84,14 @@ fn a_renewed_lease_goes_on_and_is_never_shortened() {
 }
 
 #[test]
+fn the_news_of_a_lease_that_was_renewed_in_time_may_come_late() {
+    let mut rig = Rig::new();
+    rig.now = rig.now + LEASE;
+    rig.tell(Input::Leased(rig.now + LEASE));
+    assert_eq!(rig.arrive(1, 1).started(), [1]);
+}
+
+#[test]
 fn a_lane_whose_lease_has_ended_before_its_first_input_does_nothing() {
     let mut lane = Lane::load(settings(), Moment::from_micros(5), [held(1, 1)]);
     let actions: Vec<Action> = lane.handle(Moment::from_micros(5), Input::Passed).collect();
