@@ -1,7 +1,9 @@
 //! Rules of the design that show only from outside a worker: what it may have in hand, under which lease it may record and
-//! ack, and what it does with an event that it knows. The hub is in this process, on a broker in memory.
+//! ack, what it does with an event that it knows, and what it says. The hub is in this process, on a broker in memory.
 
 use std::collections::HashSet;
+use std::env;
+use std::process::Command;
 
 use bytes::Bytes;
 use postroom_broker::memory::{Fault, Server};
@@ -9,10 +11,12 @@ use postroom_broker::{Broker, Delivery};
 use postroom_event::EventKey;
 use postroom_ledger::{ImportState, Lease, Ledger, Pause};
 use postroom_router::lease;
+use postroom_telemetry::Form;
 use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
+use serde_json::json;
 
 use crate::lanes::{self, Till};
-use crate::simulation::{Simulated, connectors, until};
+use crate::simulation::{Simulated, connectors, publish, until};
 
 /// Unacked deliveries of an ingress and of a lane, as they were in the first release: never lowered (DESIGN 3.5).
 const INGRESS_IN_HAND: usize = 1_000;
@@ -154,4 +158,43 @@ async fn a_batch_is_done_when_each_of_its_events_is_confirmed_and_not_before() {
     let events: HashSet<_> = journal.into_iter().filter_map(|entry| entry.message_id).collect();
     assert_eq!(events.len(), ROWS);
     hub.stopped().await;
+}
+
+/// Set where the last test here runs itself as a process of its own, whose log it hears.
+const HEARD: &str = "POSTROOM_TEST_HEARD";
+/// Who must not be in that log.
+const PERSON: &str = "Zebediah Canary";
+
+/// Has a person in an event that is invalid, and in one of which no message can be made.
+async fn plant() {
+    postroom_telemetry::start(Form::Json);
+    let hub = Simulated::at_work(TestCouncil::small(), Server::new(), connectors()).await;
+    let (mut invalid, mut dead) = (parcel_event("invalid", "a", 1), parcel_event("dead", "b", 2));
+    invalid["data"]["number"] = json!(PERSON);
+    dead["data"]["place"] = json!(format!("a place with a long name of {PERSON}"));
+    for event in [invalid, dead] {
+        publish(&hub.server, &hub.council, &event).await;
+    }
+    until("both to be told", async || {
+        let sums = hub.ledger.sums().await.unwrap();
+        let invalid = sums.sources.get("shop").map_or(0, |shop| shop.events.invalid);
+        (invalid, ["book", "dock"].map(|target| sums.targets.get(target).map_or(0, |sums| sums.dead)))
+            == (1, [1, 1])
+    })
+    .await;
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_of_the_log_holds_a_value_of_an_event() {
+    if env::var_os(HEARD).is_some() {
+        return plant().await;
+    }
+    let mut process = Command::new(env::current_exe().unwrap());
+    process.args(["--exact", "rules::no_line_of_the_log_holds_a_value_of_an_event"]).env(HEARD, "yes");
+    let heard = process.output().unwrap();
+    let lines = String::from_utf8_lossy(&heard.stderr);
+    let told = ["event.invalid", "dispatch.dead"].iter().all(|event| lines.contains(event));
+    assert!(heard.status.success() && told, "{lines}");
+    assert!(PERSON.split(' ').all(|name| !lines.contains(name)), "{lines}");
 }
