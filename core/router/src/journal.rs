@@ -75,6 +75,23 @@ pub(crate) fn decider(council: &Arc<Council>, broker: &dyn Broker) -> Decider {
     Decider::new(Arc::clone(council), table, broker.user().to_owned())
 }
 
+/// How much younger than what the ledger forgets an entry must be to be set beside it: clocks differ, reading takes its
+/// time, and the broker keeps the time of a chunk.
+const REMEMBERED_MARGIN: Duration = Duration::from_secs(3_600);
+
+/// The oldest entry that may be set beside the ledger: what is older may be forgotten there, and is none the less done.
+pub(crate) fn remembered(council: &Council, now_micros: i64) -> Start {
+    since(now_micros, council.keep.saturating_sub(REMEMBERED_MARGIN))
+}
+
+/// The offset of the first entry from `start` on.
+pub(crate) async fn first_offset(broker: &dyn Broker, start: Start) -> Result<Option<u64>, BrokerError> {
+    let Some(mut journal) = Journal::open(broker, start).await? else { return Ok(None) };
+    let first = journal.next().await?.and_then(|entries| entries.first().map(|entry| entry.offset));
+    journal.close().await;
+    Ok(first)
+}
+
 /// Where to begin so that everything of the last `age` is read.
 pub(crate) fn since(now_micros: i64, age: Duration) -> Start {
     let seconds = u64::try_from(now_micros / 1_000_000).unwrap_or(0);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use postroom_ledger::JobFilter;
-use postroom_router::{PROPOSED_REPLAY, RECONCILE};
+use chrono::Utc;
+use postroom_ledger::{Job, JobFilter, JobState, NewJob};
+use postroom_router::{PROPOSED_REPLAY, RECONCILE, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 use postroom_tests::hub::TestHub;
 use postroom_tests::rabbitmq::Rabbit;
@@ -59,6 +60,34 @@ async fn an_ingress_deleted_while_the_hub_works_loses_nothing() {
     assert_all_once_in_order(&till);
     assert!(is_reconciled(&hub, RECONCILE).await);
     hub.stopped().await;
+}
+
+/// Has an officer reconcile what is under `lease`, and gives the job once it has ended.
+pub(crate) async fn reconciled(hub: &Simulated, lease: String) -> Job {
+    let (kind, actor, reason) = (RECONCILE.to_owned(), "an officer".to_owned(), "a test".to_owned());
+    let params = serde_json::json!({"from": "first"});
+    let new = NewJob { kind, target: lease, params, actor, reason, at: Utc::now().timestamp_micros() };
+    let id = hub.ledger.submit(new).await.unwrap();
+    let filter = JobFilter { id: Some(id), state: Some(JobState::Done), ..JobFilter::default() };
+    until("the job to end", async || !hub.ledger.jobs(&filter, 1).await.unwrap().is_empty()).await;
+    hub.ledger.jobs(&filter, 1).await.unwrap().remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_has_forgotten_is_not_taken_in_again_from_a_journal_that_still_has_it() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.server.set_time(1_000);
+    hub.publish_about("a1", "a", 1).await;
+    until("it at its targets", async || hub.delivered("till").await + hub.delivered("book").await == 2).await;
+    assert_eq!(hub.ledger.prune(i64::MAX, 1_000).await.unwrap().events, 1);
+    hub.server.set_time(Utc::now().timestamp().unsigned_abs());
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "the second", |till| till.delivered == 2).await;
+    let job = reconciled(&hub, lease::of_ingress("shop")).await;
+    assert_eq!(job.outcome.unwrap()["taken_in"], 0);
+    hub.stopped().await;
+    assert_eq!(till.numbers("a"), [1, 2]);
 }
 
 /// Each number is taken once, and those of one parcel in their order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::Utc;
 use postroom_broker::memory::{Fault, Server};
 use postroom_broker::{Broker, Delivery, Message, Outgoing, Publication};
 use postroom_connector::Connectors;
@@ -46,6 +47,7 @@ impl Simulated {
         });
         std::fs::create_dir_all(council.data()).unwrap();
         let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
+        server.set_time(Utc::now().timestamp().unsigned_abs());
         let stop = CancellationToken::new();
         let (to, prefix) = (server.clone(), council.prefix.clone());
         let connect: Connect = Box::new(move || {

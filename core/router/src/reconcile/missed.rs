@@ -151,21 +151,24 @@ impl<'a> Missed<'a> {
         Ok(self.invalid.as_ref().is_some_and(|hashes| hashes.contains(&body.sha256)))
     }
 
-    /// Where to begin: where a stopped hub was, else where everything before is known.
+    /// Where to begin: where a stopped hub was, else where everything before is known; never before what the ledger
+    /// remembers.
     async fn start(&mut self) -> Result<Start, WorkerError> {
+        let remembered = journal::remembered(&self.session.council, now());
         if self.job.done > 0 {
-            return Ok(Start::Offset(self.job.done));
+            let first = journal::first_offset(self.session.broker.as_ref(), remembered).await?;
+            return Ok(first.map_or(remembered, |first| Start::Offset(first.max(self.job.done))));
         }
         if self.job.params["from"] == "first" {
-            return Ok(Start::First);
+            return Ok(remembered);
         }
-        for age in LOOK_BACK {
+        for age in LOOK_BACK.into_iter().filter(|age| *age < self.session.council.keep) {
             let start = journal::since(now(), age);
             if self.begins_known(start).await? {
                 return Ok(start);
             }
         }
-        Ok(Start::First)
+        Ok(remembered)
     }
 
     /// Whether the first valid event of the system from `start` on is known.

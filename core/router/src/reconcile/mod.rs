@@ -205,7 +205,8 @@ pub async fn lost(ground: &Publishing) -> Result<Lost, PublishError> {
 
 async fn look(ground: &Publishing) -> Result<Lost, WorkerError> {
     let mut lost = Lost::default();
-    if let Some(mut journal) = Journal::open(ground.broker.as_ref(), postroom_broker::Start::First).await? {
+    let remembered = journal::remembered(&ground.council, now());
+    if let Some(mut journal) = Journal::open(ground.broker.as_ref(), remembered).await? {
         while let Some(entries) = journal.next().await? {
             let mut keys = std::collections::BTreeMap::new();
             for entry in &entries {

@@ -26,7 +26,7 @@ const MOST_JOURNEYS: usize = 1_000;
 /// dispatches.
 pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, PublishError> {
     let end = match request.until {
-        Some(until) => first_offset(ground, Start::Time(until)).await?,
+        Some(until) => journal::first_offset(ground.broker.as_ref(), Start::Time(until)).await?,
         None => None,
     };
     let start = request.from.map_or(Start::First, Start::Time);
@@ -58,13 +58,6 @@ pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, Publis
     }
     journal.close().await;
     Ok(planner.ended())
-}
-
-async fn first_offset(ground: &Publishing, start: Start) -> Result<Option<u64>, PublishError> {
-    let Some(mut journal) = Journal::open(ground.broker.as_ref(), start).await? else { return Ok(None) };
-    let first = journal.next().await?.and_then(|entries| entries.first().map(|entry| entry.offset));
-    journal.close().await;
-    Ok(first)
 }
 
 struct Planner<'a> {
