@@ -21,8 +21,11 @@ pub const DEAD_CODES: &[(&str, &str)] = &[
     ("exhausted", "it still failed when the retry schedule of its route had run out"),
     (
         "overtaken",
-        "its queue lost it, and a later dispatch of its subject has arrived meanwhile: a declared skip",
+        "its queue lost it, or its event came late, and a later dispatch of its subject has arrived meanwhile: a declared skip",
     ),
+    ("rejected", "its system rejected it from its own queue, or gave it back until the queue gave it up"),
+    ("dropped", "a policy on the broker dropped it from the queue of its system"),
+    ("unrouted", "its queue did not keep it, however often it was put back"),
     ("lost", "its queue was deleted, and the journal has its event no more"),
     ("poison", "the hub stopped three times while it had this dispatch in hand; it was not read again"),
 ];

@@ -12,7 +12,7 @@ const FAIL_AT: &str = "POSTROOM_FAIL_AT";
 /// A point between two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailPoint {
-    /// A source's events were sent to the broker, which has not answered.
+    /// A source's events, or what is sent again, were sent to the broker, which has not answered.
     IntakeSent,
     /// A source's events are confirmed, and the cursor has not moved.
     IntakePublished,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use postroom_broker::{Backoff, Broker, Message, Outgoing, Publication, Publisher};
+use postroom_broker::{Backoff, Broker, Message, Outgoing, Publisher};
 use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
 use postroom_council::{Council, SourceSystem};
 use postroom_event::{Event, Reading, STRUCTURED};
@@ -22,7 +22,9 @@ use crate::fail_point::FailPoint;
 use crate::halts::Halts;
 use crate::outgoing::APP_ID;
 use crate::records::{Mapped, Origin, RecordMapper};
+use crate::resend::{Patience, Published, publish_tracked};
 use crate::session::{BLOCKED_LOOK, Session, WorkerError};
+use crate::traffic::Track;
 
 /// Records read, mapped, published and confirmed together.
 const CHUNK: usize = 500;
@@ -41,7 +43,8 @@ pub(crate) async fn run(
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
     let mut failing = false;
     let publishing = session.publishing();
-    let mut intake = Intake::open(&publishing, &session.stop, &system).await?;
+    let mut intake =
+        Intake::open(&publishing, &session.stop, &system, Patience::Until(&session.stop)).await?;
     while session.halts.until_allowed(&system, &session.stop).await {
         let arrival = tokio::select! {
             () = session.stop.cancelled() => break,
@@ -130,6 +133,8 @@ pub(crate) struct Intake<'a> {
     publishing: &'a Publishing,
     stop: &'a CancellationToken,
     system: &'a str,
+    /// Until when a full queue is waited for.
+    patience: Patience<'a>,
     publisher: Box<dyn Publisher>,
 }
 
@@ -163,9 +168,10 @@ impl<'a> Intake<'a> {
         publishing: &'a Publishing,
         stop: &'a CancellationToken,
         system: &'a str,
+        patience: Patience<'a>,
     ) -> Result<Self, WorkerError> {
         let publisher = publishing.broker.publisher().await?;
-        Ok(Self { publishing, stop, system, publisher })
+        Ok(Self { publishing, stop, system, patience, publisher })
     }
 
     /// Records an input that was refused whole.
@@ -257,8 +263,11 @@ impl<'a> Intake<'a> {
                 now: Utc::now().fixed_offset(),
             };
             let (events, step) = map_all(&mut mapper, readings, &origin, import, position);
-            publish_with(self.publisher.as_mut(), self.publishing.broker.as_ref(), self.system, &events)
-                .await?;
+            let (publisher, broker) = (self.publisher.as_mut(), self.publishing.broker.as_ref());
+            let published = publish_with(publisher, broker, (self.system, &events), self.patience).await?;
+            if published == Published::Stopped {
+                return Ok(None);
+            }
             FailPoint::IntakePublished.pass();
             for fault in &step.refused {
                 let words = format!("{:?}: {}", fault.place, fault.words);
@@ -280,23 +289,18 @@ impl Tally {
     }
 }
 
-/// Publishes events of `system` and awaits that each is confirmed.
+/// Publishes events of `system`, and awaits that each is confirmed.
 pub(crate) async fn publish_with(
     publisher: &mut dyn Publisher,
     broker: &dyn Broker,
-    system: &str,
-    events: &[Event<Data>],
-) -> Result<(), WorkerError> {
+    (system, events): (&str, &[Event<Data>]),
+    patience: Patience<'_>,
+) -> Result<Published, WorkerError> {
     let exchange = broker.names().in_exchange(system);
-    let outgoing = events.iter().map(|event| envelope(&exchange, broker.user(), event)).collect();
-    let confirms = publisher.publish(outgoing).await?;
-    FailPoint::IntakeSent.pass();
-    for publication in confirms.wait().await {
-        if !matches!(publication, Publication::Confirmed(_)) {
-            return Err(WorkerError::Unanswered);
-        }
-    }
-    Ok(())
+    let outgoing = |event: &Event<Data>| {
+        (Track::of(system, &event.source, &event.subject), envelope(&exchange, broker.user(), event))
+    };
+    publish_tracked(publisher, events.iter().map(outgoing).collect(), patience).await
 }
 
 /// Reads past the records that were confirmed before.

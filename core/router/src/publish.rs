@@ -9,6 +9,7 @@ use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Again, Intake, OnProgress, Publishing, Stop, Taken, publish_with};
+use crate::resend::Patience;
 use crate::session::WorkerError;
 
 /// Why publishing stopped half-way; what was confirmed is recorded, and a second call goes on from there.
@@ -38,7 +39,8 @@ pub async fn publish_events(
     events: &[Event<Data>],
 ) -> Result<(), PublishError> {
     let mut publisher = broker.publisher().await.map_err(WorkerError::from)?;
-    Ok(publish_with(publisher.as_mut(), broker, system, events).await?)
+    publish_with(publisher.as_mut(), broker, (system, events), Patience::Never).await?;
+    Ok(())
 }
 
 /// Publishes a batch of `system` from where its cursor stands.
@@ -53,7 +55,7 @@ pub async fn publish_batch(
     progress: OnProgress<'_>,
 ) -> Result<Taken, PublishError> {
     let stop = CancellationToken::new();
-    let mut intake = Intake::open(publishing, &stop, system).await?;
+    let mut intake = Intake::open(publishing, &stop, system, Patience::Never).await?;
     match intake.take(batch, again, progress).await {
         Ok(taken) => Ok(taken),
         Err(Stop::Worker(error)) => Err(error.into()),

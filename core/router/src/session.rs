@@ -57,8 +57,8 @@ pub(crate) enum WorkerError {
     /// The consumer's stream ended.
     #[error("the broker ended the consumer of `{0}`")]
     ConsumerEnded(String),
-    /// A queue is gone: the next session makes it again and reconciles.
-    #[error("the queue `{0}` was deleted")]
+    /// A queue, or what is bound to it, is gone: the next session makes it again and reconciles.
+    #[error("the queue `{0}`, or its binding, was deleted")]
     QueueDeleted(String),
     /// A part of the worker ended on a defect.
     #[error("{0} ended on a defect")]
@@ -66,6 +66,9 @@ pub(crate) enum WorkerError {
     /// The lease could not be prolonged in time.
     #[error("the lease is over")]
     LeaseOver,
+    /// A queue takes no more messages.
+    #[error("the broker refused a message for `{0}`: a queue is full")]
+    Refused(String),
     /// A publish was neither confirmed nor refused.
     #[error("a publish was not answered")]
     Unanswered,

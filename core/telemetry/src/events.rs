@@ -91,6 +91,16 @@ log_events! {
     error "queue.returned" "messages that reached no queue are put back"
     fn queue_returned(queue: &str, messages: u64, because: &str);
 
+    /// A queue takes no more of what the hub sends into it again (a replay, a reconcile, an import): it is full, or somebody
+    /// limited it. The hub tries again and again; the rest of its work goes on. Look at who reads the queue, and at the policies
+    /// on the broker.
+    warn "queue.full" "a queue takes no more messages"
+    fn queue_full(exchange: &str, key: &str);
+
+    /// A queue that was full has taken what waited for it. Nothing to do.
+    info "queue.free" "a queue takes messages again"
+    fn queue_free(exchange: &str, key: &str, seconds: u64);
+
     /// A queue of the hub was deleted. It is made again, and what was in it is taken in again from journal and ledger. Find out
     /// who deleted it.
     error "queue.deleted" "a queue was deleted"

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use postroom_broker::Broker;
 use postroom_broker::memory::{Fault, Odds, Server};
-use postroom_ledger::TargetSums;
+use postroom_ledger::{DeadFilter, TargetSums};
 use postroom_router::{REDRIVE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil};
 
@@ -126,6 +127,41 @@ async fn a_publish_whose_answer_never_comes_holds_its_subject_and_no_other() {
     sums(&hub, "the first to be delivered", |dock| (dock.delivered, dock.held) == (1, 0)).await;
     let ids: HashSet<_> = hub.docked().into_iter().map(|(_, id)| id).collect();
     assert_eq!((hub.docked().len(), ids.len()), (2, 1), "sent again under the same id");
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_system_gives_back_until_its_queue_gives_it_up_is_a_dead_letter_and_does_not_come_again() {
+    let hub = start().await;
+    hub.put_about("a1", "a", 1);
+    sums(&hub, "it in the queue", |dock| dock.delivered == 1).await;
+    hub.server.limit_deliveries(&hub.name("to.dock"), 0);
+    let dock = hub.server.connect(&hub.council.prefix, "dock");
+    let mut consumer = dock.consumer(&hub.name("to.dock"), 1).await.unwrap();
+    consumer.next(1).await.unwrap();
+    consumer.close().await;
+    sums(&hub, "the dead letter", |dock| (dock.dispatched, dock.dead, dock.excess) == (2, 1, 0)).await;
+    let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
+    assert_eq!(dead[0].code, "rejected");
+    let shown = hub.ledger.dead_show(dead[0].dispatch).await.unwrap().unwrap();
+    assert_eq!(shown.letter.message.unwrap()["number"], 1);
+    until("nothing unrouted", async || hub.server.ready(&hub.name("unrouted")).is_empty()).await;
+    assert!(hub.docked().is_empty());
+    hub.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_that_was_deleted_is_made_again_and_what_missed_it_comes_before_what_is_new() {
+    let hub = start().await;
+    hub.put_about("a1", "a", 1);
+    sums(&hub, "the first", |dock| dock.delivered == 1).await;
+    hub.server.unbind(&hub.name("to.dock"));
+    for number in 2..=20 {
+        hub.put_about(&format!("a{number}"), "a", number);
+    }
+    until("all in the queue", async || hub.docked().len() == 20).await;
+    assert!(first_docked(&hub).into_iter().eq((1..=20).map(|number| format!("a{number}"))));
+    until("nothing unrouted", async || hub.server.ready(&hub.name("unrouted")).is_empty()).await;
     hub.end().await;
 }
 

@@ -145,6 +145,11 @@ impl Server {
         self.shared.change(|state| state.delete(queue));
     }
 
+    /// Deletes every binding of `queue`, and nothing of what is in it.
+    pub fn unbind(&self, queue: &str) {
+        self.shared.change(|state| state.unbind(queue));
+    }
+
     /// Asks every session to pause publishing; what is published meanwhile is answered after [`Self::unblock`].
     pub fn block(&self) {
         self.shared.change(|state| state.blocked = true);

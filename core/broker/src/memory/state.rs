@@ -215,6 +215,10 @@ impl State {
     pub(super) fn delete(&mut self, queue: &str) {
         self.cancel(queue);
         self.queues.remove(queue);
+        self.unbind(queue);
+    }
+
+    pub(super) fn unbind(&mut self, queue: &str) {
         self.bindings.retain(|binding| binding.queue != queue);
     }
 
