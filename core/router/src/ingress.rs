@@ -17,7 +17,7 @@ use crate::decisions::STEP_EVERY;
 use crate::fail_point::FailPoint;
 use crate::item::Item;
 use crate::poison::{Suspect, Suspects};
-use crate::reconcile::{Asked, Missed};
+use crate::reconcile::{Asked, Found, Missed};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Repeated, Settler};
@@ -174,18 +174,49 @@ impl<'a> Taker<'a> {
     async fn take_missed(&mut self, settler: &mut Settler) -> Result<(), WorkerError> {
         let (session, system) = (self.session, self.system.clone());
         let Some(mut missed) = Missed::asked(session, &system).await? else { return Ok(()) };
-        while let Some(deliveries) = missed.next().await? {
+        while let Some(found) = missed.next().await? {
             if session.is_careful() {
-                for delivery in deliveries {
-                    self.take_with_care(vec![delivery], settler).await?;
+                for one in found {
+                    self.take_missed_with_care(&mut missed, one, settler).await?;
                 }
                 continue;
             }
             session.wait_while_blocked().await;
-            let chunk = self.decide(deliveries).await?;
+            let chunk = self.decide_missed(&mut missed, found).await?;
             settler.settle(chunk).await?;
         }
         Ok(())
+    }
+
+    /// Takes one event that was missed, noting first that it is tried.
+    async fn take_missed_with_care(
+        &mut self,
+        missed: &mut Missed<'_>,
+        (offset, delivery): Found,
+        settler: &mut Settler,
+    ) -> Result<(), WorkerError> {
+        let (poison, body) = (Poison::new(self.session), delivery.body.clone());
+        let chunk = match poison.note(&body).await? {
+            None => self.decide_missed(missed, vec![(offset, delivery)]).await?,
+            Some(refusal) => Chunk::poisoned(&self.system, vec![delivery], &refusal),
+        };
+        settler.settle(chunk).await?;
+        poison.forget(&body).await
+    }
+
+    /// Decides about what was missed; what comes too late for its target is left out there.
+    async fn decide_missed(
+        &mut self,
+        missed: &mut Missed<'_>,
+        found: Vec<Found>,
+    ) -> Result<Chunk, WorkerError> {
+        let mut items = Vec::with_capacity(found.len());
+        for (offset, delivery) in found {
+            let mut decision = self.decider.decide(&self.system, &delivery);
+            missed.skip(offset, &mut decision).await?;
+            items.push(Item::taken(&self.system, delivery, decision));
+        }
+        self.publish(items).await
     }
 
     async fn next(
@@ -207,8 +238,7 @@ impl<'a> Taker<'a> {
 
     /// Decides about a chunk.
     async fn decide(&mut self, deliveries: Vec<Delivery>) -> Result<Chunk, WorkerError> {
-        // What comes from the journal has no tag, and is nobody's to ack.
-        let last_tag = deliveries.last().map(|delivery| delivery.tag).filter(|tag| *tag > 0);
+        let last_tag = deliveries.last().map(|delivery| delivery.tag);
         let decided = |delivery| {
             let decision = self.decider.decide(&self.system, &delivery);
             Item::taken(&self.system, delivery, decision)

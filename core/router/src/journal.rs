@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_broker::{
-    Broker, BrokerError, Delivery, Entry, Outgoing, Publication, Publisher, Reader, Start,
-};
+use postroom_broker::{Broker, BrokerError, Delivery, Entry, Reader, Start};
 use postroom_council::Council;
 use postroom_event::{Event, Received, decode};
 use postroom_transform::Data;
 
 use crate::Table;
 use crate::decide::Decider;
-use crate::session::WorkerError;
 
 /// Entries of the journal that the broker sends ahead.
 const PREFETCH: u16 = 1_000;
@@ -96,17 +93,4 @@ pub(crate) async fn first_offset(broker: &dyn Broker, start: Start) -> Result<Op
 pub(crate) fn since(now_micros: i64, age: Duration) -> Start {
     let seconds = u64::try_from(now_micros / 1_000_000).unwrap_or(0);
     Start::Time(seconds.saturating_sub(age.as_secs()))
-}
-
-/// Publishes a batch and awaits that all of it is confirmed.
-pub(crate) async fn publish_all(
-    publisher: &mut dyn Publisher,
-    batch: Vec<Outgoing>,
-) -> Result<(), WorkerError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let answers = publisher.publish(batch).await?.wait().await;
-    let all = answers.iter().all(|answer| matches!(answer, Publication::Confirmed(_)));
-    if all { Ok(()) } else { Err(WorkerError::Unanswered) }
 }

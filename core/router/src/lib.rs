@@ -62,6 +62,7 @@ pub use halts::Halts;
 pub use health::{Health, Unready};
 pub use intake::{Again, OnProgress, Publishing, Taken, Tally};
 pub use outgoing::{APP_ID, REPLAY_HEADER, ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
+pub use overtaken::CODE as OVERTAKEN;
 pub use poison::POISON_ATTEMPTS;
 pub use publish::{PublishError, publish_batch, publish_events};
 pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, lost, reconcile};

@@ -1,24 +1,70 @@
 //! What went past a dispatch, by the journeys of its subject. Pure, but for the question to the ledger.
 
 use postroom_event::EventKey;
-use postroom_ledger::{Dispatch, Journey, Ledger, LedgerError, State};
+use postroom_ledger::{Dispatch, Journey, Ledger, LedgerError, Leg, State};
 
 /// The code of a dispatch that is left out because a later one of its subject has arrived: a declared skip.
-pub(crate) const CODE: &str = "overtaken";
+pub const CODE: &str = "overtaken";
 
-/// The later event that has gone past `dispatch`, by its CloudEvents id.
+/// The later event that has arrived before `dispatch`, by its CloudEvents id: for what goes before all that waits.
 pub(crate) async fn by(
     ledger: &Ledger,
     dispatch: &Dispatch,
     source: &str,
 ) -> Result<Option<String>, LedgerError> {
+    by_one_of(ledger, (dispatch, source), |_, leg| has_arrived(leg)).await
+}
+
+/// The later event that is at the target before `dispatch`, by its CloudEvents id: for what comes behind all that waits.
+/// What `comes_behind` it again is none.
+pub(crate) async fn by_appending(
+    ledger: &Ledger,
+    dispatch: &Dispatch,
+    source: &str,
+    comes_behind: impl Fn(EventKey) -> bool,
+) -> Result<Option<String>, LedgerError> {
+    let counts = |journey: &Journey, leg: &Leg| is_ahead(leg) && !journey.key.is_some_and(&comes_behind);
+    by_one_of(ledger, (dispatch, source), counts).await
+}
+
+/// The later event of which a dispatch to the same target `counts`.
+pub(crate) async fn by_one_of(
+    ledger: &Ledger,
+    (dispatch, source): (&Dispatch, &str),
+    counts: impl Fn(&Journey, &Leg) -> bool,
+) -> Result<Option<String>, LedgerError> {
     let journeys = ledger.trace(&dispatch.subject).await?;
     let place = Place { key: dispatch.event, source, subject: &dispatch.subject, target: &dispatch.target };
-    Ok(past(&journeys, &place, |_| false).map(|later| later.id.clone()))
+    Ok(past(&journeys, &place, counts).map(|later| later.id.clone()))
 }
 
 pub(crate) fn words(by: &str) -> String {
-    format!("the later event `{by}` of its subject has arrived; redriven, it would come after that one")
+    format!("the later event `{by}` of its subject went before it; redriven, it would come after that one")
+}
+
+/// Where some events of one subject have been sent.
+pub(crate) struct Ahead {
+    journeys: Vec<Journey>,
+}
+
+impl Ahead {
+    /// Of those of `events` that the ledger tells of `subject`.
+    pub(crate) async fn of(
+        ledger: &Ledger,
+        subject: &str,
+        events: Vec<EventKey>,
+    ) -> Result<Self, LedgerError> {
+        let mut journeys = ledger.trace(subject).await?;
+        journeys.retain(|journey| journey.key.is_some_and(|key| events.contains(&key)));
+        Ok(Self { journeys })
+    }
+
+    /// One of them that is at `target`, or comes there before what is appended now: its CloudEvents id.
+    pub(crate) fn at(&self, target: &str) -> Option<&str> {
+        let is_there = |leg: &Leg| leg.target == target && is_ahead(leg);
+        let found = self.journeys.iter().find(|journey| journey.legs.iter().any(is_there));
+        found.map(|journey| journey.id.as_str())
+    }
 }
 
 /// Whose order is asked about.
@@ -30,30 +76,36 @@ pub(crate) struct Place<'a> {
     pub(crate) target: &'a str,
 }
 
-/// The first journey behind that of `place` in the order of `journeys`, of the same source and subject, that has arrived at
-/// the target, and that does not come once more itself.
+/// The first journey behind that of `place` in the order of `journeys`, of the same source and subject, of which a dispatch
+/// to the target `counts`.
 pub(crate) fn past<'j>(
     journeys: &'j [Journey],
     place: &Place<'_>,
-    comes_again: impl Fn(EventKey) -> bool,
+    counts: impl Fn(&Journey, &Leg) -> bool,
 ) -> Option<&'j Journey> {
     let own = journeys.iter().position(|journey| journey.key == Some(place.key))?;
     journeys[own + 1..].iter().find(|later| {
+        let to_target = |leg: &&Leg| leg.target == place.target;
         later.source == place.source
             && later.subject == place.subject
-            && later.legs.iter().any(|leg| leg.target == place.target && has_arrived(&leg.state))
-            && !later.key.is_some_and(&comes_again)
+            && later.legs.iter().filter(to_target).any(|leg| counts(later, leg))
     })
 }
 
-fn has_arrived(state: &State) -> bool {
-    matches!(state, State::Delivered { .. } | State::Queued | State::Staged { .. })
+/// Whether a dispatch is with its target.
+pub(crate) fn has_arrived(leg: &Leg) -> bool {
+    matches!(leg.state, State::Delivered { .. } | State::Queued | State::Staged { .. })
+}
+
+/// Whether a dispatch is with its target, or comes there before what is appended now.
+pub(crate) fn is_ahead(leg: &Leg) -> bool {
+    leg.state == State::Waiting || has_arrived(leg)
 }
 
 #[cfg(test)]
 mod tests {
     use postroom_event::DispatchId;
-    use postroom_ledger::{Leg, Verdict};
+    use postroom_ledger::Verdict;
 
     use super::*;
 
@@ -87,32 +139,29 @@ mod tests {
         State::Dead { at: 1, attempts: 1, code: "refused".into(), words: String::new(), discarded: false }
     }
 
-    /// Which event went past the first one, where those that `again` names come once more.
-    fn check(journeys: &[Journey], again: &[&str], expected: Option<&str>) {
+    /// Which event went past the first one, by whether a later dispatch counts.
+    fn check(journeys: &[Journey], counts: impl Fn(&Journey, &Leg) -> bool, expected: Option<&str>) {
         let place =
             Place { key: EventKey::new("/shop", "1"), source: "/shop", subject: "parcel:a", target: "till" };
-        let comes = |key| again.iter().any(|id| EventKey::new("/shop", id) == key);
-        assert_eq!(past(journeys, &place, comes).map(|later| later.id.as_str()), expected);
+        assert_eq!(past(journeys, &place, counts).map(|later| later.id.as_str()), expected);
     }
 
     #[test]
     fn what_has_arrived_behind_an_event_of_the_same_source_has_overtaken_it() {
+        let arrived = |_: &Journey, leg: &Leg| has_arrived(leg);
         let first = journey("1", "/shop", State::Waiting);
-        check(&[first.clone(), journey("2", "/shop", State::Queued)], &[], Some("2"));
-        check(&[journey("0", "/shop", State::Queued), first.clone()], &[], None);
-        check(&[first.clone(), journey("2", "/shop", State::Waiting)], &[], None);
-        check(&[first.clone(), journey("2", "/shop", dead())], &[], None);
-        check(&[first, journey("2", "/yard", State::Queued)], &[], None);
+        check(&[first.clone(), journey("2", "/shop", State::Queued)], arrived, Some("2"));
+        check(&[journey("0", "/shop", State::Queued), first.clone()], arrived, None);
+        check(&[first.clone(), journey("2", "/shop", State::Waiting)], arrived, None);
+        check(&[first.clone(), journey("2", "/shop", dead())], arrived, None);
+        check(&[first, journey("2", "/yard", State::Queued)], arrived, None);
     }
 
     #[test]
-    fn what_comes_once_more_behind_an_event_has_not_overtaken_it() {
-        let all = [
-            journey("1", "/shop", State::Queued),
-            journey("2", "/shop", State::Queued),
-            journey("3", "/shop", State::Queued),
-        ];
-        check(&all, &["2", "3"], None);
-        check(&all, &["2"], Some("3"));
+    fn what_waits_has_overtaken_what_is_appended_behind_it() {
+        let ahead = |_: &Journey, leg: &Leg| is_ahead(leg);
+        let first = journey("1", "/shop", State::Waiting);
+        check(&[first.clone(), journey("2", "/shop", State::Waiting)], ahead, Some("2"));
+        check(&[first, journey("2", "/shop", dead())], ahead, None);
     }
 }

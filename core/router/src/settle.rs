@@ -48,7 +48,8 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// Deliveries that are not to be read.
     pub(crate) fn poisoned(system: &str, deliveries: Vec<Delivery>, refusal: &Refusal) -> Self {
-        let last_tag = deliveries.last().map(|delivery| delivery.tag);
+        // What comes from the journal has no tag, and is nobody's to ack.
+        let last_tag = deliveries.last().map(|delivery| delivery.tag).filter(|tag| *tag > 0);
         let items = deliveries.into_iter().map(|delivery| Item::refused(system, delivery, refusal.clone()));
         let items = items.collect();
         Self { items, confirms: None, last_tag, repeated: Vec::new(), round: None }

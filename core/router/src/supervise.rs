@@ -63,6 +63,13 @@ pub enum HubError {
     Ledger(#[from] postroom_ledger::LedgerError),
 }
 
+/// A session with the broker in which everything is declared.
+struct Prepared {
+    broker: Arc<dyn Broker>,
+    /// The jobs of the lanes that were gone.
+    noted: Vec<i64>,
+}
+
 /// How one session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -112,10 +119,10 @@ impl Hub {
         self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;
-        while let Some(broker) = self.connected(&mut waits, first).await? {
+        while let Some(prepared) = self.connected(&mut waits, first).await? {
             first = false;
             let begun = Instant::now();
-            if self.session(broker, started).await? == Ended::Stopped {
+            if self.session(prepared, started).await? == Ended::Stopped {
                 break;
             }
             if begun.elapsed() >= STEADY {
@@ -130,13 +137,13 @@ impl Hub {
 
     /// A session whose objects are declared and whose lock is held; `None` when the hub is asked to stop. Only the first
     /// session gives way to another hub: after a cut, the broker may still take the lock to be held by the lost session.
-    async fn connected(&self, waits: &mut Backoff, first: bool) -> Result<Option<Arc<dyn Broker>>, HubError> {
+    async fn connected(&self, waits: &mut Backoff, first: bool) -> Result<Option<Prepared>, HubError> {
         let mut told = false;
         while !self.stop.is_cancelled() {
             let error = match self.prepared().await {
-                Ok(broker) => {
+                Ok(prepared) => {
                     telemetry::broker_connected(&self.council.prefix);
-                    return Ok(Some(broker));
+                    return Ok(Some(prepared));
                 }
                 Err(WorkerError::Broker(error @ BrokerError::Locked { .. })) if first => {
                     telemetry::broker_locked(&self.council.prefix);
@@ -162,7 +169,7 @@ impl Hub {
         Ok(None)
     }
 
-    async fn prepared(&self) -> Result<Arc<dyn Broker>, WorkerError> {
+    async fn prepared(&self) -> Result<Prepared, WorkerError> {
         let broker = tokio::select! {
             () = self.stop.cancelled() => return Err(WorkerError::Broker(BrokerError::Lost {
                 doing: "connecting".into(), detail: "the hub is stopping".into(),
@@ -172,8 +179,9 @@ impl Hub {
         if !self.ledger.is_shared() {
             broker.lock().await?;
         }
-        reconcile::declare(broker.as_ref(), &self.ledger, &self.council, &self.topology()).await?;
-        Ok(broker)
+        let topology = self.topology();
+        let noted = reconcile::declare(broker.as_ref(), &self.ledger, &self.council, &topology).await?;
+        Ok(Prepared { broker, noted })
     }
 
     /// Every object that this council needs.
@@ -192,7 +200,8 @@ impl Hub {
         }
     }
 
-    async fn session(&self, broker: Arc<dyn Broker>, started: Instant) -> Result<Ended, HubError> {
+    async fn session(&self, prepared: Prepared, started: Instant) -> Result<Ended, HubError> {
+        let Prepared { broker, noted } = prepared;
         let connected = Connected {
             council: Arc::clone(&self.council),
             connectors: Arc::clone(&self.connectors),
@@ -204,7 +213,7 @@ impl Hub {
             stop: self.stop.child_token(),
         };
         let work = async {
-            if let Err(error) = reconcile::before_work(&connected).await {
+            if let Err(error) = reconcile::before_work(&connected, &self.leases, &noted).await {
                 let failed = Failed { worker: "reconcile".to_owned(), error };
                 return Ok(Some(self.tell(Ok(Err(failed)))?));
             }

@@ -111,13 +111,15 @@ log_events! {
     error "replay.proposed" "a replay is proposed"
     fn replay_proposed(target: &str);
 
-    /// A lane has again what it should hold. `overtaken` and `lost` are dead letters now: `postroom dead list`.
+    /// A lane has again what it should hold. `overtaken` and `lost` are dead letters now: `postroom dead list`. `left` are
+    /// those that were unsure when the job was cancelled: reconcile again.
     info "lane.reconciled" "a lane was reconciled"
-    fn lane_reconciled(target: &str, sent: u64, overtaken: u64, lost: u64);
+    fn lane_reconciled(target: &str, sent: u64, overtaken: u64, lost: u64, left: u64);
 
-    /// Events that were in the journal and not in the ledger were taken in. Nothing to do.
+    /// Events that were in the journal and not in the ledger were taken in. What later ones of their subjects went past is a dead
+    /// letter with the code `overtaken`: `postroom dead list`.
     info "ingress.reconciled" "an ingress was reconciled"
-    fn ingress_reconciled(system: &str, events: u64);
+    fn ingress_reconciled(system: &str, events: u64, overtaken: u64);
 
     /// A replay has ended. `skipped` are dispatches that the configuration makes no more. Nothing to do.
     info "replay.finished" "a replay has ended"

@@ -33,4 +33,5 @@ mod replay;
 mod rig;
 mod rules;
 mod simulation;
+mod skips;
 mod work;

@@ -81,6 +81,23 @@ async fn what_a_later_dispatch_of_its_subject_overtook_is_left_out_and_listed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_lane_has_overtaken_what_would_be_sent_behind_it() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.server.set_time(100);
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    hub.server.set_time(200);
+    till.shut();
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "the second in the lane", |till| till.waiting == 1).await;
+    let (_, plan) = planned(&hub, &till, &Request { until: Some(150), ..again() }).await;
+    assert_eq!(fates(&plan), [("a1", "overtaken")]);
+    till.open();
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_that_is_new_gets_what_came_in_before_it() {
     let till = Till::default();
     let hub = delivered(&till).await;

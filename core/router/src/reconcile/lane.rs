@@ -1,11 +1,11 @@
 //! Sending again what a lane should hold: dispatches without receipt, hold or dead letter, from the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use postroom_broker::{Broker, Delivery, Outgoing, Start};
+use postroom_broker::{Broker, Delivery, Entry as Found, Outgoing, Start};
 use postroom_event::{DispatchId, Event, EventKey};
-use postroom_ledger::{DeadLetter, Entry, Ledger, LedgerError, Reason, WaitingDispatch, Whole};
+use postroom_ledger::{DeadLetter, Entry, Journey, Ledger, LedgerError, Leg, Reason, WaitingDispatch, Whole};
 use postroom_telemetry as telemetry;
 
 use crate::Publishing;
@@ -14,6 +14,7 @@ use crate::entries::{now, whole};
 use crate::journal::{self, Journal};
 use crate::outgoing::{REPLAY_HEADER, outgoing};
 use crate::overtaken;
+use crate::resend::{Patience, Published, publish_all};
 use crate::session::WorkerError;
 
 /// Dispatches read from the ledger at once.
@@ -21,13 +22,17 @@ const PAGE: usize = 10_000;
 /// An event came into the journal at most so long before the hub took it, or the whole journal is read.
 const BACKLOG_SECONDS: i64 = 86_400;
 
-/// Whether a later dispatch of its subject may have arrived before.
+/// What later dispatches of a subject can be there already, and what that says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Late {
-    /// Nothing was delivered since.
+    /// None: the lane was made again just now, and nobody but this hub fills it.
     Impossible,
-    /// It is looked up; what was overtaken becomes a dead letter: a declared skip.
-    Possible,
+    /// Those that came since the lane was made again: what is before them is not in it, and becomes a dead letter, a
+    /// declared skip.
+    Deleted,
+    /// Those that came since the look at the ledger. The lane may hold what is before them as well: that is unsure until one
+    /// or the other has arrived.
+    Asked,
 }
 
 /// What became of a lane's dispatches.
@@ -37,9 +42,14 @@ pub(crate) struct Resent {
     pub(crate) sent: u64,
     /// Left out, because later ones of their subjects have arrived.
     pub(crate) overtaken: u64,
+    /// Left unsure, because the job was cancelled before.
+    pub(crate) left: u64,
     /// Not in the journal any more.
     pub(crate) lost: u64,
 }
+
+/// A dispatch that may be in the lane before a later one of its subject, and what it would be buried with.
+type Unsure = (WaitingDispatch, Delivery);
 
 type Waiting = HashMap<EventKey, Vec<WaitingDispatch>>;
 
@@ -60,10 +70,16 @@ pub(crate) async fn waiting(ledger: &Ledger, target: &str) -> Result<Waiting, Le
 }
 
 /// Sends again what the lane of `target` should hold, each subject in its order. What the lane holds as well is dropped
-/// there as a duplicate. What the journal has no more is a dead letter.
-pub(crate) async fn resend(ground: &Publishing, target: &str, late: Late) -> Result<Resent, WorkerError> {
-    let (broker, mut resent) = (ground.broker.as_ref(), Resent::default());
+/// there as a duplicate. What the journal has no more is a dead letter. Nothing when patience ended before.
+pub(crate) async fn resend(
+    ground: &Publishing,
+    target: &str,
+    (late, patience): (Late, Patience<'_>),
+) -> Result<Option<(Resent, Vec<Unsure>)>, WorkerError> {
+    let broker = ground.broker.as_ref();
     let mut waiting = waiting(&ground.ledger, target).await?;
+    let again = waiting.values().flatten().map(|waiting| waiting.dispatch.id).collect();
+    let mut resending = Resending { ground, late, again, unsure: Vec::new(), resent: Resent::default() };
     let oldest = waiting.values().flatten().map(|waiting| waiting.received_at).min().unwrap_or(0);
     let soon = u64::try_from(oldest / 1_000_000 - BACKLOG_SECONDS).unwrap_or(0);
     let mut publisher = broker.publisher().await?;
@@ -72,43 +88,123 @@ pub(crate) async fn resend(ground: &Publishing, target: &str, late: Late) -> Res
             break;
         }
         let Some(mut journal) = Journal::open(broker, start).await? else { break };
-        while let Some(entries) = journal.next().await? {
-            let mut batch = Vec::new();
-            for entry in &entries {
-                let Some(event) = journal::event_of(&ground.council, &entry.delivery) else { continue };
-                for found in waiting.remove(&event.key()).unwrap_or_default() {
-                    if late == Late::Possible && is_skipped(ground, &found, &entry.delivery).await? {
-                        resent.overtaken += 1;
-                        continue;
-                    }
-                    resent.sent += 1;
-                    batch.extend(again(broker, &entry.delivery, &event, &found));
-                }
-            }
-            journal::publish_all(publisher.as_mut(), batch).await?;
-            if waiting.is_empty() {
-                break;
+        while !waiting.is_empty()
+            && let Some(entries) = journal.next().await?
+        {
+            let batch = resending.batch(&entries, &mut waiting).await?;
+            if publish_all(publisher.as_mut(), batch, patience).await? == Published::Stopped {
+                journal.close().await;
+                return Ok(None);
             }
         }
         journal.close().await;
     }
     for found in waiting.into_values().flatten() {
-        resent.lost += 1;
+        resending.resent.lost += 1;
         let words = "the queue in which it waited was deleted, and the journal has its event no more";
         bury(ground, &found, Whole::default(), ("lost", words)).await?;
     }
-    Ok(resent)
+    Ok(Some((resending.resent, resending.unsure)))
 }
 
-async fn is_skipped(
+/// The filling of one lane.
+struct Resending<'a> {
+    ground: &'a Publishing,
+    late: Late,
+    /// Everything that waited for the lane when it was looked up.
+    again: HashSet<DispatchId>,
+    unsure: Vec<Unsure>,
+    resent: Resent,
+}
+
+impl Resending<'_> {
+    /// What is sent again of `entries`; it waits no more.
+    async fn batch(
+        &mut self,
+        entries: &[Found],
+        waiting: &mut Waiting,
+    ) -> Result<Vec<Outgoing>, WorkerError> {
+        let mut batch = Vec::new();
+        for entry in entries {
+            let Some(event) = journal::event_of(&self.ground.council, &entry.delivery) else { continue };
+            for found in waiting.remove(&event.key()).unwrap_or_default() {
+                if self.is_skipped(&found, &entry.delivery).await? {
+                    continue;
+                }
+                self.resent.sent += 1;
+                batch.extend(again(self.ground.broker.as_ref(), &entry.delivery, &event, &found));
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn is_skipped(
+        &mut self,
+        found: &WaitingDispatch,
+        delivery: &Delivery,
+    ) -> Result<bool, WorkerError> {
+        if self.late == Late::Impossible {
+            return Ok(false);
+        }
+        let (ledger, way) = (&self.ground.ledger, (&found.dispatch, &*found.source));
+        let comes_again = |later: &Journey| later.legs.iter().any(|leg| self.again.contains(&leg.id));
+        let past = |later: &Journey, leg: &Leg| is_past(leg) && !comes_again(later);
+        let came = |later: &Journey, leg: &Leg| overtaken::is_ahead(leg) && !comes_again(later);
+        let by = match self.late {
+            Late::Asked => overtaken::by_one_of(ledger, way, past).await?,
+            Late::Impossible | Late::Deleted => overtaken::by_one_of(ledger, way, came).await?,
+        };
+        if let Some(by) = by {
+            self.resent.overtaken += u64::from(skip(self.ground, found, delivery, &by).await?);
+            return Ok(true);
+        }
+        let unsure = self.late == Late::Asked && overtaken::by_one_of(ledger, way, came).await?.is_some();
+        self.unsure.extend(unsure.then(|| (found.clone(), delivery.clone())));
+        Ok(unsure)
+    }
+}
+
+/// Whether a dispatch is out of the lane, and with its target or before it.
+fn is_past(leg: &Leg) -> bool {
+    overtaken::has_arrived(leg) || leg.held.is_some()
+}
+
+/// Those of `unsure` that still are: a lane keeps its order, so what was in it has ended once a later one has arrived. What
+/// was not is buried, and counted.
+pub(crate) async fn settle(
+    ground: &Publishing,
+    unsure: Vec<Unsure>,
+    resent: &mut Resent,
+) -> Result<Vec<Unsure>, WorkerError> {
+    let mut left = Vec::new();
+    for (found, delivery) in unsure {
+        let way = (&found.dispatch, &*found.source);
+        match overtaken::by_one_of(&ground.ledger, way, |_, leg| is_past(leg)).await? {
+            Some(by) => resent.overtaken += u64::from(skip(ground, &found, &delivery, &by).await?),
+            None if has_ended(ground, &found).await? => {}
+            None => left.push((found, delivery)),
+        }
+    }
+    Ok(left)
+}
+
+async fn has_ended(ground: &Publishing, found: &WaitingDispatch) -> Result<bool, LedgerError> {
+    let id = found.dispatch.id;
+    Ok(ground.ledger.finished(&[id]).await?.contains(&id))
+}
+
+/// Buries what `by` has overtaken; whether it was still to be buried. That is asked last: what the lane took before it took
+/// the later one has ended by then.
+async fn skip(
     ground: &Publishing,
     found: &WaitingDispatch,
     delivery: &Delivery,
+    by: &str,
 ) -> Result<bool, WorkerError> {
-    let Some(by) = overtaken::by(&ground.ledger, &found.dispatch, &found.source).await? else {
+    if has_ended(ground, found).await? {
         return Ok(false);
-    };
-    bury(ground, found, whole(delivery), (overtaken::CODE, &overtaken::words(&by))).await?;
+    }
+    bury(ground, found, whole(delivery), (overtaken::CODE, &overtaken::words(by))).await?;
     Ok(true)
 }
 

@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use postroom_broker::{Delivery, Start};
+use postroom_broker::{Delivery, Entry, Start};
 use postroom_ledger::{Body, InvalidFilter, Job, JobState};
 use postroom_telemetry as telemetry;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::later::Later;
 use super::{RECONCILE, open};
-use crate::decide::{Decider, Verdict};
+use crate::decide::{Decider, Decision, Unmappable, Verdict, Way};
 use crate::entries::now;
 use crate::journal::{self, Journal};
+use crate::overtaken;
 use crate::session::{Session, WorkerError};
 
 /// How often an ingress looks whether it is asked to reconcile.
@@ -57,10 +59,16 @@ pub(crate) struct Missed<'a> {
     decider: Decider,
     /// The bodies that are known to be invalid, once that was asked.
     invalid: Option<HashSet<[u8; 32]>>,
+    /// Which known events are behind those that were missed, once one was missed.
+    later: Option<Later>,
     /// Behind the last entry that was looked at.
     reached: u64,
     found: u64,
+    overtaken: u64,
 }
+
+/// An event that was missed: its place in the journal, and itself as a delivery that nobody acks.
+pub(crate) type Found = (u64, Delivery);
 
 impl<'a> Missed<'a> {
     /// What the ingress of `system` is asked to take in again; none when it is not asked.
@@ -69,15 +77,17 @@ impl<'a> Missed<'a> {
             return Ok(None);
         };
         let decider = journal::decider(&session.council, session.broker.as_ref());
-        let (journal, invalid, reached) = (None, None, job.done);
-        let mut missed = Self { session, system, job, journal, decider, invalid, reached, found: 0 };
+        let (journal, invalid, later, reached) = (None, None, None, job.done);
+        let (found, overtaken) = (0, 0);
+        let mut missed =
+            Self { session, system, job, journal, decider, invalid, later, reached, found, overtaken };
         let start = missed.start().await?;
         missed.journal = Journal::open(session.broker.as_ref(), start).await?;
         Ok(Some(missed))
     }
 
     /// The next ones. Asking for more says that those handed out before are recorded.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, WorkerError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Found>>, WorkerError> {
         loop {
             let Some(journal) = &mut self.journal else { return self.end().await };
             let last = journal.last().unwrap_or_default();
@@ -91,42 +101,68 @@ impl<'a> Missed<'a> {
             }
             let Some(entries) = journal.next().await? else { return self.end().await };
             self.reached = entries.last().map_or(self.reached, |entry| entry.offset + 1);
-            let deliveries = entries.into_iter().map(|entry| entry.delivery).collect();
-            let unknown = self.unknown(deliveries).await?;
-            if !unknown.is_empty() {
+            let unknown = self.unknown(entries).await?;
+            if let Some((first, _)) = unknown.first() {
+                if self.later.is_none() {
+                    self.later = Some(Later::look(self.session, self.system, *first).await?);
+                }
                 self.found += unknown.len() as u64;
                 return Ok(Some(unknown));
             }
         }
     }
 
-    async fn end(&mut self) -> Result<Option<Vec<Delivery>>, WorkerError> {
+    /// What would arrive at its target behind a later one of its subject goes nowhere: a declared skip.
+    pub(crate) async fn skip(&mut self, offset: u64, decision: &mut Decision) -> Result<(), WorkerError> {
+        let (Some(head), Verdict::Routed(dispatches), Some(later)) =
+            (&decision.head, &mut decision.verdict, &self.later)
+        else {
+            return Ok(());
+        };
+        let behind = later.behind(head, offset);
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let ahead = overtaken::Ahead::of(&self.session.ledger, &head.subject, behind).await?;
+        for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
+            if let Some(by) = ahead.at(&dispatch.target) {
+                let words = overtaken::words(by);
+                dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
+                self.overtaken += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<Option<Vec<Found>>, WorkerError> {
         if let Some(journal) = self.journal.take() {
             journal.close().await;
         }
-        self.session.ledger.finish(self.job.id, json!({"taken_in": self.found}), now()).await?;
-        telemetry::ingress_reconciled(self.system, self.found);
+        let (found, overtaken) = (self.found, self.overtaken);
+        let outcome = json!({"taken_in": found, "overtaken": overtaken});
+        self.session.ledger.finish(self.job.id, outcome, now()).await?;
+        telemetry::ingress_reconciled(self.system, found, overtaken);
         Ok(None)
     }
 
-    /// Those of the system that the ledger does not know, as deliveries that nobody acks.
-    async fn unknown(&mut self, deliveries: Vec<Delivery>) -> Result<Vec<Delivery>, WorkerError> {
-        let own = deliveries.into_iter().filter(|delivery| self.is_own(delivery)).collect::<Vec<_>>();
+    /// Those of the system that the ledger does not know.
+    async fn unknown(&mut self, entries: Vec<Entry>) -> Result<Vec<Found>, WorkerError> {
+        let own = entries.into_iter().filter(|entry| self.is_own(&entry.delivery)).collect::<Vec<_>>();
         let mut keys = Vec::with_capacity(own.len());
-        for delivery in &own {
-            keys.push(key(&mut self.decider, self.system, delivery));
+        for entry in &own {
+            keys.push(key(&mut self.decider, self.system, &entry.delivery));
         }
         let valid: Vec<_> = keys.iter().flatten().copied().collect();
         let known = self.session.ledger.known(&valid).await?;
         let mut unknown = Vec::new();
-        for (mut delivery, key) in own.into_iter().zip(keys) {
+        for (Entry { offset, mut delivery }, key) in own.into_iter().zip(keys) {
             let is_known = match key {
                 Some(key) => known.contains(&key),
                 None => self.is_known_as_invalid(&delivery).await?,
             };
             if !is_known {
                 (delivery.tag, delivery.redelivered) = (0, false);
-                unknown.push(delivery);
+                unknown.push((offset, delivery));
             }
         }
         Ok(unknown)

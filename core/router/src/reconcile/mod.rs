@@ -4,9 +4,11 @@
 //! That a queue is gone is noted as a job before it is made again, so that a hub that stops in between goes on.
 
 mod lane;
+mod later;
 mod missed;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use postroom_broker::{Broker, BrokerError, Names, Topology};
 use postroom_council::Council;
@@ -14,19 +16,24 @@ use postroom_ledger::{Job, JobFilter, JobState, Ledger, LedgerError, NewJob};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
-pub(crate) use lane::{Late, resend};
-pub(crate) use missed::{Asked, Missed};
+use lane::{Late, Resent, resend};
+pub(crate) use missed::{Asked, Found, Missed};
 
 use crate::entries::now;
 use crate::journal::{self, Journal};
-use crate::lease;
-use crate::session::{Connected, WorkerError};
+use crate::lease::{self, Leases};
+use crate::resend::Patience;
+use crate::session::{Connected, Session, WorkerError};
 use crate::{PublishError, Publishing, unrouted};
 
 /// The kind of job that takes in again what was lost with a queue.
 pub const RECONCILE: &str = "reconcile";
 /// The kind of job that nobody carries out: it proposes a replay to a system whose own queue was deleted.
 pub const PROPOSED_REPLAY: &str = "proposed-replay";
+/// How often it is looked whether what is unsure has arrived.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Jobs under one lease among which that of the hub is looked for.
+const MOST_LOOKED_AT: u32 = 100;
 /// Who asks for what the hub finds out by itself.
 const HUB: &str = "postroom";
 
@@ -40,13 +47,13 @@ pub struct Lost {
 }
 
 /// Declares every object. Before, it is noted what was in the queues that are gone; what went between that look and the
-/// declaration is noted behind it.
+/// declaration is noted behind it. The jobs of lanes.
 pub(crate) async fn declare(
     broker: &dyn Broker,
     ledger: &Ledger,
     council: &Council,
     topology: &Topology,
-) -> Result<(), WorkerError> {
+) -> Result<Vec<i64>, WorkerError> {
     let names = broker.names();
     let mut missing = HashSet::new();
     for queue in queues(names, topology) {
@@ -56,11 +63,12 @@ pub(crate) async fn declare(
     }
     let journal = council.journal && broker.exists(&names.journal()).await?;
     let noting = Noting { ledger, names, topology, journal };
-    noting.note(&missing).await?;
+    let mut noted = noting.note(&missing).await?;
     let made = broker.redeclare_missing(topology).await?;
     let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();
     late.retain(|queue| !missing.contains(queue));
-    noting.note(&late).await
+    noted.extend(noting.note(&late).await?);
+    Ok(noted)
 }
 
 /// Every queue whose loss is noted.
@@ -80,7 +88,8 @@ struct Noting<'a> {
 }
 
 impl Noting<'_> {
-    async fn note(&self, gone: &HashSet<String>) -> Result<(), WorkerError> {
+    /// Notes what was in them; the jobs of lanes.
+    async fn note(&self, gone: &HashSet<String>) -> Result<Vec<i64>, WorkerError> {
         let Self { ledger, names, topology, journal } = self;
         for system in topology.sources.iter().filter(|_| *journal) {
             let ingress = names.ingress(system);
@@ -89,11 +98,12 @@ impl Noting<'_> {
                 note(ledger, lease::of_ingress(system), json!({})).await?;
             }
         }
+        let mut noted = Vec::new();
         for target in &topology.lanes {
             let lane = names.lane(target);
             if gone.contains(&lane) && !ledger.unreceived(target, 0, 1).await?.found.is_empty() {
                 telemetry::queue_deleted(&lane);
-                note(ledger, lease::of_lane(target), json!({})).await?;
+                noted.push(note(ledger, lease::of_lane(target), json!({})).await?);
             }
         }
         for target in topology.queues.iter().filter(|target| gone.contains(&names.to(target))) {
@@ -103,7 +113,7 @@ impl Noting<'_> {
                 submit(ledger, PROPOSED_REPLAY, target.clone(), json!({})).await?;
             }
         }
-        Ok(())
+        Ok(noted)
     }
 }
 
@@ -116,24 +126,80 @@ async fn told_missing(ledger: &Ledger, system: &str, queue: &str) -> Result<(), 
 }
 
 /// What is done before any worker begins: lanes that were made again get back what they had, in its order, and what
-/// reached no queue goes where it belongs.
-pub(crate) async fn before_work(connected: &Connected) -> Result<(), WorkerError> {
-    let ground = connected.ground();
+/// reached no queue goes where it belongs. `noted` are the jobs of the lanes that were gone when this session declared them.
+pub(crate) async fn before_work(
+    connected: &Connected,
+    leases: &Leases,
+    noted: &[i64],
+) -> Result<(), WorkerError> {
     let lanes = connected.council.targets().filter(|(_, target)| !target.is_queue());
     for lane in lanes.map(|(system, _)| lease::of_lane(&system.name)) {
-        while let Some(job) = open(&ground.ledger, RECONCILE, &lane).await? {
-            carry_out(&ground, &job, Late::Impossible).await?;
+        let running = noted_by_hub(&connected.ledger, &lane, JobState::Running).await?;
+        let submitted = noted_by_hub(&connected.ledger, &lane, JobState::Submitted).await?;
+        for job in running.into_iter().chain(submitted) {
+            let alone = noted.contains(&job.id) && !connected.ledger.is_shared();
+            let late = if alone { Late::Impossible } else { Late::Deleted };
+            fill(connected, leases, (&job, late)).await?;
         }
     }
-    unrouted::drain(&ground, &connected.stop).await
+    unrouted::drain(&connected.ground(), &connected.stop).await
 }
 
-/// Carries out the reconcile of a lane.
-pub(crate) async fn carry_out(ground: &Publishing, job: &Job, late: Late) -> Result<(), WorkerError> {
+/// Fills a lane under its lease. Where another hub has that, or the lane takes nothing, its own worker does it later.
+async fn fill(connected: &Connected, leases: &Leases, (job, late): (&Job, Late)) -> Result<(), WorkerError> {
+    let Some(tenure) = leases.take(&job.target).await? else { return Ok(()) };
+    let session = connected.under(tenure.clone());
+    let done = carry_out(&session.publishing(), job, (late, Patience::Never)).await;
+    if tenure.unclean {
+        // Whoever delivers there next is as careful as it would have been.
+        leases.forget(&tenure);
+    } else {
+        leases.give_back(&tenure).await?;
+    }
+    match done {
+        Err(WorkerError::Refused(_)) => Ok(()),
+        Err(error) if error.is_lease_over() => Ok(()),
+        done => done,
+    }
+}
+
+/// Carries out the reconcile of a lane by whoever delivers there.
+pub(crate) async fn carry_out_late(session: &Session, job: &Job) -> Result<(), WorkerError> {
+    let late = if is_noted(job) { Late::Deleted } else { Late::Asked };
+    carry_out(&session.publishing(), job, (late, Patience::Until(&session.stop))).await
+}
+
+/// Whether the hub itself asked for it, because a queue was gone.
+fn is_noted(job: &Job) -> bool {
+    job.actor == HUB
+}
+
+/// Carries out the reconcile of a lane; it stays open when patience ends before.
+async fn carry_out(
+    ground: &Publishing,
+    job: &Job,
+    (late, patience): (Late, Patience<'_>),
+) -> Result<(), WorkerError> {
     let Some(target) = job.target.strip_prefix(&lease::of_lane("")) else { return Ok(()) };
-    let resent = resend(ground, target, late).await?;
-    telemetry::lane_reconciled(target, resent.sent, resent.overtaken, resent.lost);
-    ground.ledger.finish(job.id, json!(resent), now()).await?;
+    let ledger = &ground.ledger;
+    if job.state == JobState::Cancelling {
+        return Ok(ledger.finish(job.id, json!(Resent::default()), now()).await?);
+    }
+    let Some((mut resent, mut unsure)) = resend(ground, target, (late, patience)).await? else {
+        return Ok(());
+    };
+    while !unsure.is_empty() {
+        let state = ledger.progress(job.id, resent.sent, resent.sent + unsure.len() as u64, now()).await?;
+        if state == Some(JobState::Cancelling) || !patience.waits(LOOK_EVERY).await {
+            break;
+        }
+        unsure = lane::settle(ground, unsure, &mut resent).await?;
+    }
+    resent.left = unsure.len() as u64;
+    if patience.lasts() {
+        telemetry::lane_reconciled(target, resent.sent, resent.overtaken, resent.lost, resent.left);
+        ledger.finish(job.id, json!(resent), now()).await?;
+    }
     Ok(())
 }
 
@@ -153,18 +219,23 @@ pub(crate) async fn open(ledger: &Ledger, kind: &str, lease: &str) -> Result<Opt
     Ok(None)
 }
 
-/// Submits a reconcile that the hub itself asks for, unless one waits already.
-pub(crate) async fn note(ledger: &Ledger, lease: String, params: Value) -> Result<(), LedgerError> {
+/// The reconcile under `lease` that the hub itself asked for, if there is one in that state.
+async fn noted_by_hub(ledger: &Ledger, lease: &str, state: JobState) -> Result<Option<Job>, LedgerError> {
     let filter = JobFilter {
         kind: Some(RECONCILE.to_owned()),
-        target: Some(lease.clone()),
-        state: Some(JobState::Submitted),
+        target: Some(lease.to_owned()),
+        state: Some(state),
         ..JobFilter::default()
     };
-    if ledger.jobs(&filter, 1).await?.is_empty() {
-        submit(ledger, RECONCILE, lease, params).await?;
+    Ok(ledger.jobs(&filter, MOST_LOOKED_AT).await?.into_iter().find(is_noted))
+}
+
+/// Submits a reconcile that the hub itself asks for, unless one waits already; its number.
+pub(crate) async fn note(ledger: &Ledger, lease: String, params: Value) -> Result<i64, LedgerError> {
+    match noted_by_hub(ledger, &lease, JobState::Submitted).await? {
+        Some(job) => Ok(job.id),
+        None => submit(ledger, RECONCILE, lease, params).await,
     }
-    Ok(())
 }
 
 async fn submit(ledger: &Ledger, kind: &str, target: String, params: Value) -> Result<i64, LedgerError> {

@@ -221,8 +221,10 @@ impl Planner<'_> {
             let journeys = self.histories.get(&line.subject).map(Vec::as_slice).unwrap_or_default();
             let place =
                 Place { key: line.key, source: &line.source, subject: &line.subject, target: &line.target };
-            let again = |key| comes.contains(&(key, line.target.clone()));
-            if let Some(later) = overtaken::past(journeys, &place, again) {
+            let again = |key: EventKey| comes.contains(&(key, line.target.clone()));
+            let counts =
+                |later: &Journey, leg: &Leg| overtaken::is_ahead(leg) && !later.key.is_some_and(again);
+            if let Some(later) = overtaken::past(journeys, &place, counts) {
                 line.fate = Fate::Overtaken { by: later.id.clone() };
             } else if journeys.len() >= MOST_JOURNEYS {
                 line.fate = Fate::Overtaken { by: String::new() };

@@ -16,7 +16,8 @@ use crate::fail_point::FailPoint;
 use crate::journal::{self, Journal};
 use crate::lease;
 use crate::outgoing::{REPLAY_HEADER, outgoing};
-use crate::reconcile::{self, Late, RECONCILE};
+use crate::reconcile::{self, RECONCILE};
+use crate::resend::{Patience, Published, publish_all};
 use crate::session::{Session, WorkerError};
 
 /// How often it is looked for a job.
@@ -34,7 +35,7 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
         if let Some(job) = reconcile::open(&session.ledger, REPLAY, &lease).await? {
             carry_out(&session, &job).await?;
         } else if is_lane && let Some(job) = reconcile::open(&session.ledger, RECONCILE, &lease).await? {
-            reconcile::carry_out(&session.publishing(), &job, Late::Possible).await?;
+            reconcile::carry_out_late(&session, &job).await?;
         } else {
             session.pause(LOOK_EVERY).await;
         }
@@ -174,7 +175,10 @@ impl Replay<'_> {
                 delivered.push(Entry::Delivered(receipt));
             }
         }
-        journal::publish_all(self.publisher.as_mut(), publishes).await?;
+        let patience = Patience::Until(&session.stop);
+        if publish_all(self.publisher.as_mut(), publishes, patience).await? == Published::Stopped {
+            return Ok(false);
+        }
         FailPoint::ReplayPublished.pass();
         session.record(delivered).await?;
         self.sent += u64::from(count);

@@ -1,0 +1,52 @@
+//! Which events that the ledger knows stand behind others in the journal that it does not know: by the order of the journal,
+//! which is the one in which they were published.
+
+use std::collections::HashMap;
+
+use postroom_broker::Start;
+use postroom_event::EventKey;
+
+use crate::decide::Head;
+use crate::journal::{self, Journal};
+use crate::session::{Session, WorkerError};
+
+/// Of each subject with an event that was missed: the known events behind it, with their places in the journal.
+pub(crate) struct Later(HashMap<(String, String), Vec<(u64, EventKey)>>);
+
+impl Later {
+    /// Reads the journal from `first` on, where the first event of `system` was missed.
+    pub(crate) async fn look(session: &Session, system: &str, first: u64) -> Result<Self, WorkerError> {
+        let (council, broker) = (&session.council, session.broker.as_ref());
+        let mut later = Self(HashMap::new());
+        let Some(mut journal) = Journal::open(broker, Start::Offset(first)).await? else { return Ok(later) };
+        while let Some(entries) = journal.next().await? {
+            let own = |entry: &&postroom_broker::Entry| {
+                journal::system_of(council, broker, &entry.delivery) == Some(system)
+            };
+            let events: Vec<_> = entries
+                .iter()
+                .filter(own)
+                .filter_map(|entry| Some((entry.offset, journal::event_of(council, &entry.delivery)?)))
+                .map(|(offset, event)| (offset, event.key(), (event.source, event.subject)))
+                .collect();
+            let keys: Vec<EventKey> = events.iter().map(|(_, key, _)| *key).collect();
+            let known = session.ledger.known(&keys).await?;
+            for (offset, key, subject) in events {
+                if !known.contains(&key) {
+                    later.0.entry(subject).or_default();
+                } else if let Some(behind) = later.0.get_mut(&subject) {
+                    behind.push((offset, key));
+                }
+            }
+        }
+        journal.close().await;
+        Ok(later)
+    }
+
+    /// The known events of the same source and subject behind the place `offset` of the journal.
+    pub(crate) fn behind(&self, head: &Head, offset: u64) -> Vec<EventKey> {
+        let subject = (head.source.clone(), head.subject.clone());
+        let known = self.0.get(&subject).map(Vec::as_slice).unwrap_or_default();
+        known.iter().filter(|(place, _)| *place > offset).map(|(_, key)| *key).collect()
+    }
+}

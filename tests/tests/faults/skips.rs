@@ -1,0 +1,109 @@
+//! What later ones of its subject have gone past: it is left out, and listed, whichever way it would have come.
+
+use bytes::Bytes;
+use chrono::Utc;
+use postroom_broker::Delivery;
+use postroom_connector::Failure;
+use postroom_event::{DispatchId, EventKey};
+use postroom_ledger::{DeadFilter, Dispatch, Entry, Ledger, NewJob};
+use postroom_router::{OVERTAKEN, RECONCILE, lease};
+use postroom_tests::council::{PARCEL, parcel_event};
+
+use crate::lanes::{Till, start, sums};
+use crate::reconcile::reconciled;
+use crate::simulation::{Simulated, connectors};
+
+const SOURCE: &str = "/systems/shop";
+const ROUTE: &str = "parcel-to-till";
+
+/// A second dispatch of the event `id` about a, as a replay makes it.
+fn again(id: &str) -> Dispatch {
+    Dispatch {
+        id: DispatchId::again(SOURCE, id, ROUTE, "a test"),
+        event: EventKey::new(SOURCE, id),
+        route: ROUTE.into(),
+        target: "till".into(),
+        event_type: PARCEL.into(),
+        subject: "parcel:a".to_owned(),
+    }
+}
+
+fn noted(dispatch: Dispatch) -> Entry {
+    Entry::Again { dispatches: vec![dispatch], replay: "a test".to_owned(), at: 1 }
+}
+
+fn job(kind: &str, params: serde_json::Value) -> NewJob {
+    let (actor, reason) = ("an officer".to_owned(), "a test".to_owned());
+    let at = Utc::now().timestamp_micros();
+    NewJob { kind: kind.to_owned(), target: lease::of_lane("till"), params, actor, reason, at }
+}
+
+async fn dead_codes(hub: &Simulated) -> Vec<String> {
+    let dead = hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap();
+    dead.into_iter().map(|row| row.code).collect()
+}
+
+/// An event of the shop comes into the journal, and into no queue.
+fn journal(hub: &Simulated, id: &str, number: u64) {
+    let delivery = Delivery {
+        exchange: hub.name("in.shop"),
+        routing_key: PARCEL.to_owned(),
+        content_type: Some("application/cloudevents+json".to_owned()),
+        user_id: Some(hub.council.publisher.clone()),
+        body: Bytes::from(parcel_event(id, "a", number).to_string()),
+        ..Delivery::default()
+    };
+    hub.server.put(&hub.name("journal"), delivery);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_late_from_the_journal_goes_where_no_later_one_of_its_subject_has_gone() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    journal(&hub, "a1", 1);
+    hub.publish_about("a2", "a", 2).await;
+    journal(&hub, "a3", 3);
+    sums(&hub, "the second", |till| till.delivered == 1).await;
+    let job = reconciled(&hub, lease::of_ingress("shop")).await;
+    let outcome = job.outcome.unwrap();
+    assert_eq!((&outcome["taken_in"], &outcome["overtaken"]), (&2.into(), &3.into()), "till, book, dock");
+    sums(&hub, "the third", |till| (till.delivered, till.dead) == (2, 1)).await;
+    assert_eq!(till.numbers("a"), [2, 3]);
+    assert!(dead_codes(&hub).await.iter().all(|code| code == OVERTAKEN));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_is_filled_by_whoever_delivers_there_and_with_nothing_that_was_overtaken() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    let data = hub.council.data();
+    let (council, server) = hub.stopped().await;
+    let ledger = Ledger::open(&data.join("ledger.db")).await.unwrap();
+    ledger.record(vec![noted(again("a1"))]).await.unwrap();
+    ledger.submit(job(RECONCILE, serde_json::json!({"from": "first"}))).await.unwrap();
+    drop(ledger);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "the skip", |till| (till.delivered, till.dead) == (2, 1)).await;
+    assert_eq!((till.numbers("a"), dead_codes(&hub).await), (vec![1, 2], vec![OVERTAKEN.to_owned()]));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_has_overtaken_what_a_lane_is_filled_with() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    till.fail("a", Failure::Transient);
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "the hold", |till| till.held == 1).await;
+    hub.ledger.record(vec![noted(again("a1"))]).await.unwrap();
+    reconciled(&hub, lease::of_lane("till")).await;
+    sums(&hub, "the skip", |till| (till.held, till.dead) == (1, 1)).await;
+    assert_eq!(dead_codes(&hub).await, [OVERTAKEN]);
+    hub.stopped().await;
+}
