@@ -33,6 +33,8 @@ pub const DEAD_CODES: &[(&str, &str)] = &[
 /// Why something stays as it is although an officer decided on it, beside the codes for which it would fail again.
 pub const LEFT_CODES: &[(&str, &str)] = &[
     ("overtaken", "a later dispatch of the same subject went past it; `--stale` sends it all the same"),
+    ("no-longer", "a replay: the configuration makes it no more, or no message of it"),
+    ("lost", "a replay: the journal has its event no more"),
     ("decided", "it was discarded or sent again meanwhile"),
     ("not-found", "nothing is kept under this id any more"),
     ("not-kept", "its bytes are not kept: it was too large, or they have expired"),
@@ -57,4 +59,5 @@ pub const HOLD_CODES: &[(&str, &str)] = &[
     ("unrouted", "its lane gave it up, e.g. because of a policy on the broker; it goes before what waits"),
     ("redriven", "an officer sends the dead head of its subject again; it goes first"),
     ("redriven-late", "an officer sends it again after its subject went on without it; it goes last"),
+    ("replayed", "a replay sends it to the queue of its target; it goes last"),
 ];

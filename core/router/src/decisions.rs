@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::decide::Unmappable;
 use crate::entries::now;
 use crate::fail_point::FailPoint;
+use crate::overtaken;
 use crate::rehearsal::{Outlook, Rehearsal, Remade};
 use crate::session::{Session, WorkerError};
 
@@ -147,9 +148,7 @@ impl Decisions {
         dispatch: DispatchId,
     ) -> Result<Result<Done, Unmappable>, LedgerError> {
         if job.kind == TAKE_UP {
-            let held = session.ledger.held(&[dispatch]).await?.into_iter().next();
-            let decided = held.map(|held| Decided::Redriven(Box::new(held)));
-            return Ok(Ok(Done { decided, ..Done::default() }));
+            return taken_up(session, set, dispatch).await.map(Ok);
         }
         let Some(shown) = session.ledger.dead_show(dispatch).await? else {
             return Ok(Err(why("not-found", "nothing is kept under this id")));
@@ -166,11 +165,17 @@ impl Decisions {
             let entries = vec![Entry::Discarded { dispatches: vec![dispatch], decision }];
             return Ok(Ok(Done { entries, decided: Some(Decided::Discarded(dispatch)) }));
         }
-        if !shown.blocks
-            && !set.stale
-            && let Some(event) = session.ledger.overtaken_by(&shown.letter.dispatch).await?
-        {
-            return Ok(Err(why("overtaken", format!("event `{event}` of the same subject went past it"))));
+        if !shown.blocks && !set.stale {
+            let letter = &shown.letter;
+            if let Some(event) = session.ledger.overtaken_by(&letter.dispatch).await? {
+                return Ok(Err(why(
+                    "overtaken",
+                    format!("event `{event}` of the same subject went past it"),
+                )));
+            }
+            if letter.reason.code == overtaken::CODE {
+                return Ok(Err(why("overtaken", letter.reason.words.clone())));
+            }
         }
         Ok(self.again(shown, decision))
     }
@@ -204,6 +209,27 @@ impl Decisions {
     fn remake(&mut self, letter: &DeadLetter) -> Result<Remade, Unmappable> {
         self.rehearsal.remake(letter).map_err(Outlook::why)
     }
+}
+
+/// A hold that its lane has not written: told to the lane, unless a later one of its subject has arrived meanwhile.
+async fn taken_up(session: &Session, set: &LetterSet, dispatch: DispatchId) -> Result<Done, LedgerError> {
+    let Some(held) = session.ledger.held(&[dispatch]).await?.into_iter().next() else {
+        return Ok(Done::default());
+    };
+    let by = match set.stale {
+        true => None,
+        false => overtaken::by(&session.ledger, &held.dispatch, &held.source).await?,
+    };
+    let Some(by) = by else {
+        return Ok(Done { decided: Some(Decided::Redriven(Box::new(held))), ..Done::default() });
+    };
+    let HeldDispatch { dispatch, event, message, attempts, .. } = held;
+    let (code, words) = (overtaken::CODE.to_owned(), overtaken::words(&by));
+    telemetry::dispatch_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), &code, &words);
+    let message = message.and_then(|message| serde_json::from_slice(&message.bytes).ok());
+    let reason = Reason { code, words, detail: String::new() };
+    let letter = DeadLetter { dispatch, reason, failed_at: now(), attempts, event, message };
+    Ok(Done { entries: vec![Entry::Dead(letter)], decided: None })
 }
 
 /// The worker that stages again what officers redrive for a target that takes batches, until the session stops.

@@ -18,7 +18,7 @@ use crate::entries;
 use crate::fail_point::FailPoint;
 use crate::ingress::PREFETCH;
 use crate::item::{Stage, Step};
-use crate::outgoing::{APP_ID, told};
+use crate::outgoing::{APP_ID, REPLAY_HEADER, told};
 use crate::session::{Session, WorkerError};
 use crate::taker::Taker;
 use crate::traced;
@@ -158,15 +158,12 @@ impl Keeper {
 
     /// Takes in what officers decided on dead letters.
     pub(crate) fn decided(&mut self, decided: &Decided) {
-        match decided {
-            Decided::Redriven(held) => {
-                if let Some(desk) = self.desks.get_mut(&held.dispatch.target) {
-                    desk.decided(decided);
-                }
-            }
-            // A desk that does not have it has nothing to give up.
-            Decided::Discarded(_) => self.desks.values_mut().for_each(|desk| desk.decided(decided)),
-        }
+        let concerns = |target: &str| match decided {
+            Decided::Redriven(held) => *held.dispatch.target == *target,
+            Decided::Discarded(_) => true,
+        };
+        let desks = self.desks.iter_mut().filter(|(target, _)| concerns(target));
+        desks.for_each(|(_, desk)| desk.decided(decided));
     }
 }
 
@@ -255,7 +252,8 @@ fn entering(names: &Names, work: &Work, event: Option<String>) -> Publish {
 fn publish(names: &Names, work: &Work, event: Option<String>) -> Publish {
     let Dispatch { id, route, target, event_type, subject, .. } = &work.dispatch;
     let (message, trace) = (work.message(), traced::by_header(&work.event.headers));
-    let told = told([event_type, &work.source, route, subject]).into_iter();
+    let replay = work.event.headers.iter().filter(|(name, _)| name == REPLAY_HEADER).cloned();
+    let told = told([event_type, &work.source, route, subject]).into_iter().chain(replay);
     Publish {
         exchange: names.deliveries(),
         routing_key: names.to(target),

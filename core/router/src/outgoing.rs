@@ -17,7 +17,7 @@ pub const SUBJECT_HEADER: &str = "postroom-subject";
 /// Header: the replay that makes a dispatch once more; it is part of the dispatch's id.
 pub const REPLAY_HEADER: &str = "postroom-replay";
 /// How the names of the hub's own headers begin.
-const OWN_HEADERS: &str = "postroom-";
+pub(crate) const OWN_HEADERS: &str = "postroom-";
 /// What the hub calls itself in `app_id`.
 pub const APP_ID: &str = "postroom";
 

@@ -121,7 +121,8 @@ log_events! {
     info "ingress.reconciled" "an ingress was reconciled"
     fn ingress_reconciled(system: &str, events: u64, overtaken: u64);
 
-    /// A replay has ended. `skipped` are dispatches that the configuration makes no more. Nothing to do.
+    /// A replay has ended. `skipped` are dispatches that the configuration makes no more, or that later ones of their subjects
+    /// went past since it was planned: `postroom jobs show JOB` lists them.
     info "replay.finished" "a replay has ended"
     fn replay_finished(job: i64, sent: u64, skipped: u64);
 

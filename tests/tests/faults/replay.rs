@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use postroom_broker::Broker;
+use postroom_broker::memory::Server;
 use postroom_council::Council;
 use postroom_ledger::{JobFilter, JobState};
-use postroom_router::{Fate, Halts, Line, Plan, Publishing, Request, lease, plan, submit_replay};
+use postroom_router::{Fate, Halts, Line, Outcome, Plan, Publishing, Request, lease, plan, submit_replay};
 
-use crate::lanes::{Till, restarted, start, sums};
+use crate::lanes::{Till, council, restarted, start, sums};
 use crate::simulation::{Simulated, connectors, until};
 
 /// What a replay is asked with: everything once more.
@@ -94,6 +95,53 @@ async fn what_waits_in_the_lane_has_overtaken_what_would_be_sent_behind_it() {
     let (_, plan) = planned(&hub, &till, &Request { until: Some(150), ..again() }).await;
     assert_eq!(fates(&plan), [("a1", "overtaken")]);
     till.open();
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_overtaken_since_it_was_planned_is_left_and_listed_by_its_job() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    hub.publish_about("b1", "b", 2).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    let (ground, plan) = planned(&hub, &till, &again()).await;
+    hub.publish_about("a2", "a", 3).await;
+    sums(&hub, "the later one", |till| till.delivered == 3).await;
+    let of_lane = |line: &Line| lease::of_lane(&line.target);
+    let jobs = submit_replay(&ground.ledger, &plan, 1_000, ("an officer", "a test"), of_lane).await.unwrap();
+    let filter = JobFilter { id: Some(jobs[0]), state: Some(JobState::Done), ..JobFilter::default() };
+    until("the job to end", async || hub.ledger.jobs(&filter, 1).await.unwrap().len() == 1).await;
+    let outcome = Outcome::of(&hub.ledger.jobs(&filter, 1).await.unwrap()[0]);
+    let left: Vec<_> = outcome.left.iter().map(|left| left.code.as_str()).collect();
+    assert_eq!((outcome.carried_out, left), (1, vec!["overtaken"]));
+    sums(&hub, "b again", |till| till.delivered == 4).await;
+    assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1, 3], vec![2, 2]));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_to_a_queue_of_a_systems_own_goes_behind_what_is_held_for_it() {
+    let till = Till::default();
+    let council = council("");
+    council.retry_soon("parcel-to-dock");
+    let hub = Simulated::at_work(council, Server::new(), connectors().with_sink(till.clone())).await;
+    hub.publish_about("a1", "a", 1).await;
+    until("the first", async || hub.docked().len() == 1).await;
+    hub.server.limit(&hub.name("to.dock"), 0);
+    hub.publish_about("a2", "a", 2).await;
+    let held = async || hub.ledger.sums().await.unwrap().targets.get("dock").map_or(0, |dock| dock.held);
+    until("the hold", async || held().await == 1).await;
+    let request = Request { to: Some("dock".to_owned()), again: true, stale: true, ..Request::default() };
+    let (ground, plan) = planned(&hub, &till, &request).await;
+    assert_eq!(fates(&plan), [("a1", "again"), ("a2", "suppressed")]);
+    let of_ingress = |line: &Line| lease::of_ingress(&line.system);
+    submit_replay(&ground.ledger, &plan, 1_000, ("an officer", "a test"), of_ingress).await.unwrap();
+    until("it behind the hold", async || held().await == 2).await;
+    hub.server.unlimit(&hub.name("to.dock"));
+    until("all in the queue", async || hub.docked().len() == 3).await;
+    let events: Vec<_> = hub.docked().into_iter().map(|(event, _)| event).collect();
+    assert_eq!(events, ["a1", "a2", "a1"]);
     hub.stopped().await;
 }
 

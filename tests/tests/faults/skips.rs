@@ -5,11 +5,11 @@ use chrono::Utc;
 use postroom_broker::Delivery;
 use postroom_connector::Failure;
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{DeadFilter, Dispatch, Entry, Ledger, NewJob};
-use postroom_router::{OVERTAKEN, RECONCILE, lease};
+use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Reason, Whole};
+use postroom_router::{LetterSet, OVERTAKEN, RECONCILE, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 
-use crate::lanes::{Till, start, sums};
+use crate::lanes::{Till, restarted, start, sums};
 use crate::reconcile::reconciled;
 use crate::simulation::{Simulated, connectors};
 
@@ -105,5 +105,40 @@ async fn what_is_held_has_overtaken_what_a_lane_is_filled_with() {
     reconciled(&hub, lease::of_lane("till")).await;
     sums(&hub, "the skip", |till| (till.held, till.dead) == (1, 1)).await;
     assert_eq!(dead_codes(&hub).await, [OVERTAKEN]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_its_lane_hears_of_late_is_not_delivered_behind_a_later_one() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    let (dispatch, source) = (again("a1"), SOURCE.into());
+    let reason = Reason { code: "unrouted".to_owned(), words: String::new(), detail: String::new() };
+    let event = Whole {
+        content_type: Some("application/cloudevents+json".to_owned()),
+        headers: Vec::new(),
+        body: parcel_event("a1", "a", 1).to_string().into_bytes(),
+    };
+    let set = LetterSet { dispatches: vec![dispatch.id], rate: 1, stale: false };
+    let (attempts, waits, next_at, at) = (0, 0, None, 1);
+    let held = HeldDispatch {
+        dispatch: dispatch.clone(),
+        source,
+        event,
+        message: None,
+        reason,
+        attempts,
+        waits,
+        next_at,
+        at,
+    };
+    hub.ledger.record(vec![noted(dispatch), Entry::Held(held)]).await.unwrap();
+    hub.ledger.submit(job("take-up", serde_json::json!(set))).await.unwrap();
+    sums(&hub, "the skip", |till| (till.held, till.dead) == (0, 1)).await;
+    let hub = restarted(hub, &till).await;
+    assert_eq!((till.numbers("a"), dead_codes(&hub).await), (vec![1, 2], vec![OVERTAKEN.to_owned()]));
     hub.stopped().await;
 }

@@ -3,6 +3,7 @@
 
 mod changed;
 mod plan;
+mod prepared;
 mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,8 @@ pub struct Request {
 pub struct Plan {
     /// The id of the replay.
     pub replay: String,
+    /// Whether what later ones of its subject overtook is sent as well.
+    pub stale: bool,
     /// Events that were looked at.
     pub events: u64,
     /// Those that the ledger does not know: on their way, or to be reconciled.
@@ -173,6 +176,9 @@ pub struct Sent {
     pub route: String,
     /// Whether the replay's id is part of its own.
     pub again: bool,
+    /// Its event.
+    #[serde(default)]
+    pub key: Option<EventKey>,
 }
 
 /// What a job of a replay keeps: decided once, so that it goes on after a stop from where it stood.
@@ -181,6 +187,9 @@ pub(crate) struct Params {
     pub(crate) replay: String,
     /// Dispatches a second.
     pub(crate) rate: u32,
+    /// Whether what later ones of its subject overtook is sent as well.
+    #[serde(default)]
+    pub(crate) stale: bool,
     /// In the order of the journal.
     pub(crate) sends: Vec<Sent>,
 }
@@ -199,12 +208,12 @@ pub async fn submit_replay(
     let mut by_lease: BTreeMap<String, Vec<Sent>> = BTreeMap::new();
     for line in plan.lines.iter().filter(|line| line.fate.is_sent()) {
         let again = matches!(line.fate, Fate::Again { .. });
-        let sent = Sent { offset: line.offset, route: line.route.clone(), again };
+        let sent = Sent { offset: line.offset, route: line.route.clone(), again, key: Some(line.key) };
         by_lease.entry(lease_of(line)).or_default().push(sent);
     }
     let mut jobs = Vec::with_capacity(by_lease.len());
     for (target, sends) in by_lease {
-        let params = json!(Params { replay: plan.replay.clone(), rate, sends });
+        let params = json!(Params { replay: plan.replay.clone(), rate, stale: plan.stale, sends });
         let (kind, actor, reason) = (REPLAY.to_owned(), actor.to_owned(), reason.to_owned());
         jobs.push(ledger.submit(NewJob { kind, target, params, actor, reason, at: now() }).await?);
     }

@@ -38,7 +38,7 @@ pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, Publis
         ground,
         request,
         decider,
-        plan: Plan { replay, ..Plan::default() },
+        plan: Plan { replay, stale: request.stale, ..Plan::default() },
         seen: HashSet::new(),
         histories: HashMap::new(),
     };

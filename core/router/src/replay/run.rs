@@ -1,24 +1,26 @@
 //! The worker that carries out replays and reconciles under one lease: at a rate, from where it stood, until it is cancelled.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_broker::{Entry as Found, Outgoing, Publisher, Start};
-use postroom_event::DispatchId;
-use postroom_ledger::{Delivered, Dispatch, Entry, Job, JobState};
+use postroom_broker::{Entry as Found, Publisher, Start};
+use postroom_event::EventKey;
+use postroom_ledger::{Entry, Job, JobState, NewJob};
 use postroom_telemetry as telemetry;
 use serde_json::json;
 
+use super::prepared::Prepared;
 use super::{Params, REPLAY, Sent};
-use crate::decide::{self, Decider, Head, Verdict, Way};
+use crate::decide::{Decider, Unmappable};
+use crate::decisions::{LetterSet, Outcome, TAKE_UP};
 use crate::entries::now;
 use crate::fail_point::FailPoint;
 use crate::journal::{self, Journal};
-use crate::lease;
-use crate::outgoing::{REPLAY_HEADER, outgoing};
 use crate::reconcile::{self, RECONCILE};
 use crate::resend::{Patience, Published, publish_all};
 use crate::session::{Session, WorkerError};
+use crate::{lease, overtaken};
 
 /// How often it is looked for a job.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -48,14 +50,11 @@ async fn carry_out(session: &Session, job: &Job) -> Result<(), WorkerError> {
         session.ledger.finish(job.id, json!({"error": "its parameters cannot be read"}), now()).await?;
         return Ok(());
     };
-    let decider = journal::decider(&session.council, session.broker.as_ref());
-    let publisher = session.broker.publisher().await?;
-    let at = usize::try_from(job.done).unwrap_or(usize::MAX).min(params.sends.len());
-    let mut replay = Replay { session, job, params: &params, decider, publisher, at, sent: 0, skipped: 0 };
+    let mut replay = Replay::new(session, job, &params).await?;
     if replay.send_all().await? {
-        let (sent, skipped) = (replay.sent, replay.skipped);
-        session.ledger.finish(job.id, json!({"sent": sent, "skipped": skipped}), now()).await?;
-        telemetry::replay_finished(job.id, sent, skipped);
+        let outcome = replay.outcome;
+        session.ledger.finish(job.id, json!(outcome), now()).await?;
+        telemetry::replay_finished(job.id, outcome.carried_out, outcome.left.len() as u64);
     }
     Ok(())
 }
@@ -67,35 +66,34 @@ struct Replay<'a> {
     params: &'a Params,
     decider: Decider,
     publisher: Box<dyn Publisher>,
+    /// What the job sends, by event and target.
+    comes: HashSet<(EventKey, &'a str)>,
     /// The next of the sends.
     at: usize,
-    sent: u64,
-    /// Those that the configuration makes no more, or that the journal has no more.
-    skipped: u64,
+    /// What came of it so far.
+    outcome: Outcome,
 }
 
-/// One dispatch to be published, and what the ledger is told of it.
-struct Prepared {
-    publish: Outgoing,
-    dispatch: Dispatch,
-    way: Arrives,
-}
+impl<'a> Replay<'a> {
+    async fn new(session: &'a Session, job: &'a Job, params: &'a Params) -> Result<Self, WorkerError> {
+        let decider = journal::decider(&session.council, session.broker.as_ref());
+        let publisher = session.broker.publisher().await?;
+        let at = usize::try_from(job.done).unwrap_or(usize::MAX).min(params.sends.len());
+        let target = |route: &str| session.council.routes.iter().find(|known| *known.name == *route);
+        let comes = params.sends.iter().filter_map(|send| Some((send.key?, &*target(&send.route)?.to)));
+        let (comes, outcome) = (comes.collect(), Outcome::of(job));
+        Ok(Self { session, job, params, decider, publisher, comes, at, outcome })
+    }
 
-/// When a dispatch counts as delivered.
-enum Arrives {
-    /// When its queue has it.
-    Now,
-    /// When its lane says so.
-    Later,
-}
-
-impl Replay<'_> {
     /// Sends what is left; whether the job has come to its end, or was cancelled.
     async fn send_all(&mut self) -> Result<bool, WorkerError> {
         let Some(first) = self.params.sends.get(self.at) else { return Ok(true) };
+        if self.job.state == JobState::Cancelling {
+            return Ok(true);
+        }
         let start = Start::Offset(first.offset);
         let Some(mut journal) = Journal::open(self.session.broker.as_ref(), start).await? else {
-            self.skipped += (self.params.sends.len() - self.at) as u64;
+            self.leave_the_rest();
             return Ok(true);
         };
         let step = usize::try_from((self.params.rate / STEPS_A_SECOND).clamp(1, BATCH)).unwrap_or(1);
@@ -112,91 +110,121 @@ impl Replay<'_> {
             }
         }
         journal.close().await;
-        self.skipped += (self.params.sends.len() - self.at) as u64;
-        self.at = self.params.sends.len();
-        self.send(prepared).await?;
-        Ok(true)
+        self.leave_the_rest();
+        Ok(self.send(prepared).await? || !self.session.stop.is_cancelled())
     }
 
-    /// The next send, if `found` is its event; those whose events the journal has no more are skipped.
+    /// Leaves what the journal has no more.
+    fn leave_the_rest(&mut self) {
+        while let Some(send) = self.params.sends.get(self.at) {
+            self.at += 1;
+            leave(&mut self.outcome, &place(send), "lost", "the journal has its event no more");
+        }
+    }
+
+    /// The next send, if `found` is its event; those whose events the journal has no more are left.
     fn due(&mut self, found: &Found) -> Option<Sent> {
-        while self.params.sends.get(self.at).is_some_and(|send| send.offset < found.offset) {
-            (self.at, self.skipped) = (self.at + 1, self.skipped + 1);
+        while let Some(send) = self.params.sends.get(self.at).filter(|send| send.offset < found.offset) {
+            self.at += 1;
+            leave(&mut self.outcome, &place(send), "lost", "the journal has its event no more");
         }
         let send = self.params.sends.get(self.at).filter(|send| send.offset == found.offset)?;
         self.at += 1;
         Some(send.clone())
     }
 
-    /// What is published now; none where the configuration makes it no more.
+    /// What is sent now; none where the configuration makes it no more.
     fn prepare(&mut self, found: &Found, send: &Sent) -> Option<Prepared> {
-        let prepared = self.decided(found, send);
-        self.skipped += u64::from(prepared.is_none());
+        let ground = (self.session, &mut self.decider);
+        let prepared = Prepared::made(ground, (found, send), &self.params.replay);
+        if prepared.is_none() {
+            let words = "the configuration makes it no more, or no message of it";
+            leave(&mut self.outcome, &place(send), "no-longer", words);
+        }
         prepared
     }
 
-    fn decided(&mut self, found: &Found, send: &Sent) -> Option<Prepared> {
-        let (council, broker) = (&self.session.council, self.session.broker.as_ref());
-        let system = journal::system_of(council, broker, &found.delivery)?;
-        let decision = self.decider.decide(system, &found.delivery);
-        let (head, Verdict::Routed(dispatches)) = (decision.head?, decision.verdict) else { return None };
-        let mut dispatch = dispatches.into_iter().find(|dispatch| *dispatch.route == *send.route)?;
-        if send.again {
-            dispatch.id = DispatchId::again(&head.source, &head.id, &dispatch.route, &self.params.replay);
-        }
-        let mut publish = outgoing(broker.names(), &found.delivery, &head, &dispatch)?;
-        if send.again {
-            publish.message.headers.push((REPLAY_HEADER.to_owned(), self.params.replay.clone()));
-        }
-        let way = if matches!(dispatch.way, Way::Lane) { Arrives::Later } else { Arrives::Now };
-        Some(Prepared { publish, dispatch: recorded(&head, &dispatch), way })
-    }
-
-    /// Notes, publishes, records; then waits as the rate wants it. Whether to go on.
+    /// Notes, sends, records; then waits as the rate wants it. Whether to go on.
     async fn send(&mut self, prepared: Vec<Prepared>) -> Result<bool, WorkerError> {
         let session = self.session;
-        if let Some(first) = prepared.first()
-            && !session.halts.until_allowed(&first.dispatch.target, &session.stop).await
+        let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
+        // What waits in a queue of its target's own is halted by whoever releases it.
+        if let Some(lane) = prepared.iter().find(|one| one.held.is_none())
+            && !session.halts.until_allowed(&lane.dispatch.target, &session.stop).await
         {
             return Ok(false);
         }
         session.wait_while_blocked().await;
         session.may_start()?;
-        let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
-        let (replay, at) = (self.params.replay.clone(), now());
-        let dispatches = prepared.iter().map(|one| one.dispatch.clone()).collect();
-        session.record(vec![Entry::Again { dispatches, replay, at }]).await?;
-        FailPoint::ReplayNoted.pass();
-        let (mut publishes, mut delivered) = (Vec::new(), Vec::new());
-        for Prepared { publish, dispatch, way } in prepared {
-            publishes.push(publish);
-            if let Arrives::Now = way {
-                let receipt = Delivered { dispatch, attempts: 1, at, reference: None };
-                delivered.push(Entry::Delivered(receipt));
-            }
-        }
-        let patience = Patience::Until(&session.stop);
-        if publish_all(self.publisher.as_mut(), publishes, patience).await? == Published::Stopped {
+        let prepared = self.without_overtaken(prepared).await?;
+        let sent = prepared.len() as u64;
+        if sent > 0 && !self.hand_over(prepared).await? {
             return Ok(false);
         }
-        FailPoint::ReplayPublished.pass();
-        session.record(delivered).await?;
-        self.sent += u64::from(count);
-        let (done, total) = (self.at as u64, self.params.sends.len() as u64);
-        let state = session.ledger.progress(self.job.id, done, total, now()).await?;
+        self.outcome.carried_out += sent;
+        let steps = (self.at as u64, self.params.sends.len() as u64);
+        let state = session.ledger.advance(self.job.id, steps, json!(self.outcome), now()).await?;
         session.pause(Duration::from_secs(1) * count / self.params.rate.max(1)).await;
         Ok(state == Some(JobState::Running) && !session.stop.is_cancelled())
     }
+
+    /// Leaves what later ones of its subject have gone past since it was planned.
+    async fn without_overtaken(&mut self, prepared: Vec<Prepared>) -> Result<Vec<Prepared>, WorkerError> {
+        if self.params.stale {
+            return Ok(prepared);
+        }
+        let mut sent = Vec::with_capacity(prepared.len());
+        for one in prepared {
+            let target = Arc::clone(&one.dispatch.target);
+            let comes = |key| self.comes.contains(&(key, &*target));
+            let ledger = &self.session.ledger;
+            match overtaken::by_appending(ledger, &one.dispatch, &one.source, comes).await? {
+                Some(by) => {
+                    let id = one.dispatch.id.to_string();
+                    leave(&mut self.outcome, &id, overtaken::CODE, &overtaken::words(&by));
+                }
+                None => sent.push(one),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// To a lane: published. To a queue of its target's own: held, so that it is sent in its order by whoever sends there.
+    async fn hand_over(&mut self, prepared: Vec<Prepared>) -> Result<bool, WorkerError> {
+        let (session, replay, at) = (self.session, self.params.replay.clone(), now());
+        let dispatches = prepared.iter().map(|one| one.dispatch.clone()).collect();
+        let mut entries = vec![Entry::Again { dispatches, replay, at }];
+        let (mut publishes, mut taken_up) = (Vec::new(), Vec::new());
+        for Prepared { publish, dispatch, held, .. } in prepared {
+            match held {
+                Some(held) => {
+                    taken_up.push(dispatch.id);
+                    entries.push(Entry::Held(*held));
+                }
+                None => publishes.push(publish),
+            }
+        }
+        session.record(entries).await?;
+        FailPoint::ReplayNoted.pass();
+        if !taken_up.is_empty() {
+            // They were looked at a moment ago, and what comes behind them in this replay has not overtaken them.
+            let params = json!(LetterSet { dispatches: taken_up, rate: u32::MAX, stale: true });
+            let (kind, target) = (TAKE_UP.to_owned(), session.tenure.fence.name.clone());
+            let (actor, reason) = (self.job.actor.clone(), format!("replay, job {}", self.job.id));
+            session.ledger.submit(NewJob { kind, target, params, actor, reason, at }).await?;
+        }
+        let patience = Patience::Until(&session.stop);
+        let published = publish_all(self.publisher.as_mut(), publishes, patience).await?;
+        FailPoint::ReplayPublished.pass();
+        Ok(published == Published::Whole)
+    }
 }
 
-/// The dispatch as the ledger knows it.
-fn recorded(head: &Head, dispatch: &decide::Dispatch) -> Dispatch {
-    Dispatch {
-        id: dispatch.id,
-        event: head.key,
-        route: Arc::clone(&dispatch.route),
-        target: Arc::clone(&dispatch.target),
-        event_type: head.event_type.as_str().into(),
-        subject: head.subject.clone(),
-    }
+fn leave(outcome: &mut Outcome, id: &str, code: &'static str, words: &str) {
+    outcome.leave(id, Unmappable { code, words: words.to_owned() });
+}
+
+/// How a send is named whose dispatch is not known.
+fn place(send: &Sent) -> String {
+    format!("{} of journal offset {}", send.route, send.offset)
 }

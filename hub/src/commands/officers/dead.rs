@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use postroom_event::DispatchId;
 use postroom_ledger::{DeadFilter, DeadShown, Decision, Ledger};
-use postroom_router::{DISCARD, LetterSet, Outlook, REDRIVE, Rehearsal};
+use postroom_router::{DISCARD, LetterSet, OVERTAKEN, Outlook, REDRIVE, Rehearsal};
 use serde_json::json;
 
 use super::preview::{Preview, Words};
@@ -72,7 +72,11 @@ pub(super) async fn redrive(
 
 /// Whether a later dispatch of its subject went past it; one that holds its subject up was overtaken by nothing.
 async fn is_overtaken(ledger: &Ledger, shown: &DeadShown) -> Result<bool, Failure> {
-    Ok(!shown.blocks && ledger.overtaken_by(&shown.letter.dispatch).await?.is_some())
+    if shown.blocks {
+        return Ok(false);
+    }
+    let letter = &shown.letter;
+    Ok(letter.reason.code == OVERTAKEN || ledger.overtaken_by(&letter.dispatch).await?.is_some())
 }
 
 pub(super) async fn discard(
