@@ -65,7 +65,7 @@ pub use outgoing::{APP_ID, REPLAY_HEADER, ROUTE_HEADER, SOURCE_HEADER, SUBJECT_H
 pub use overtaken::CODE as OVERTAKEN;
 pub use poison::POISON_ATTEMPTS;
 pub use publish::{PublishError, publish_batch, publish_events};
-pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, lost, reconcile};
+pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, accept_restore, lost, reconcile};
 pub use records::{Mapped, Origin, RecordMapper};
 pub use redecide::{InvalidSet, REDRIVE_INVALID};
 pub use rehearsal::{Outlook, Rehearsal};

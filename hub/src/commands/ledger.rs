@@ -26,8 +26,12 @@ pub(crate) async fn ledger(cli: &Cli, command: &LedgerCommand) -> Result<ExitCod
             if !ledger.is_restored().await? {
                 return Err(Failure::Wrong("the ledger is no backup that was put back".to_owned()));
             }
-            ledger.acknowledge_restore().await?;
-            output::line("the ledger that was put back is the ledger now; work goes on");
+            let (actor, reason) = (output::actor(), "the ledger was put back");
+            let jobs = postroom_router::accept_restore(&ledger, &place.council, &actor, reason).await?;
+            output::line(format!(
+                "the ledger that was put back is the ledger now; work goes on, first with jobs {jobs:?}: \
+                 what the journal has and the ledger has not is taken in again"
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

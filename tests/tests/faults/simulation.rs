@@ -42,6 +42,18 @@ impl Simulated {
 
     /// The council at work on `server`, on the ledger in its folder.
     pub(crate) async fn at_work(council: TestCouncil, server: Server, connectors: Connectors) -> Self {
+        let simulated = Self::restored(council, server, connectors).await;
+        let ingress = simulated.name("ingress.shop");
+        let looker = simulated.server.connect(&simulated.council.prefix, "looker");
+        until("the hub at its queues", async || {
+            looker.depth(&ingress).await.is_ok_and(|depth| depth.consumers == 1)
+        })
+        .await;
+        simulated
+    }
+
+    /// The same on a ledger that was put back: it takes nothing yet, and has its queues.
+    pub(crate) async fn restored(council: TestCouncil, server: Server, connectors: Connectors) -> Self {
         let read = Council::load(&council.folder(), Some(&council.data()), &connectors).map_err(|problems| {
             problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()
         });
@@ -57,14 +69,7 @@ impl Simulated {
         let read = Arc::new(read.unwrap());
         let hub = Hub::new(read, Arc::new(connectors), ledger.clone(), connect, stop.clone());
         let hub = tokio::spawn(async move { hub.run().await });
-        let simulated = Self { council, server, ledger, stop, hub };
-        let ingress = simulated.name("ingress.shop");
-        let looker = simulated.server.connect(&simulated.council.prefix, "looker");
-        until("the hub at its queues", async || {
-            looker.depth(&ingress).await.is_ok_and(|depth| depth.consumers == 1)
-        })
-        .await;
-        simulated
+        Self { council, server, ledger, stop, hub }
     }
 
     pub(crate) fn name(&self, object: &str) -> String {

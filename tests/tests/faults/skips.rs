@@ -1,17 +1,20 @@
 //! What later ones of its subject have gone past: it is left out, and listed, whichever way it would have come.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::Utc;
 use postroom_broker::Delivery;
-use postroom_connector::Failure;
+use postroom_connector::{Connectors, Failure};
+use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey};
 use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Reason, Whole};
-use postroom_router::{LetterSet, OVERTAKEN, RECONCILE, lease};
+use postroom_router::{LetterSet, OVERTAKEN, RECONCILE, accept_restore, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 
 use crate::lanes::{Till, restarted, start, sums};
 use crate::reconcile::reconciled;
-use crate::simulation::{Simulated, connectors};
+use crate::simulation::{Simulated, connectors, until};
 
 const SOURCE: &str = "/systems/shop";
 const ROUTE: &str = "parcel-to-till";
@@ -140,5 +143,42 @@ async fn a_hold_that_its_lane_hears_of_late_is_not_delivered_behind_a_later_one(
     sums(&hub, "the skip", |till| (till.held, till.dead) == (0, 1)).await;
     let hub = restarted(hub, &till).await;
     assert_eq!((till.numbers("a"), dead_codes(&hub).await), (vec![1, 2], vec![OVERTAKEN.to_owned()]));
+    hub.stopped().await;
+}
+
+fn read(hub: &Simulated, connectors: &Connectors) -> Arc<Council> {
+    let council = Council::load(&hub.council.folder(), Some(&hub.council.data()), connectors);
+    Arc::new(council.map_err(|problems| problems.len()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_after_a_copy_of_the_ledger_was_made_is_taken_in_again_once_that_is_put_back_and_accepted()
+{
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    let (data, copy) = (hub.council.data(), hub.council.data().join("copy.db"));
+    hub.ledger.backup(&copy).await.unwrap();
+    till.fail("b", Failure::Transient);
+    hub.publish_about("a2", "a", 2).await;
+    hub.publish_about("b1", "b", 3).await;
+    sums(&hub, "one delivered, one held", |till| (till.delivered, till.held) == (2, 1)).await;
+    let (council, server) = hub.stopped().await;
+    for part in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        // A ledger that was closed has no more than the first.
+        let _ = std::fs::remove_file(data.join(part));
+    }
+    std::fs::rename(&copy, data.join("ledger.db")).unwrap();
+    till.heal();
+    let connectors = connectors().with_sink(till.clone());
+    let hub = Simulated::restored(council, server, connectors).await;
+    let council = read(&hub, &crate::simulation::connectors().with_sink(till.clone()));
+    hub.publish_about("a4", "a", 4).await;
+    let jobs = accept_restore(&hub.ledger, &council, "an officer", "the disk broke").await.unwrap();
+    assert_eq!(jobs.len(), 4, "two ingresses, two lanes");
+    sums(&hub, "all of it", |till| (till.delivered, till.dead) == (4, 0)).await;
+    assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1, 2, 2, 4], vec![3]));
+    until("the dock", async || hub.docked().len() == 6).await;
     hub.stopped().await;
 }

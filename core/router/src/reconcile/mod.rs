@@ -266,6 +266,22 @@ pub async fn reconcile(
     Ok(jobs)
 }
 
+/// Accepts a ledger that was put back, and submits the reconcile of everything, so that what came after the copy was made is
+/// taken in again before anything new. The jobs.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn accept_restore(
+    ledger: &Ledger,
+    council: &Council,
+    actor: &str,
+    reason: &str,
+) -> Result<Vec<i64>, LedgerError> {
+    let jobs = reconcile(ledger, council, actor, reason).await?;
+    ledger.acknowledge_restore().await?;
+    Ok(jobs)
+}
+
 /// What [`reconcile`] would do now.
 ///
 /// # Errors
