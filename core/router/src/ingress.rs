@@ -195,13 +195,13 @@ impl<'a> Taker<'a> {
         (offset, delivery): Found,
         settler: &mut Settler,
     ) -> Result<(), WorkerError> {
-        let (poison, body) = (Poison::new(self.session), delivery.body.clone());
-        let chunk = match poison.note(&body).await? {
+        let (mut suspects, body) = (Suspects::new(self.session), delivery.body.clone());
+        let chunk = match suspects.note(Suspect::Body(&body)).await? {
             None => self.decide_missed(missed, vec![(offset, delivery)]).await?,
             Some(refusal) => Chunk::poisoned(&self.system, vec![delivery], &refusal),
         };
         settler.settle(chunk).await?;
-        poison.forget(&body).await
+        suspects.spare().await
     }
 
     /// Decides about what was missed; what comes too late for its target is left out there.
