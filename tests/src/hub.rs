@@ -267,7 +267,9 @@ pub fn program() -> &'static Path {
                 Some(profile) => profile,
             };
             let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-            let build = ["build", "--quiet", "--locked", "-p", "postroom", "--profile", profile];
+            // Of the whole workspace, as the tests are built: what it stands on is then built already.
+            let build =
+                ["build", "--quiet", "--locked", "--workspace", "--bin", "postroom", "--profile", profile];
             let done = Command::new(cargo).args(build).current_dir(root).status().expect("cargo can be run");
             assert!(done.success(), "the program does not build");
         }
