@@ -10,10 +10,12 @@ mod publish;
 mod read;
 mod watch;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions},
+    options::{BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
     uri::AMQPUri,
 };
@@ -47,7 +49,7 @@ pub struct Options {
 pub struct Amqp {
     options: Options,
     user: String,
-    publishing: Connection,
+    publishing: Arc<Connection>,
     consuming: Connection,
     watch: Watch,
 }
@@ -61,7 +63,7 @@ impl Amqp {
     /// reached; none holds the password.
     pub async fn connect(url: &str, options: Options) -> Result<Self, BrokerError> {
         let address = address::parse(url)?;
-        let publishing = open(&address, &format!("{} publishing", options.connection_name)).await?;
+        let publishing = Arc::new(open(&address, &format!("{} publishing", options.connection_name)).await?);
         let consuming = open(&address, &format!("{} consuming", options.connection_name)).await?;
         let watch = Watch::over(&[&publishing, &consuming]);
         let user = address.authority.userinfo.username;
@@ -123,10 +125,7 @@ impl Broker for Amqp {
     }
 
     async fn publisher(&self) -> Result<Box<dyn Publisher>, BrokerError> {
-        let channel = channel_on(&self.publishing).await?;
-        answered("asking for confirms", channel.confirm_select(ConfirmSelectOptions { nowait: false }))
-            .await?;
-        Ok(Box::new(AmqpPublisher::new(channel, self.publishing.status().clone())))
+        Ok(Box::new(AmqpPublisher::open(Arc::clone(&self.publishing)).await?))
     }
 
     async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
@@ -167,7 +166,7 @@ impl Broker for Amqp {
     }
 
     async fn close(&self) {
-        for connection in [&self.consuming, &self.publishing] {
+        for connection in [&self.consuming, self.publishing.as_ref()] {
             let closing = connection.close(REPLY_SUCCESS, ShortString::default());
             // A close that fails says that the connection is gone already.
             let _ = timeout(CLOSE_TIMEOUT, closing).await;
