@@ -15,6 +15,8 @@ use super::publishing::{event_id, source_attribute};
 /// How long before a fault and after it the answer to an attempt may be lost through it, in microseconds: as long as a
 /// message may be under way.
 const AROUND: u64 = 15_000_000;
+/// The code of what was lost with a queue and is not sent behind what overtook it.
+const DECLARED_SKIP: &str = "overtaken";
 /// Most complaints of one kind that are kept word for word.
 const MOST_WORDS: usize = 20;
 
@@ -148,8 +150,15 @@ impl Oracle<'_> {
             if first.contains_key(&number) || replayed.contains(&number) {
                 continue;
             }
-            match self.dead.get(&self.key(number, target)) {
-                Some(code) => *findings.declared.entry(code.clone()).or_default() += 1,
+            match self.dead.get(&self.key(number, target)).map(String::as_str) {
+                Some(DECLARED_SKIP) => *findings.declared.entry(DECLARED_SKIP.to_owned()).or_default() += 1,
+                Some(code) => {
+                    let words = format!("target {target}: event {number} as `{code}`");
+                    findings.complain(
+                        "a fault costs a backlog, and no dead letter but what was overtaken",
+                        words,
+                    );
+                }
                 None => findings.complain("nothing is lost", format!("target {target}: event {number}")),
             }
         }
@@ -221,6 +230,9 @@ mod tests {
         Oracle { dead: &dead, ..oracle }.judge(HTTP, &arrivals, &mut findings);
         assert!(findings.broken.is_empty());
         assert_eq!(findings.declared["overtaken"], 1);
+        let dead = HashMap::from([(missing.key, "exhausted".to_owned())]);
+        Oracle { dead: &dead, ..oracle }.judge(HTTP, &arrivals, &mut findings);
+        assert_eq!(findings.broken.len(), 1, "another dead letter is no skip");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) enum Reach {
 impl Plan {
     /// The run of every test run.
     pub const fn ordinary(seed: u64) -> Self {
-        Self { seed, events: 10_000, subjects: 500, sources: 2, targets: 8, faults: 24, standstill: 15 }
+        Self { seed, events: 10_000, subjects: 500, sources: 2, targets: 8, faults: 23, standstill: 30 }
     }
 
     /// The run of which the report tells.

@@ -81,7 +81,7 @@ async fn what_the_ledger_has_forgotten_is_not_taken_in_again_from_a_journal_that
     hub.publish_about("a1", "a", 1).await;
     until("it at its targets", async || hub.delivered("till").await + hub.delivered("book").await == 2).await;
     assert_eq!(hub.ledger.prune(i64::MAX, 1_000).await.unwrap().events, 1);
-    hub.server.set_time(Utc::now().timestamp().unsigned_abs());
+    let hub = restarted(hub, &till).await;
     hub.publish_about("a2", "a", 2).await;
     sums(&hub, "the second", |till| till.delivered == 2).await;
     let job = reconciled(&hub, lease::of_ingress("shop")).await;

@@ -235,7 +235,7 @@ async fn a_lane_whose_consumer_is_cancelled_is_taken_up_again() {
 async fn an_import_whose_publishes_are_refused_or_lost_publishes_each_record_under_one_id() {
     let hub = Simulated::start().await;
     for fault in [Fault::Nacked, Fault::Lost, Fault::Unanswered] {
-        hub.server.fail_next(fault, 40);
+        hub.server.fail_next(fault, 3);
     }
     hub.council.feed("yard/in", "moves.csv", yard_rows(40, 1).as_bytes());
     let expected: Vec<u64> = (1..=40).collect();

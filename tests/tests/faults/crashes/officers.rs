@@ -72,9 +72,8 @@ async fn a_redrive_of_invalid_events_whose_hub_dies_goes_on_and_takes_each_once_
     assert_eq!(dying.drained().await.docked, 0);
 }
 
-/// The load is delivered; then all of it is replayed to the till and to the dock, and the hub dies at `point`. How many
-/// messages of the replay came to the dock more than once.
-async fn check_replay(point: FailPoint) -> usize {
+/// The load is delivered; then all of it is replayed to the till and to the dock, and the hub dies at `point`.
+async fn check_replay(point: FailPoint) {
     let mut dying = Dying::new(Asking::CannotLookUp);
     dying.rig.start();
     dying.rig.publish(EVENTS).await;
@@ -92,7 +91,7 @@ async fn check_replay(point: FailPoint) -> usize {
     dying.rig.hub.settled();
     dying.assert_receipts_stood();
     assert_replayed_to_the_till(&dying, &replays[0].1);
-    assert_replayed_to_the_dock(&dying, &replays[1].1).await
+    assert_replayed_to_the_dock(&dying, &replays[1].1).await;
 }
 
 /// Asks for everything once more.
@@ -118,7 +117,7 @@ fn assert_replayed_to_the_till(dying: &Dying, planned: &Value) {
     assert_eq!(of_first.len() as u64, EVENTS, "a replay has keys of its own");
 }
 
-async fn assert_replayed_to_the_dock(dying: &Dying, planned: &Value) -> usize {
+async fn assert_replayed_to_the_dock(dying: &Dying, planned: &Value) {
     let count = usize::try_from(EVENTS).expect("a small number");
     let messages = dock(&dying.rig.hub, 2 * count).await;
     let (first, again): (Vec<Arrived>, Vec<Arrived>) =
@@ -127,7 +126,6 @@ async fn assert_replayed_to_the_dock(dying: &Dying, planned: &Value) -> usize {
     assert_docked_in_order(&again, EVENTS);
     assert!(again.iter().all(|message| planned["plan"]["replay"] == message.headers[REPLAY_HEADER]));
     assert_eq!(first.len(), count);
-    again.len() - count
 }
 
 #[tokio::test]
@@ -137,6 +135,5 @@ async fn a_replay_whose_hub_dies_before_it_publishes_goes_on_and_leaves_out_noth
 
 #[tokio::test]
 async fn a_replay_whose_hub_dies_when_it_has_published_goes_on_under_the_same_ids() {
-    let again = check_replay(FailPoint::ReplayPublished).await;
-    assert!(again > 0, "nothing came again");
+    check_replay(FailPoint::ReplayPublished).await;
 }
