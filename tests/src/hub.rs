@@ -257,7 +257,9 @@ pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let test = env::current_exe().expect("the test's own path");
-        let folder = test.ancestors().nth(2).expect("the folder of the profile");
+        // A test lies one folder deeper than a program.
+        let mut folders = test.ancestors().skip(1).filter(|folder| !folder.ends_with("deps"));
+        let folder = folders.next().expect("the folder of the profile");
         let program = folder.join(format!("postroom{}", env::consts::EXE_SUFFIX));
         let built = fs::metadata(&program).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let root = house();

@@ -1,7 +1,5 @@
 //! The ordinary run: 10,000 events, 500 subjects, 8 targets and every kind of fault, judged by the oracle.
 
-#![expect(clippy::print_stdout, reason = "a seed must be told, so that a run can be had again")]
-
 use std::path::Path;
 
 use postroom_tests::long_run::{self, Plan};

@@ -108,7 +108,7 @@ fn schema() -> String {
         "group": count(1_000, "Which targets."),
         "owner": {"type": "string", "maxLength": 100, "description": "Whose.", "x-class": "none"},
     });
-    object("A parcel was moved.", fields, &["number", "group"])
+    object("A parcel was moved.", &fields, &["number", "group"])
 }
 
 fn message_schema() -> String {
@@ -117,10 +117,10 @@ fn message_schema() -> String {
         "parcel": {"type": "string", "maxLength": 100},
         "owner": {"type": "string", "maxLength": 100},
     });
-    object("What a target gets.", fields, &["number", "parcel"])
+    object("What a target gets.", &fields, &["number", "parcel"])
 }
 
-fn object(description: &str, properties: serde_json::Value, required: &[&str]) -> String {
+fn object(description: &str, properties: &serde_json::Value, required: &[&str]) -> String {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object", "additionalProperties": false, "description": description,

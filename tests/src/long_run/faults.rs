@@ -128,27 +128,16 @@ impl Fault {
 
     /// Whether what a target got may come again through it: an answer, or a confirm, may be lost.
     pub(super) fn may_double(self, target: usize) -> bool {
-        match (self, Plan::reach(target)) {
+        match Plan::reach(target) {
             // A file is written under its id, once.
-            (_, Reach::File) => false,
-            (Self::HubKilled | Self::HubStill | Self::HubRestarted, _) => true,
-            (
-                Self::BrokerRestarted
-                | Self::BrokerKilled
-                | Self::BrokerStill
-                | Self::BrokerAlarm
-                | Self::WireCut
-                | Self::WireSlow
-                | Self::WireDead
-                | Self::LaneLimited(_)
-                | Self::IngressDeleted(_)
-                | Self::QueueDeleted(_)
-                | Self::LaneDeleted(_),
-                Reach::Queue,
-            ) => true,
-            (Self::TargetDoes(at, does), Reach::Http) => at == target && does.lands(),
-            (Self::TargetKilled(at), Reach::Http) => at == target,
-            _ => false,
+            Reach::File => false,
+            Reach::Queue => !matches!(self, Self::TargetDoes(..) | Self::TargetKilled(_)),
+            Reach::Http => match self {
+                Self::HubKilled | Self::HubStill | Self::HubRestarted => true,
+                Self::TargetDoes(at, does) => at == target && does.lands(),
+                Self::TargetKilled(at) => at == target,
+                _ => false,
+            },
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Oracle<'a> {
 }
 
 impl Findings {
-    fn complain(&mut self, promise: &'static str, words: String) {
+    fn complain(&mut self, promise: &'static str, words: &str) {
         let count = self.broken.entry(promise).or_default();
         *count += 1;
         if *count <= MOST_WORDS as u64 {
@@ -82,21 +82,21 @@ impl Findings {
         let sum = |what: &str, pointer: &str| all(what).map(|one| number(one, pointer)).sum::<u64>();
         let routed = sum("sources", "/events/routed");
         if routed != plan.events {
-            self.complain(PROMISE, format!("{routed} events are routed of {}", plan.events));
+            self.complain(PROMISE, &format!("{routed} events are routed of {}", plan.events));
         }
         for pointer in ["/events/invalid", "/events/no_route"] {
             if sum("sources", pointer) > 0 {
-                self.complain(PROMISE, format!("{} events at {pointer}", sum("sources", pointer)));
+                self.complain(PROMISE, &format!("{} events at {pointer}", sum("sources", pointer)));
             }
         }
         let ended =
             ["/delivered", "/dead", "/discarded"].map(|state| sum("targets", state)).iter().sum::<u64>();
         let dispatched = sum("targets", "/dispatched");
         if ended != dispatched || dispatched < plan.events * TARGETS_PER_EVENT as u64 {
-            self.complain(PROMISE, format!("{dispatched} dispatches, of which {ended} have ended"));
+            self.complain(PROMISE, &format!("{dispatched} dispatches, of which {ended} have ended"));
         }
         for difference in status["differences"].as_array().into_iter().flatten() {
-            self.complain(PROMISE, difference.to_string());
+            self.complain(PROMISE, &difference.to_string());
         }
     }
 
@@ -104,7 +104,7 @@ impl Findings {
     pub(super) fn judge_words(&mut self, words: impl IntoIterator<Item = String>, canary: &str) {
         for said in words.into_iter().filter(|said| said.contains(canary)) {
             let head: String = said.chars().take(80).collect();
-            self.complain("no personal value in a word of the hub", head);
+            self.complain("no personal value in a word of the hub", &head);
         }
     }
 }
@@ -130,7 +130,7 @@ impl Oracle<'_> {
             }
             if arrival.key != self.key(arrival.number, target) {
                 let words = format!("event {} at target {target} under {}", arrival.number, arrival.key);
-                findings.complain("one dispatch, one key", words);
+                findings.complain("one dispatch, one key", &words);
             }
             if let Some(at) = first.get(&arrival.number).copied() {
                 if !arrival.again {
@@ -142,7 +142,7 @@ impl Oracle<'_> {
             let before = last.insert(self.plan.subject(arrival.number), arrival.number).unwrap_or_default();
             if arrival.number < before {
                 let words = format!("target {target}: event {} came after {before}", arrival.number);
-                findings.complain("in order of its subject", words);
+                findings.complain("in order of its subject", &words);
             }
         }
         *findings.arrived.entry(reach).or_default() += first.len() as u64;
@@ -156,10 +156,10 @@ impl Oracle<'_> {
                     let words = format!("target {target}: event {number} as `{code}`");
                     findings.complain(
                         "a fault costs a backlog, and no dead letter but what was overtaken",
-                        words,
+                        &words,
                     );
                 }
-                None => findings.complain("nothing is lost", format!("target {target}: event {number}")),
+                None => findings.complain("nothing is lost", &format!("target {target}: event {number}")),
             }
         }
     }
@@ -173,7 +173,7 @@ impl Oracle<'_> {
         });
         if !has_reason {
             let words = format!("target {target}: event {} came again", arrival.number);
-            findings.complain("twice only where an answer was lost", words);
+            findings.complain("twice only where an answer was lost", &words);
         }
     }
 }

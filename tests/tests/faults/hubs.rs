@@ -13,7 +13,7 @@ use crate::work::{
 };
 
 /// Rows of one import, and the parcels that they are about.
-const ROWS: u64 = 4_000;
+const ROWS: u64 = 2_000;
 const PARCELS: u64 = 97;
 /// In this time what a killed hub did is done by another.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(15);

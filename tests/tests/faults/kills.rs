@@ -20,7 +20,7 @@ use crate::work::{
 };
 
 /// Rows of one import, and the parcels that they are about.
-const ROWS: u64 = 4_000;
+const ROWS: u64 = 2_000;
 const PARCELS: u64 = 97;
 const KILLS: u64 = 5;
 /// Most milliseconds between what was waited for and the kill.
