@@ -148,7 +148,7 @@ async fn a_batch_is_done_when_each_of_its_events_is_confirmed_and_not_before() {
     const ROWS: usize = 40;
     let hub = Simulated::at_work(TestCouncil::small(), Server::new(), connectors()).await;
     hub.server.fail_next(Fault::Lost, ROWS / 2);
-    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS as u64, 1).as_bytes());
+    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS as u64, ROWS as u64).as_bytes());
     until("the batch", async || {
         let imports = hub.ledger.imports(Some("yard"), 1).await.unwrap();
         imports.first().is_some_and(|import| import.state == ImportState::Done)
