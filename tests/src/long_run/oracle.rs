@@ -15,8 +15,8 @@ use super::publishing::{event_id, source_attribute};
 /// How long before a fault and after it the answer to an attempt may be lost through it, in microseconds: as long as a
 /// message may be under way.
 const AROUND: u64 = 15_000_000;
-/// The code of what was lost with a queue and is not sent behind what overtook it.
-const DECLARED_SKIP: &str = "overtaken";
+/// The codes of what was lost with a queue: it is not sent behind what overtook it, or the journal does not have it.
+const DECLARED_SKIPS: [&str; 2] = ["overtaken", "lost"];
 /// Most complaints of one kind that are kept word for word.
 const MOST_WORDS: usize = 20;
 
@@ -151,11 +151,13 @@ impl Oracle<'_> {
                 continue;
             }
             match self.dead.get(&self.key(number, target)).map(String::as_str) {
-                Some(DECLARED_SKIP) => *findings.declared.entry(DECLARED_SKIP.to_owned()).or_default() += 1,
+                Some(code) if DECLARED_SKIPS.contains(&code) => {
+                    *findings.declared.entry(code.to_owned()).or_default() += 1;
+                }
                 Some(code) => {
                     let words = format!("target {target}: event {number} as `{code}`");
                     findings.complain(
-                        "a fault costs a backlog, and no dead letter but what was overtaken",
+                        "a fault costs a backlog, and no dead letter but of what a queue lost",
                         &words,
                     );
                 }

@@ -49,7 +49,7 @@ impl fmt::Display for Report {
             writeln!(f, "| {} | {arrived} | {doubled} |", words(*reach))?;
         }
         writeln!(f, "\nSent again by replays of deleted queues: {}.", self.findings.replayed)?;
-        write!(f, "Given up and listed, instead of being sent behind what overtook it: ")?;
+        write!(f, "Lost with a queue that somebody deleted, given up and listed: ")?;
         writeln!(f, "{}.", list(&self.findings.declared))?;
         writeln!(f, "\n| fault | times |\n|---|---|")?;
         for (words, times) in self.faults() {

@@ -77,6 +77,22 @@ async fn an_event_that_comes_late_from_the_journal_goes_where_no_later_one_of_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_published_again_has_overtaken_nothing() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    journal(&hub, "a2", 2);
+    hub.publish_about("a1", "a", 1).await;
+    let job = reconciled(&hub, lease::of_ingress("shop")).await;
+    let outcome = job.outcome.unwrap();
+    assert_eq!((&outcome["taken_in"], &outcome["overtaken"]), (&1.into(), &0.into()));
+    sums(&hub, "the second", |till| till.delivered == 2).await;
+    assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lane_is_filled_by_whoever_delivers_there_and_with_nothing_that_was_overtaken() {
     let till = Till::default();
     let hub = start(&till, "").await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::Utc;
 use postroom_broker::Broker;
 use postroom_broker::memory::Server;
 use postroom_connector::Connectors;
@@ -106,9 +107,12 @@ impl World {
         let place = Path::new(IN_MEMORY);
         let place = if place.is_dir() { place.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("postroom-simulation-").tempdir_in(place);
+        let server = Server::new();
+        // What the journal dates longer ago than the ledger remembers is not taken in again.
+        server.set_time(Utc::now().timestamp().unsigned_abs());
         Self {
             ground: Arc::clone(ground),
-            server: Server::new(),
+            server,
             till,
             moves,
             breaks,

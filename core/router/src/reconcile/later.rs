@@ -1,7 +1,7 @@
 //! Which events that the ledger knows stand behind others in the journal that it does not know: by the order of the journal,
 //! which is the one in which they were published.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use postroom_broker::Start;
 use postroom_event::EventKey;
@@ -14,11 +14,16 @@ use crate::session::{Session, WorkerError};
 pub(crate) struct Later(HashMap<(String, String), Vec<(u64, EventKey)>>);
 
 impl Later {
-    /// Reads the journal from `first` on, where the first event of `system` was missed.
-    pub(crate) async fn look(session: &Session, system: &str, first: u64) -> Result<Self, WorkerError> {
+    /// Reads the journal from `start` on; at `first` the first event of `system` was missed. An event that was published
+    /// again stands where it came first.
+    pub(crate) async fn look(
+        session: &Session,
+        system: &str,
+        (start, first): (Start, u64),
+    ) -> Result<Self, WorkerError> {
         let (council, broker) = (&session.council, session.broker.as_ref());
-        let mut later = Self(HashMap::new());
-        let Some(mut journal) = Journal::open(broker, Start::Offset(first)).await? else { return Ok(later) };
+        let (mut later, mut seen) = (Self(HashMap::new()), HashSet::new());
+        let Some(mut journal) = Journal::open(broker, start).await? else { return Ok(later) };
         while let Some(entries) = journal.next().await? {
             let own = |entry: &&postroom_broker::Entry| {
                 journal::system_of(council, broker, &entry.delivery) == Some(system)
@@ -28,6 +33,7 @@ impl Later {
                 .filter(own)
                 .filter_map(|entry| Some((entry.offset, journal::event_of(council, &entry.delivery)?)))
                 .map(|(offset, event)| (offset, event.key(), (event.source, event.subject)))
+                .filter(|(offset, key, _)| seen.insert(*key) && *offset >= first)
                 .collect();
             let keys: Vec<EventKey> = events.iter().map(|(_, key, _)| *key).collect();
             let known = session.ledger.known(&keys).await?;

@@ -61,6 +61,8 @@ pub(crate) struct Missed<'a> {
     invalid: Option<HashSet<[u8; 32]>>,
     /// Which known events are behind those that were missed, once one was missed.
     later: Option<Later>,
+    /// From where on what was published again is known for it.
+    since: Start,
     /// Behind the last entry that was looked at.
     reached: u64,
     found: u64,
@@ -79,9 +81,13 @@ impl<'a> Missed<'a> {
         let decider = journal::decider(&session.council, session.broker.as_ref());
         let (journal, invalid, later, reached) = (None, None, None, job.done);
         let (found, overtaken) = (0, 0);
+        let since = journal::remembered(&session.council, now());
         let mut missed =
-            Self { session, system, job, journal, decider, invalid, later, reached, found, overtaken };
+            Self { session, system, job, journal, decider, invalid, later, since, reached, found, overtaken };
         let start = missed.start().await?;
+        if missed.job.done == 0 {
+            missed.since = start;
+        }
         missed.journal = Journal::open(session.broker.as_ref(), start).await?;
         Ok(Some(missed))
     }
@@ -104,7 +110,8 @@ impl<'a> Missed<'a> {
             let unknown = self.unknown(entries).await?;
             if let Some((first, _)) = unknown.first() {
                 if self.later.is_none() {
-                    self.later = Some(Later::look(self.session, self.system, *first).await?);
+                    let from = (self.since, *first);
+                    self.later = Some(Later::look(self.session, self.system, from).await?);
                 }
                 self.found += unknown.len() as u64;
                 return Ok(Some(unknown));
