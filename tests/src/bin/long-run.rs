@@ -1,5 +1,5 @@
-//! `long-run [SEED [EVENTS]]`: a million events and 200 faults on real parts, judged by an oracle; prints the report.
-//! `./deploy/long-run` builds what it needs, and writes the report into the house.
+//! `long-run [ordinary] [SEED [EVENTS]]`: a million events and 200 faults on real parts, judged by an oracle; prints the
+//! report. `ordinary`: 10,000 events, and each kind of fault once. `./deploy/long-run` builds what it needs.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,9 +10,10 @@ use postroom_tests::long_run::{self, Plan};
 const SEED: u64 = 20_261_128;
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let ordinary = arguments.next_if(|argument| argument == "ordinary").is_some();
     let seed = arguments.next().map_or(Ok(SEED), |seed| seed.parse())?;
-    let long = Plan::long(seed);
+    let long = if ordinary { Plan::ordinary(seed) } else { Plan::long(seed) };
     let events = arguments.next().map_or(Ok(long.events), |events| events.parse())?;
     // A shorter run meets as many fewer faults.
     let faults = usize::try_from(long.faults as u64 * events / long.events)?.max(1);

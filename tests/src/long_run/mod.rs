@@ -1,5 +1,5 @@
 //! A load under one fault after another on real parts, and an oracle outside the hub that has every confirmed publish and
-//! every arrival: the ordinary run of the tests, and the long run of which the report tells.
+//! every arrival: the ordinary run of some minutes, and the long run of which the report tells.
 
 #![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 

@@ -37,7 +37,7 @@ pub(super) enum Reach {
 }
 
 impl Plan {
-    /// The run of every test run.
+    /// The run that meets each kind of fault once.
     pub const fn ordinary(seed: u64) -> Self {
         Self { seed, events: 10_000, subjects: 500, sources: 2, targets: 8, faults: 23, standstill: 30 }
     }
