@@ -155,6 +155,7 @@ fn judge(plan: &Plan, ground: &mut Ground, load: &Load, met: &[faults::Met], sta
         oracle.judge(target, &arrivals, &mut findings);
     }
     findings.judge_accounts(plan, status);
+    findings.unreconciled = ground.hub.json(&["reconcile", "--json"]).to_string();
     ground.hub.listen_anew();
     let lines = ground.hub.lines.iter().map(Value::to_string);
     let words = lines.chain([status.to_string(), metrics(ground)]);

@@ -46,6 +46,8 @@ pub(super) struct Findings {
     pub(super) replayed: u64,
     /// Dispatches that the hub declares given up and that did not arrive, by code.
     pub(super) declared: BTreeMap<String, u64>,
+    /// What a reconcile says is in the journal and not in the ledger, and in no lane.
+    pub(super) unreconciled: String,
     /// Promises that were broken, by promise.
     pub(super) broken: BTreeMap<&'static str, u64>,
     /// Some of them, word for word.

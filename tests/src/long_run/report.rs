@@ -51,6 +51,7 @@ impl fmt::Display for Report {
         writeln!(f, "\nSent again by replays of deleted queues: {}.", self.findings.replayed)?;
         write!(f, "Lost with a queue that somebody deleted, given up and listed: ")?;
         writeln!(f, "{}.", list(&self.findings.declared))?;
+        writeln!(f, "In the journal and not in the ledger, and in no lane: {}.", self.findings.unreconciled)?;
         writeln!(f, "\n| fault | times |\n|---|---|")?;
         for (words, times) in self.faults() {
             writeln!(f, "| {words} | {times} |")?;
