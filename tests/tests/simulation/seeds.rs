@@ -10,6 +10,8 @@ use crate::world::Ground;
 
 /// The range of seeds that run instead, as `FROM..TO`, without those that failed once.
 const RANGE: &str = "POSTROOM_SIMULATION_SEEDS";
+/// How often each seed of such a range runs: a schedule is fixed by its seed, the machine's timing is not.
+const TIMES: &str = "POSTROOM_SIMULATION_TIMES";
 /// Seeds of a run of the tests, beside those that failed once.
 const SEEDS: u64 = 700;
 /// Runs at the same time: they wait more than they work.
@@ -22,7 +24,13 @@ const FAILED_ONCE: &str = include_str!("seeds.txt");
 /// The seeds that the environment asks for, or those that failed once and then a fixed range.
 fn seeds() -> Vec<u64> {
     match std::env::var(RANGE) {
-        Ok(range) => asked(&range).unwrap_or_else(|| panic!("{RANGE} is written FROM..TO, not {range:?}")),
+        Ok(range) => {
+            let seeds = asked(&range).unwrap_or_else(|| panic!("{RANGE} is written FROM..TO, not {range:?}"));
+            let times = std::env::var(TIMES).map_or(1, |times| {
+                times.parse().unwrap_or_else(|_| panic!("{TIMES} is a number, not {times:?}"))
+            });
+            seeds.repeat(times)
+        }
         Err(_) => failed_once(FAILED_ONCE).into_iter().chain(0..SEEDS).collect(),
     }
 }

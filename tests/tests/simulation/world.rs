@@ -2,8 +2,8 @@
 //! killed. It knows no schedule.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -61,6 +61,8 @@ pub(crate) struct World {
 /// The hub at work.
 struct Running {
     ledger: Ledger,
+    /// Held while it connects; false when it is killed.
+    alive: Arc<Mutex<bool>>,
     stop: CancellationToken,
     hub: JoinHandle<Result<(), HubError>>,
 }
@@ -150,18 +152,23 @@ impl World {
         let ledger = Ledger::open(&self.ledger_file()).await.expect("the ledger can be opened");
         let stop = CancellationToken::new();
         let connectors = Arc::new(Connectors::default().with_sink(self.till.clone()));
-        let council = Arc::clone(&self.ground.council);
-        let hub = Hub::new(council, connectors, ledger.clone(), self.connect(), stop.clone());
+        let (council, alive) = (Arc::clone(&self.ground.council), Arc::new(Mutex::new(true)));
+        let connect = self.connect(Arc::clone(&alive));
+        let hub = Hub::new(council, connectors, ledger.clone(), connect, stop.clone());
         let hub = tokio::spawn(async move { hub.run().await });
-        self.running = Some(Running { ledger, stop, hub });
+        self.running = Some(Running { ledger, alive, stop, hub });
     }
 
     /// Every session but the first of a run of the hub follows a break.
-    fn connect(&self) -> Connect {
+    fn connect(&self, alive: Arc<Mutex<bool>>) -> Connect {
         let (server, prefix) = (self.server.clone(), self.ground.council.prefix.clone());
         let (breaks, opened_at) = (Arc::clone(&self.breaks), Arc::clone(&self.opened_at));
         let connected = AtomicBool::new(false);
         Box::new(move || {
+            let alive = alive.lock().unwrap();
+            if !*alive {
+                return Box::pin(std::future::pending());
+            }
             if connected.swap(true, Ordering::SeqCst) {
                 breaks.fetch_add(1, Ordering::SeqCst);
             }
@@ -182,14 +189,18 @@ impl World {
         ended
     }
 
-    /// Ends the hub in the middle of its work, if it runs; nothing of it is left. Nothing is acked after the cut, so the
-    /// ledger may be left behind as it is then.
+    /// Ends the hub in the middle of its work, if it runs; nothing of it is left. Nothing is acked or declared after the
+    /// cut, so the ledger may be left behind as it is then.
     pub(crate) async fn kill(&mut self, last: Last) -> Result<(), String> {
-        let Some(Running { ledger, hub, .. }) = self.running.take() else { return Ok(()) };
+        let Some(Running { ledger, alive, hub, .. }) = self.running.take() else { return Ok(()) };
         if last == Last::Lost {
             self.next_published().await;
         }
-        self.server.cut();
+        {
+            let mut alive = alive.lock().unwrap();
+            *alive = false;
+            self.server.cut();
+        }
         hub.abort();
         if last == Last::Lost {
             self.leave_ledger();
