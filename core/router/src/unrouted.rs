@@ -1,15 +1,19 @@
 //! What reached no queue, or was given up by one, goes where it belongs (`returning.rs` says where): back into its queue,
 //! into the holds of its lane, to its ingress by way of the journal, or into the lists of dead letters and invalid events.
 //! It does not know why a queue is gone.
+//!
+//! A dispatch of an event that the ledger does not know yet waits: where a hub was killed before it wrote the event down,
+//! that is decided again, and what is before it of its subject must enter the queue first.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use postroom_broker::{Acker, Delivery, Publisher};
-use postroom_event::DispatchId;
+use postroom_event::{DispatchId, EventKey};
 use postroom_ledger::NewJob;
 use postroom_telemetry as telemetry;
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::decisions::{LetterSet, TAKE_UP};
@@ -23,6 +27,10 @@ use crate::{Publishing, lane_job};
 const PREFETCH: u16 = 200;
 /// Messages put back together.
 const CHUNK: usize = 200;
+/// How often it is looked whether events are in the ledger by now.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a dispatch waits for its event; then it is the only trace of it, and goes on alone.
+const ALONE_AFTER: Duration = Duration::from_secs(60);
 /// How long nothing must come before the queue counts as empty, though some may be in another hub's hands.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -32,17 +40,27 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
     let mut publisher = session.broker.publisher().await?;
     let acker = consumer.acker();
+    let drain = Drain { ground: &ground, patience: Patience::Until(&session.stop) };
+    let mut early: Vec<(Instant, Delivery)> = Vec::new();
     let outcome = async {
         loop {
             let deliveries = tokio::select! {
                 () = session.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(LOOK_EVERY), if !early.is_empty() => Some(Vec::new()),
                 deliveries = consumer.next(CHUNK) => deliveries,
             };
             let deliveries = deliveries.ok_or_else(|| WorkerError::ConsumerEnded(queue.clone()))?;
             session.may_start()?;
-            let drain = Drain { ground: &ground, patience: Patience::Until(&session.stop) };
             drain.all_bound(&deliveries)?;
-            drain.put(deliveries, publisher.as_mut(), acker.as_ref()).await?;
+            let now = Instant::now();
+            early.extend(deliveries.into_iter().map(|delivery| (now, delivery)));
+            let (alone, waiting): (Vec<_>, Vec<_>) =
+                early.drain(..).partition(|(since, _)| since.elapsed() >= ALONE_AFTER);
+            let known = drain.known(waiting.iter().map(|(_, delivery)| delivery)).await?;
+            let (ready, waiting) = waiting.into_iter().partition(|(_, delivery)| is_ready(delivery, &known));
+            early = waiting;
+            let ready = alone.into_iter().chain(ready).map(|(_, delivery)| delivery).collect();
+            drain.put(ready, publisher.as_mut(), acker.as_ref()).await?;
         }
     }
     .await;
@@ -50,8 +68,8 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     outcome
 }
 
-/// Drains what is there now, before any worker begins. What its queue refuses stays, and is put back beside the others'
-/// work.
+/// Drains what is there now, before any worker begins. What its queue refuses, and what waits for its event, stays, and is
+/// put back beside the others' work.
 pub(crate) async fn drain(ground: &Publishing, stop: &CancellationToken) -> Result<(), WorkerError> {
     let queue = ground.broker.names().unrouted();
     if ground.broker.depth(&queue).await?.messages == 0 {
@@ -69,7 +87,9 @@ pub(crate) async fn drain(ground: &Publishing, stop: &CancellationToken) -> Resu
             };
             let deliveries = deliveries.ok_or_else(|| WorkerError::ConsumerEnded(queue.clone()))?;
             let drain = Drain { ground, patience: Patience::Never };
-            match drain.put(deliveries, publisher.as_mut(), acker.as_ref()).await {
+            let known = drain.known(deliveries.iter()).await?;
+            let ready = deliveries.into_iter().filter(|delivery| is_ready(delivery, &known)).collect();
+            match drain.put(ready, publisher.as_mut(), acker.as_ref()).await {
                 Err(WorkerError::Refused(_)) => return Ok(()),
                 put => put?,
             }
@@ -99,7 +119,7 @@ impl Drain<'_> {
     ) -> Result<(), WorkerError> {
         self.all_there(&deliveries).await?;
         let (mut returned, mut told) = (Returned::default(), BTreeMap::new());
-        let last = deliveries.last().map_or(0, |delivery| delivery.tag);
+        let tags: Vec<u64> = deliveries.iter().map(|delivery| delivery.tag).collect();
         let finished = self.finished(&deliveries).await?;
         let returning = Returning { ground: self.ground };
         for delivery in deliveries {
@@ -118,7 +138,9 @@ impl Drain<'_> {
         if publish_all(publisher, publishes, self.patience).await? == Published::Stopped {
             return Ok(());
         }
-        acker.ack_up_to(last).await?;
+        for tag in tags {
+            acker.ack(tag).await?;
+        }
         for ((queue, because), messages) in &told {
             telemetry::queue_returned(queue, *messages, because);
         }
@@ -152,8 +174,27 @@ impl Drain<'_> {
         Ok(())
     }
 
+    /// Which of the events that they are dispatches of are in the ledger.
+    async fn known(
+        &self,
+        deliveries: impl Iterator<Item = &Delivery>,
+    ) -> Result<HashSet<EventKey>, WorkerError> {
+        let keys: Vec<EventKey> = deliveries.filter_map(event).collect();
+        Ok(self.ground.ledger.known(&keys).await?)
+    }
+
     async fn finished(&self, deliveries: &[Delivery]) -> Result<HashSet<DispatchId>, WorkerError> {
         let told = deliveries.iter().filter_map(|delivery| lane_job::told("", delivery));
         Ok(self.ground.ledger.finished(&told.map(|dispatch| dispatch.id).collect::<Vec<_>>()).await?)
     }
+}
+
+/// The event that a message is a dispatch of, if it is one.
+fn event(delivery: &Delivery) -> Option<EventKey> {
+    lane_job::told("", delivery).map(|dispatch| dispatch.event)
+}
+
+/// Whether a message waits for nothing: its event is known, or it is no dispatch.
+fn is_ready(delivery: &Delivery, known: &HashSet<EventKey>) -> bool {
+    event(delivery).is_none_or(|event| known.contains(&event))
 }
