@@ -8,7 +8,8 @@ use crate::kept::Action;
 use crate::outbox::{Outcome, Tell};
 use crate::sql::outbox::Line;
 use crate::sql::{
-    Result, attempt, dead, decision, dispatch, event, held, import, invalid, outbox, run, staged,
+    Result, attempt, dead, decision, dispatch, event, held, import, invalid, journal_place, outbox, run,
+    staged,
 };
 
 /// What the writing needs.
@@ -108,6 +109,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::ImportDone(key, at) => import::finish(conn, key, *at).await,
         Entry::ImportRepeated(key, at) => import::repeat(conn, key, *at).await,
         Entry::ImportRefused(refused) => import::refuse(conn, refused).await,
+        Entry::JournalRead { system, place } => journal_place::note(conn, system, place).await,
         Entry::Trying(keys) => run::try_keys(conn, keys).await,
         Entry::Survived(keys) => run::survive(conn, keys).await,
         // Written in bulk before.

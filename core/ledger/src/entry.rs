@@ -139,10 +139,26 @@ pub enum Entry {
     ImportRepeated(ImportKey, i64),
     /// A batch of records was refused as a whole.
     ImportRefused(RefusedImport),
+    /// Every event of a source in the journal before a place is recorded.
+    JournalRead {
+        /// The source system.
+        system: String,
+        /// The place.
+        place: JournalPlace,
+    },
     /// These events are about to be handled one by one after an unclean stop.
     Trying(Vec<EventKey>),
     /// These events were handled without harm.
     Survived(Vec<EventKey>),
+}
+
+/// A place in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalPlace {
+    /// The offset of the first entry behind it.
+    pub position: u64,
+    /// When it was noted, in microseconds since the epoch.
+    pub at: i64,
 }
 
 /// How the router decided an event.

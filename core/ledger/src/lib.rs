@@ -32,7 +32,7 @@ mod writer;
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
 pub use entry::{
     Advance, Body, Broken, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed,
-    ImportKey, InvalidEvent, Reason, RefusedImport, StagedDispatch, Whole,
+    ImportKey, InvalidEvent, JournalPlace, Reason, RefusedImport, StagedDispatch, Whole,
 };
 pub use error::{Failure, Kind, LedgerError};
 pub use hold::{

@@ -7,8 +7,8 @@ use postroom_broker::Delivery;
 use postroom_connector::{ConnectorError, Outgoing};
 use postroom_event::{MAX_BODY_BYTES, Refusal};
 use postroom_ledger::{
-    Body, Claims, DeadLetter, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, Reason,
-    StagedDispatch, Whole,
+    Body, Claims, DeadLetter, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, JournalPlace,
+    Reason, StagedDispatch, Whole,
 };
 use postroom_telemetry as telemetry;
 
@@ -38,6 +38,11 @@ pub(crate) fn of_chunk(
     let mut entries: Vec<Entry> = unlisted.map(|item| of_item(system, item, at, max_body)).collect();
     entries.extend(repeats(system, repeated, at));
     entries
+}
+
+/// That everything of `system` in the journal before `position` is recorded.
+pub(crate) fn journal_read(system: &str, position: u64) -> Entry {
+    Entry::JournalRead { system: system.to_owned(), place: JournalPlace { position, at: now() } }
 }
 
 /// What came again; a source is told what it published again.

@@ -43,16 +43,26 @@ pub(crate) struct Chunk {
     pub(crate) repeated: Vec<Repeated>,
     /// The officer's job that it is a round of.
     pub(crate) round: Option<Round>,
+    /// The place in the journal up to where everything is recorded with it.
+    pub(crate) place: Option<u64>,
 }
 
 impl Chunk {
+    /// No event: with all chunks before it, everything in the journal before `place` is recorded.
+    pub(crate) fn reached(place: u64) -> Self {
+        Self::of(Vec::new(), Some(place))
+    }
+
+    fn of(items: Vec<Item>, place: Option<u64>) -> Self {
+        Self { items, confirms: None, last_tag: None, repeated: Vec::new(), round: None, place }
+    }
+
     /// Deliveries that are not to be read.
     pub(crate) fn poisoned(system: &str, deliveries: Vec<Delivery>, refusal: &Refusal) -> Self {
         // What comes from the journal has no tag, and is nobody's to ack.
         let last_tag = deliveries.last().map(|delivery| delivery.tag).filter(|tag| *tag > 0);
         let items = deliveries.into_iter().map(|delivery| Item::refused(system, delivery, refusal.clone()));
-        let items = items.collect();
-        Self { items, confirms: None, last_tag, repeated: Vec::new(), round: None }
+        Self { last_tag, ..Self::of(items.collect(), None) }
     }
 }
 
@@ -166,6 +176,7 @@ impl Settler {
         if let Some(round) = &mut chunk.round {
             entries.extend(round.entries(&chunk.items));
         }
+        entries.extend(chunk.place.map(|position| entries::journal_read(&self.system, position)));
         let written = self.keeper.take_writes(&mut entries);
         self.session.record(entries).await?;
         FailPoint::IngressRecorded.pass();

@@ -49,6 +49,13 @@ impl Wire {
         self.connection.create_channel().await.expect("a channel")
     }
 
+    /// Takes a binding away.
+    pub async fn unbind(&self, queue: &str, exchange: &str, key: &str) {
+        let (channel, arguments) = (self.channel().await, FieldTable::default());
+        let unbound = channel.queue_unbind(queue.into(), exchange.into(), key.into(), arguments).await;
+        unbound.expect("a broker that answers");
+    }
+
     /// Publishes; whether the broker confirmed it. A broker that refuses a message closes its channel.
     pub async fn publish(&self, exchange: &str, properties: BasicProperties, body: &[u8]) -> bool {
         self.publish_by((exchange, crate::council::PARCEL), properties, body).await

@@ -9,6 +9,7 @@
 )]
 
 mod batches;
+mod bindings;
 mod broker;
 mod careful;
 mod clock;

@@ -7,9 +7,10 @@ use postroom_event::EventKey;
 use super::Ledger;
 use crate::LedgerError;
 use crate::batch::{StagedBatch, StagedSummary};
+use crate::entry::JournalPlace;
 use crate::import::{Import, NewImport, RefusedRecord};
 use crate::sql::run::RunStart;
-use crate::sql::{event, import, run, staged};
+use crate::sql::{event, import, journal_place, run, staged};
 
 impl Ledger {
     /// The batch of `target` that is assigned and not ended, with the same id and items each time.
@@ -121,6 +122,16 @@ impl Ledger {
     /// When it could not be written.
     pub async fn end_run(&self, at: i64) -> Result<(), LedgerError> {
         self.write(move |conn| Box::pin(async move { run::end(conn, at).await })).await
+    }
+
+    /// Up to where the journal's events of `system` are recorded, as noted last ([`crate::Entry::JournalRead`]).
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn journal_place(&self, system: &str) -> Result<Option<JournalPlace>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = journal_place::of(reader.conn(), system).await;
+        reader.end(found).await
     }
 
     /// When the newest event of `system` was recorded, in microseconds since the epoch.

@@ -9,6 +9,7 @@ pub(crate) mod held;
 pub(crate) mod import;
 pub(crate) mod invalid;
 pub(crate) mod job;
+pub(crate) mod journal_place;
 pub(crate) mod kept;
 pub(crate) mod lane_state;
 pub(crate) mod lease;

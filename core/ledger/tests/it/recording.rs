@@ -1,7 +1,7 @@
 //! What is recorded is there, once, and can be asked for.
 
 use crate::support::{Place, event, key};
-use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent};
+use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, JournalPlace};
 
 fn routed(id: &str) -> Entry {
     Entry::Event(event(id, vec![("waste", Fate::Queued)]))
@@ -129,7 +129,21 @@ async fn attempts_are_counted_until_the_event_survives(place: Place) {
     assert_eq!(ledger.tried(&keys).await.expect("read"), [(key("2"), 1)].into());
 }
 
+async fn the_newest_place_in_the_journal_counts_for_each_source(place: Place) {
+    let ledger = place.open().await;
+    assert_eq!(ledger.journal_place("shop").await.expect("read"), None);
+    let read = |system: &str, position: u64| Entry::JournalRead {
+        system: system.to_owned(),
+        place: JournalPlace { position, at: 5 },
+    };
+    ledger.record(vec![read("shop", 7), read("yard", 3)]).await.expect("written");
+    ledger.record(vec![read("shop", 2)]).await.expect("written");
+    let place = ledger.journal_place("shop").await.expect("read");
+    assert_eq!(place, Some(JournalPlace { position: 2, at: 5 }));
+}
+
 promises!(
+    the_newest_place_in_the_journal_counts_for_each_source,
     events_on_both_sides_of_the_index_are_known_and_traced,
     what_was_recorded_is_known_after_the_ledger_is_opened_again,
     many_callers_at_once_are_all_recorded,

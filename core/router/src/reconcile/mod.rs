@@ -3,9 +3,12 @@
 //!
 //! That a queue is gone is noted as a job before it is made again, so that a hub that stops in between goes on.
 
+mod along;
 mod lane;
 mod later;
 mod missed;
+mod place;
+mod sieve;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,8 +19,11 @@ use postroom_ledger::{Job, JobFilter, JobState, Ledger, LedgerError, NewJob};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
+pub(crate) use along::{Along, Part};
 use lane::{Late, Resent, resend};
-pub(crate) use missed::{Asked, Found, Missed};
+pub(crate) use missed::{Asked, Missed};
+pub(crate) use place::Place;
+pub(crate) use sieve::{Found, Sieve};
 
 use crate::entries::now;
 use crate::journal::{self, Journal};
@@ -64,6 +70,9 @@ pub(crate) async fn declare(
     let journal = council.journal && broker.exists(&names.journal()).await?;
     let noting = Noting { ledger, names, topology, journal };
     let mut noted = noting.note(&missing).await?;
+    if council.journal {
+        place::note_first(broker, ledger, &topology.sources).await?;
+    }
     let made = broker.redeclare_missing(topology).await?;
     let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();
     late.retain(|queue| !missing.contains(queue));

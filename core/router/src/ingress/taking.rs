@@ -1,0 +1,169 @@
+//! Taking in what comes from the queue, and what should have come and is in the journal alone, in one order.
+
+use std::collections::{HashSet, VecDeque};
+
+use postroom_broker::Delivery;
+use postroom_event::EventKey;
+use tokio::sync::mpsc;
+
+use super::Taker;
+use crate::poison::{Suspect, Suspects};
+use crate::reconcile::{Along, Found, Missed, Part, Sieve};
+use crate::session::{Session, WorkerError};
+use crate::settle::{Chunk, Settler};
+
+/// Where chunks go.
+pub(super) enum Onward<'s> {
+    /// To the other half, which settles them beside.
+    Piped(mpsc::Sender<Chunk>),
+    /// They are settled at once; after an unclean stop, one event after the other.
+    Settled(&'s mut Settler),
+}
+
+impl Onward<'_> {
+    pub(super) async fn send(&mut self, chunk: Chunk) -> Result<(), WorkerError> {
+        match self {
+            // The other half says itself why it has ended.
+            Self::Piped(chunks) => Ok(drop(chunks.send(chunk).await)),
+            Self::Settled(settler) => settler.settle(chunk).await,
+        }
+    }
+
+    /// Whether the other half has ended.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Piped(chunks) if chunks.is_closed())
+    }
+}
+
+impl<'a> Taker<'a> {
+    /// Takes in what came, with what was missed before it. Where nothing came twice in turn, the queue is asked whether it is
+    /// empty, so that what was missed behind its last event comes too.
+    pub(super) async fn take_in(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        onward: &mut Onward<'_>,
+    ) -> Result<(), WorkerError> {
+        let was_quiet = std::mem::replace(&mut self.is_quiet, deliveries.is_empty());
+        let is_idle = was_quiet && self.is_quiet;
+        self.place.taken(deliveries.len());
+        match self.along.take() {
+            Some(along) if self.is_quiet => {
+                self.along = Some(along);
+                if is_idle && is_drained(self.session, self.system).await? {
+                    self.take_rest(onward).await?;
+                }
+            }
+            Some(mut along) => {
+                let recent = &self.recent;
+                for part in along.merged(deliveries, |key| is_recent(recent, key)).await? {
+                    match part {
+                        Part::Came(deliveries) => self.came(deliveries, onward).await?,
+                        Part::Missed(found) => self.missed(&mut along.sieve, found, onward).await?,
+                    }
+                }
+                self.go_on(along, onward).await?;
+            }
+            None if !deliveries.is_empty() => self.came(deliveries, onward).await?,
+            None => {}
+        }
+        if self.along.is_none()
+            && let Some(place) = self.place.reached(self.session, self.system, is_idle).await?
+        {
+            onward.send(Chunk::reached(place)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what was missed behind everything that came from the queue.
+    pub(super) async fn take_rest(&mut self, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
+        let Some(mut along) = self.along.take() else { return Ok(()) };
+        loop {
+            let recent = &self.recent;
+            let Some(found) = along.rest(|key| is_recent(recent, key)).await? else { break };
+            self.missed(&mut along.sieve, found, onward).await?;
+        }
+        self.go_on(along, onward).await
+    }
+
+    /// Takes in again what was lost with the queue, where somebody asked for it (DESIGN 3.12).
+    pub(super) async fn take_missed(&mut self, settler: &mut Settler) -> Result<(), WorkerError> {
+        let Some(mut missed) = Missed::asked(self.session, self.system).await? else { return Ok(()) };
+        while let Some(found) = missed.next().await? {
+            self.session.wait_while_blocked().await;
+            self.missed(&mut missed.sieve, found, &mut Onward::Settled(settler)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what is open.
+    pub(super) async fn close(self) {
+        if let Some(along) = self.along {
+            along.close().await;
+        }
+    }
+
+    /// Goes on along the journal, unless both have come to where the session began.
+    async fn go_on(&mut self, along: Along<'a>, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
+        if !along.is_over() {
+            self.along = Some(along);
+            return Ok(());
+        }
+        let place = along.close().await;
+        self.place.is_at(place);
+        onward.send(Chunk::reached(place)).await
+    }
+
+    async fn came(&mut self, deliveries: Vec<Delivery>, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
+        if !self.is_careful(onward) {
+            let chunk = self.decide(deliveries).await?;
+            return onward.send(chunk).await;
+        }
+        for delivery in deliveries {
+            let mut suspects = Suspects::new(self.session);
+            let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
+                None => self.decide(vec![delivery]).await?,
+                Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
+            };
+            onward.send(chunk).await?;
+            suspects.spare().await?;
+        }
+        Ok(())
+    }
+
+    async fn missed(
+        &mut self,
+        sieve: &mut Sieve<'_>,
+        found: Vec<Found>,
+        onward: &mut Onward<'_>,
+    ) -> Result<(), WorkerError> {
+        if !self.is_careful(onward) {
+            let chunk = self.decide_missed(sieve, found).await?;
+            return onward.send(chunk).await;
+        }
+        for (offset, delivery) in found {
+            let mut suspects = Suspects::new(self.session);
+            let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
+                None => self.decide_missed(sieve, vec![(offset, delivery)]).await?,
+                Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
+            };
+            onward.send(chunk).await?;
+            suspects.spare().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether events are tried one by one, each noted before it is (DESIGN 3.11).
+    fn is_careful(&self, onward: &Onward<'_>) -> bool {
+        matches!(onward, Onward::Settled(_)) && self.session.is_careful()
+    }
+}
+
+/// Whether nothing is left in the queue; what is in a consumer's hands is not counted.
+pub(super) async fn is_drained(session: &Session, system: &str) -> Result<bool, WorkerError> {
+    Ok(session.broker.depth(&session.broker.names().ingress(system)).await?.messages == 0)
+}
+
+/// Whether an event is on its way to the ledger.
+fn is_recent(recent: &VecDeque<HashSet<EventKey>>, key: &EventKey) -> bool {
+    recent.iter().any(|keys| keys.contains(key))
+}

@@ -1,0 +1,98 @@
+//! The binding of an ingress is lost, as a broker that is killed may lose what was declared last: what came in meanwhile is in
+//! the journal alone, and nothing but the journal tells.
+
+use postroom_broker::{Broker, Topology};
+use postroom_tests::council::parcel_event;
+use postroom_tests::hub::wire::Wire;
+use postroom_tests::rabbitmq::Rabbit;
+use serde_json::json;
+
+use crate::lanes::{Till, start, sums};
+use crate::simulation::{Simulated, connectors, publish};
+use crate::work::{self, dock, small_ready, until_number};
+
+/// Events that are taken before and lost in the middle of the test under load, and all.
+const BEFORE: u64 = 40;
+const LOST: u64 = 80;
+const ALL: u64 = 120;
+
+/// Of one parcel: 1 is taken, 2 waits in the ingress, 3 and 4 are in the journal alone, 5 waits behind.
+async fn with_a_gap(till: &Till) -> Simulated {
+    let hub = start(till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.dispatched == 1).await;
+    let (ingress, names) = (hub.name("ingress.shop"), hub.council.prefix.clone());
+    let (council, server) = hub.stopped().await;
+    let event = |number: u64| parcel_event(&format!("a{number}"), "a", number);
+    publish(&server, &council, &event(2)).await;
+    server.unbind(&ingress);
+    publish(&server, &council, &event(3)).await;
+    publish(&server, &council, &json!({"no": "event"})).await;
+    publish(&server, &council, &event(4)).await;
+    let shop = Topology { sources: vec!["shop".to_owned()], ..Topology::default() };
+    server.connect(&names, "an-officer").declare(&shop).await.unwrap();
+    publish(&server, &council, &event(5)).await;
+    Simulated::at_work(council, server, connectors().with_sink(till.clone())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_journal_alone_is_taken_in_at_its_place() {
+    let till = Till::default();
+    let hub = with_a_gap(&till).await;
+    sums(&hub, "all", |till| till.delivered == 5).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3, 4, 5]);
+    let sums = hub.ledger.sums().await.unwrap();
+    let shop = &sums.sources["shop"].events;
+    assert_eq!((shop.routed, shop.invalid), (5, 1));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_taken_in_though_the_hub_was_killed_before_and_has_to_be_careful() {
+    let till = Till::default();
+    let hub = with_a_gap(&till).await;
+    sums(&hub, "all before", |till| till.delivered == 5).await;
+    let ingress = hub.name("ingress.shop");
+    let (council, server) = hub.killed().await;
+    server.unbind(&ingress);
+    publish(&server, &council, &parcel_event("a6", "a", 6)).await;
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "all", |till| till.delivered == 6).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3, 4, 5, 6]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_journal_held_before_is_not_for_a_new_ledger() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    let (council, server) = hub.stopped().await;
+    std::fs::remove_file(council.data().join("ledger.db")).unwrap();
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "the second", |till| till.delivered == 1).await;
+    assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}
+
+#[tokio::test]
+async fn events_published_while_an_ingress_of_a_real_broker_has_no_binding_are_delivered_in_order() {
+    let mut hub = small_ready();
+    let events = |from: u64, to: u64| -> Vec<_> {
+        (from..=to).map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect()
+    };
+    work::publish(&hub, &events(1, BEFORE)).await;
+    until_number(&hub, "/sources/shop/events/routed", BEFORE);
+    hub.stop();
+    let (exchange, ingress) = (work::shop_exchange(&hub), format!("{}ingress.shop", hub.council.prefix));
+    Wire::open(Rabbit::shared().url()).await.unbind(&ingress, &exchange, "#").await;
+    work::publish(&hub, &events(BEFORE + 1, LOST)).await;
+    hub.start();
+    hub.wait_for("hub.ready");
+    work::publish(&hub, &events(LOST + 1, ALL)).await;
+    until_number(&hub, "/sources/shop/events/routed", ALL);
+    work::assert_docked_in_order(&dock(&hub, usize::try_from(ALL).unwrap()).await, ALL);
+    work::assert_booked_once_and_in_order(&hub, ALL);
+}
