@@ -106,6 +106,11 @@ log_events! {
     error "queue.deleted" "a queue was deleted"
     fn queue_deleted(queue: &str);
 
+    /// A lane is empty although dispatches should wait in it: it was purged, or the broker made it anew after it was killed. What
+    /// was in it is sent again. Find out what happened.
+    error "queue.emptied" "a lane has lost what was in it"
+    fn queue_emptied(queue: &str);
+
     /// The queue that a system reads itself was deleted with what the system had not read, which only the system knows. Send it
     /// again: `postroom replay --to SYSTEM --again --from TIME`, first without `--yes`.
     error "replay.proposed" "a replay is proposed"

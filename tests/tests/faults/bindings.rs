@@ -1,7 +1,9 @@
 //! The binding of an ingress is lost, as a broker that is killed may lose what was declared last: what came in meanwhile is in
 //! the journal alone, and nothing but the journal tells.
 
+use chrono::Utc;
 use postroom_broker::{Broker, Topology};
+use postroom_ledger::Pause;
 use postroom_tests::council::parcel_event;
 use postroom_tests::hub::wire::Wire;
 use postroom_tests::rabbitmq::Rabbit;
@@ -74,6 +76,45 @@ async fn what_a_journal_held_before_is_not_for_a_new_ledger() {
     hub.publish_about("a2", "a", 2).await;
     sums(&hub, "the second", |till| till.delivered == 1).await;
     assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_whose_binding_goes_while_nothing_comes_is_filled_from_the_journal_soon() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    hub.server.unbind(&hub.name("ingress.shop"));
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "the second", |till| till.delivered == 2).await;
+    assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_lost_what_was_in_it_and_is_there_is_filled_again() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    let pause = Pause {
+        system: "till".to_owned(),
+        since: Utc::now().timestamp_micros(),
+        until: None,
+        actor: "a test".to_owned(),
+        reason: "a test".to_owned(),
+    };
+    hub.ledger.pause(pause.clone()).await.unwrap();
+    for number in 1..=3 {
+        hub.publish_about(&format!("a{number}"), "a", number).await;
+    }
+    sums(&hub, "the dispatches", |till| till.waiting == 3).await;
+    let (lane, ledger) = (hub.name("lane.till"), hub.ledger.clone());
+    let (council, server) = hub.killed().await;
+    ledger.resume(pause).await.unwrap();
+    server.purge(&lane);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "all", |till| till.delivered == 3).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3]);
     hub.stopped().await;
 }
 

@@ -145,6 +145,11 @@ impl Server {
         self.shared.change(|state| state.delete(queue));
     }
 
+    /// Deletes everything that is ready in `queue`.
+    pub fn purge(&self, queue: &str) {
+        self.shared.change(|state| state.purge(queue));
+    }
+
     /// Deletes every binding of `queue`, and nothing of what is in it.
     pub fn unbind(&self, queue: &str) {
         self.shared.change(|state| state.unbind(queue));

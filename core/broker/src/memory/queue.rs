@@ -91,6 +91,11 @@ impl Queue {
         self.returned.len() + self.fresh.len()
     }
 
+    pub(super) fn purge(&mut self) {
+        self.returned.clear();
+        self.fresh.clear();
+    }
+
     pub(super) fn ready(&self) -> Vec<Delivery> {
         self.returned.iter().chain(&self.fresh).map(|held| held.delivery.clone()).collect()
     }

@@ -218,6 +218,12 @@ impl State {
         self.unbind(queue);
     }
 
+    pub(super) fn purge(&mut self, queue: &str) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.purge();
+        }
+    }
+
     pub(super) fn unbind(&mut self, queue: &str) {
         self.bindings.retain(|binding| binding.queue != queue);
     }

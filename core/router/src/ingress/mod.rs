@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use postroom_broker::{Consumer, Delivery, Publisher};
 use postroom_event::EventKey;
-use taking::{Onward, is_drained};
+use taking::{AUDIT_EVERY, Onward, is_drained};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::decide::Decider;
 use crate::decisions::STEP_EVERY;
-use crate::reconcile::{Along, Asked, Place};
+use crate::reconcile::{Along, Asked};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Settler};
@@ -50,7 +50,7 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     let outcome = async {
         taker.take_missed(&mut settler).await?;
         if was_drained {
-            taker.take_rest(&mut Onward::Settled(&mut settler)).await?;
+            taker.take_rest(&mut Onward::Settled(&mut settler), usize::MAX).await?;
         }
         if session.is_careful() {
             taker.recover(consumer.as_mut(), &mut settler).await?;
@@ -86,17 +86,17 @@ struct Taker<'a> {
     /// Keys of the chunks that may not be in the ledger yet, newest last.
     recent: VecDeque<HashSet<EventKey>>,
     asked: Asked,
-    /// The journal, until the queue has come to where it was when the session began.
+    /// The journal, until the queue has come to where it was when it was opened.
     along: Option<Along<'a>>,
-    place: Place,
+    /// When that is opened again.
+    audit_at: Instant,
     /// Whether nothing came the last time.
     is_quiet: bool,
 }
 
 impl<'a> Taker<'a> {
     async fn new(session: &'a Session, system: &'a str, traffic: Traffic) -> Result<Self, WorkerError> {
-        let place = Place::begin(session, system).await?;
-        let along = Along::open(session, system).await?;
+        let along = Along::open(session, system, true).await?;
         let publisher = session.broker.publisher().await?;
         let user = session.broker.user().to_owned();
         let decider = Decider::new(Arc::clone(&session.council), Arc::clone(&session.table), user);
@@ -111,7 +111,7 @@ impl<'a> Taker<'a> {
             recent,
             asked,
             along,
-            place,
+            audit_at: Instant::now() + AUDIT_EVERY,
             is_quiet: false,
         })
     }

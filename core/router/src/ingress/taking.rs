@@ -1,16 +1,24 @@
 //! Taking in what comes from the queue, and what should have come and is in the journal alone, in one order.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use postroom_broker::Delivery;
 use postroom_event::EventKey;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Taker;
 use crate::poison::{Suspect, Suspects};
 use crate::reconcile::{Along, Found, Missed, Part, Sieve};
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Settler};
+
+/// How often, while nothing comes, the journal is read along from where it was read before.
+pub(super) const AUDIT_EVERY: Duration = Duration::from_secs(30);
+
+/// Steps in which it is then read before the queue is looked at again.
+const SOME: usize = 40;
 
 /// Where chunks go.
 pub(super) enum Onward<'s> {
@@ -36,8 +44,8 @@ impl Onward<'_> {
 }
 
 impl<'a> Taker<'a> {
-    /// Takes in what came, with what was missed before it. Where nothing came twice in turn, the queue is asked whether it is
-    /// empty, so that what was missed behind its last event comes too.
+    /// Takes in what came, with what was missed before it. Where nothing came twice in turn, and nothing is left in the queue,
+    /// what was missed behind its last event comes too.
     pub(super) async fn take_in(
         &mut self,
         deliveries: Vec<Delivery>,
@@ -45,12 +53,11 @@ impl<'a> Taker<'a> {
     ) -> Result<(), WorkerError> {
         let was_quiet = std::mem::replace(&mut self.is_quiet, deliveries.is_empty());
         let is_idle = was_quiet && self.is_quiet;
-        self.place.taken(deliveries.len());
         match self.along.take() {
             Some(along) if self.is_quiet => {
                 self.along = Some(along);
                 if is_idle && is_drained(self.session, self.system).await? {
-                    self.take_rest(onward).await?;
+                    self.take_rest(onward, SOME).await?;
                 }
             }
             Some(mut along) => {
@@ -66,21 +73,26 @@ impl<'a> Taker<'a> {
             None if !deliveries.is_empty() => self.came(deliveries, onward).await?,
             None => {}
         }
-        if self.along.is_none()
-            && let Some(place) = self.place.reached(self.session, self.system, is_idle).await?
-        {
-            onward.send(Chunk::reached(place)).await?;
+        if self.is_quiet && self.along.is_none() && Instant::now() >= self.audit_at {
+            self.audit_at = Instant::now() + AUDIT_EVERY;
+            self.along = Along::open(self.session, self.system, false).await?;
         }
         Ok(())
     }
 
-    /// Takes in what was missed behind everything that came from the queue.
-    pub(super) async fn take_rest(&mut self, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
+    /// Takes in what was missed behind everything that came from the queue, in so many steps at most.
+    pub(super) async fn take_rest(
+        &mut self,
+        onward: &mut Onward<'_>,
+        steps: usize,
+    ) -> Result<(), WorkerError> {
         let Some(mut along) = self.along.take() else { return Ok(()) };
-        loop {
+        for _ in 0..steps {
             let recent = &self.recent;
             let Some(found) = along.rest(|key| is_recent(recent, key)).await? else { break };
-            self.missed(&mut along.sieve, found, onward).await?;
+            if !found.is_empty() {
+                self.missed(&mut along.sieve, found, onward).await?;
+            }
         }
         self.go_on(along, onward).await
     }
@@ -108,9 +120,10 @@ impl<'a> Taker<'a> {
             self.along = Some(along);
             return Ok(());
         }
-        let place = along.close().await;
-        self.place.is_at(place);
-        onward.send(Chunk::reached(place)).await
+        match along.close().await {
+            Some(place) => onward.send(Chunk::reached(place)).await,
+            None => Ok(()),
+        }
     }
 
     async fn came(&mut self, deliveries: Vec<Delivery>, onward: &mut Onward<'_>) -> Result<(), WorkerError> {

@@ -90,7 +90,7 @@ impl<'a> Missed<'a> {
             let own = entries.into_iter().filter(|entry| self.sieve.is_own(&entry.delivery)).collect();
             let unknown = self.sieve.unknown(own, |_| false).await?;
             if !unknown.is_empty() {
-                return Ok(Some(unknown));
+                return Ok(Some(self.sieve.found(unknown).await?));
             }
         }
     }

@@ -4,10 +4,10 @@
 //! That a queue is gone is noted as a job before it is made again, so that a hub that stops in between goes on.
 
 mod along;
+mod emptied;
 mod lane;
 mod later;
 mod missed;
-mod place;
 mod sieve;
 
 use std::collections::HashSet;
@@ -20,9 +20,9 @@ use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
 pub(crate) use along::{Along, Part};
+pub(crate) use emptied::Emptied;
 use lane::{Late, Resent, resend};
 pub(crate) use missed::{Asked, Missed};
-pub(crate) use place::Place;
 pub(crate) use sieve::{Found, Sieve};
 
 use crate::entries::now;
@@ -71,7 +71,7 @@ pub(crate) async fn declare(
     let noting = Noting { ledger, names, topology, journal };
     let mut noted = noting.note(&missing).await?;
     if council.journal {
-        place::note_first(broker, ledger, &topology.sources).await?;
+        along::note_first(broker, ledger, &topology.sources).await?;
     }
     let made = broker.redeclare_missing(topology).await?;
     let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();

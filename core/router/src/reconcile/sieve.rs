@@ -2,6 +2,7 @@
 //! the journal is read.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
@@ -66,28 +67,34 @@ impl<'a> Sieve<'a> {
         &mut self,
         own: Vec<Entry>,
         in_hand: impl Fn(&EventKey) -> bool,
-    ) -> Result<Vec<Found>, WorkerError> {
-        let keys: Vec<_> = own.iter().map(|entry| self.key(&entry.delivery)).collect();
-        let valid: Vec<_> = keys.iter().flatten().copied().collect();
-        let known = self.session.ledger.known(&valid).await?;
+    ) -> Result<Vec<Entry>, WorkerError> {
+        let council = Arc::clone(&self.session.council);
+        let claimed = |entry: &Entry| journal::event_of(&council, &entry.delivery).map(|event| event.key());
+        let claimed: Vec<_> = own.iter().map(claimed).collect();
+        let known = self.session.ledger.known(&claimed.iter().flatten().copied().collect::<Vec<_>>()).await?;
         let mut unknown = Vec::new();
-        for (Entry { offset, mut delivery }, key) in own.into_iter().zip(keys) {
-            let is_known = match key {
-                Some(key) => known.contains(&key) || in_hand(&key),
-                None => self.is_known_as_invalid(&delivery).await?,
-            };
-            if !is_known {
-                (delivery.tag, delivery.redelivered) = (0, false);
-                unknown.push((offset, delivery));
+        for (entry, key) in own.into_iter().zip(claimed) {
+            if key.is_some_and(|key| known.contains(&key) || in_hand(&key)) {
+                continue;
+            }
+            if self.key(&entry.delivery).is_some() || !self.is_known_as_invalid(&entry.delivery).await? {
+                unknown.push(entry);
             }
         }
-        if let Some((first, _)) = unknown.first()
+        Ok(unknown)
+    }
+
+    /// Entries that were missed, as deliveries.
+    pub(crate) async fn found(&mut self, missed: Vec<Entry>) -> Result<Vec<Found>, WorkerError> {
+        if let Some(first) = missed.first()
             && self.later.is_none()
         {
-            self.later = Some(Later::look(self.session, self.system, (self.since, *first)).await?);
+            self.later = Some(Later::look(self.session, self.system, (self.since, first.offset)).await?);
         }
-        self.found += unknown.len() as u64;
-        Ok(unknown)
+        self.found += missed.len() as u64;
+        let found =
+            |Entry { offset, delivery }| (offset, Delivery { tag: 0, redelivered: false, ..delivery });
+        Ok(missed.into_iter().map(found).collect())
     }
 
     async fn is_known_as_invalid(&mut self, delivery: &Delivery) -> Result<bool, WorkerError> {

@@ -17,7 +17,7 @@ use crate::decisions::{LetterSet, Outcome, TAKE_UP};
 use crate::entries::now;
 use crate::fail_point::FailPoint;
 use crate::journal::{self, Journal};
-use crate::reconcile::{self, RECONCILE};
+use crate::reconcile::{self, Emptied, RECONCILE};
 use crate::resend::{Patience, Published, publish_all};
 use crate::session::{Session, WorkerError};
 use crate::{lease, overtaken};
@@ -33,12 +33,16 @@ const STEPS_A_SECOND: u32 = 4;
 pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let lease = session.tenure.fence.name.clone();
     let is_lane = lease.starts_with(&lease::of_lane(""));
+    let mut emptied = Emptied::new();
     while !session.stop.is_cancelled() {
         if let Some(job) = reconcile::open(&session.ledger, REPLAY, &lease).await? {
             carry_out(&session, &job).await?;
         } else if is_lane && let Some(job) = reconcile::open(&session.ledger, RECONCILE, &lease).await? {
             reconcile::carry_out_late(&session, &job).await?;
         } else {
+            if let Some(target) = lease.strip_prefix(&lease::of_lane("")) {
+                emptied.look(&session, target).await?;
+            }
             session.pause(LOOK_EVERY).await;
         }
     }
