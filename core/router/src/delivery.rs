@@ -1,11 +1,13 @@
 //! The worker of one lane whose sink takes each message by itself: dispatches from the lane's queue to its desk, and
 //! what the desk starts to the sink.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use postroom_broker::{Acker, Consumer, Delivery};
 use postroom_connector::{Handover, Sink};
-use postroom_lane::{CONCURRENCY, DispatchKey, Input, Settings};
+use postroom_lane::{CONCURRENCY, DispatchKey, Input, Settings, WriteNumber};
+use postroom_ledger::LedgerError;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -37,6 +39,7 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
         desk,
         decisions,
         attempts: JoinSet::new(),
+        commit: None,
         careful,
         noted: LaneNote::default(),
     };
@@ -52,6 +55,8 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
 }
 
 type Ended = (DispatchKey, Tried);
+/// A write, and the number up to which everything is written with it.
+type Commit<'a> = (WriteNumber, Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send + 'a>>);
 
 struct Worker<'a> {
     session: &'a Session,
@@ -59,6 +64,8 @@ struct Worker<'a> {
     desk: Desk,
     decisions: Decisions,
     attempts: JoinSet<Ended>,
+    /// The write that is under way, one at a time: the others go on beside it.
+    commit: Option<Commit<'a>>,
     /// Whether the redelivered burst is still to be handled one by one (DESIGN 3.11).
     careful: bool,
     noted: LaneNote,
@@ -80,12 +87,12 @@ impl Worker<'_> {
             if let Some(over) = self.desk.over() {
                 return Ok(over);
             }
-            if self.attempts.is_empty() {
+            let is_idle = self.attempts.is_empty() && self.commit.is_none();
+            if is_idle {
                 self.desk.suspects.spare().await?;
             }
             let wake = self.desk.wake();
-            let (most, alone) =
-                if self.careful { (1, self.attempts.is_empty()) } else { (usize::from(PREFETCH), true) };
+            let (most, alone) = if self.careful { (1, is_idle) } else { (usize::from(PREFETCH), true) };
             // What is seldom due comes first, so that nothing that is often due can starve it.
             tokio::select! {
                 biased;
@@ -97,6 +104,7 @@ impl Worker<'_> {
                 () = halts.next() => self.desk.heed(),
                 _ = look.tick(), if !stopping => self.look().await?,
                 () = sleep_until(wake) => self.desk.tell(Input::Passed),
+                committed = committed(&mut self.commit) => self.desk.tell(Input::Committed(committed?)),
                 Some(ended) = self.attempts.join_next() => self.ended(ended)?,
                 deliveries = consumer.next(most), if !stopping && alone => {
                     let deliveries = deliveries.ok_or_else(|| self.cancelled())?;
@@ -166,19 +174,21 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Does what the lane asked for until it asks for nothing: writes, then acks, then attempts.
+    /// Does what the lane asked for until it asks for nothing but what waits for the write that is under way. What a write must
+    /// come before, a receipt before the next of its subject, the lane asks for when it is committed.
     async fn settle(&mut self, acker: &dyn Acker) -> Result<(), WorkerError> {
         loop {
-            if self.desk.commit().await? {
-                FailPoint::LaneRecorded.pass();
-                continue;
+            if self.commit.is_none()
+                && let Some((entries, last)) = self.desk.take_writes()
+            {
+                self.commit = Some((last, Box::pin(self.session.record(entries))));
             }
-            let acks = self.desk.take_acks();
-            for tag in &acks {
+            for tag in self.desk.take_acks() {
                 acker.ack(tag.0).await?;
             }
             let starts = self.desk.take_starts().await?;
-            if acks.is_empty() && starts.is_empty() && !self.desk.is_asking() {
+            let writes = self.commit.is_none() && self.desk.is_asking();
+            if starts.is_empty() && !writes && !self.desk.asks_at_once() {
                 return Ok(());
             }
             for (attempt, mut outgoing) in starts {
@@ -211,4 +221,14 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// The number up to which is committed, once the write that is under way is; never without one.
+async fn committed(commit: &mut Option<Commit<'_>>) -> Result<WriteNumber, WorkerError> {
+    let Some((last, write)) = commit else { return std::future::pending().await };
+    let (last, written) = (*last, write.await);
+    *commit = None;
+    written?;
+    FailPoint::LaneRecorded.pass();
+    Ok(last)
 }

@@ -1,7 +1,7 @@
 //! One lane machine (`core/lane`) with what it is about: the dispatches in hand, and what it asked for and is not done
 //! yet. Knows neither where dispatches come from nor how they are sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use postroom_connector::Outgoing;
@@ -48,6 +48,8 @@ pub(crate) struct Desk {
     /// What the lane asked for and is not done yet, in its order.
     starts: Vec<Attempt>,
     writes: Vec<(WriteNumber, DispatchKey, Write)>,
+    /// What is being written.
+    writing: HashSet<DispatchKey>,
     acks: Vec<Tag>,
     over: Option<Over>,
     /// Since when the target cannot be reached, in microseconds since the epoch.
@@ -81,6 +83,7 @@ impl Desk {
             works: HashMap::new(),
             starts: Vec::new(),
             writes: Vec::new(),
+            writing: HashSet::new(),
             acks: Vec::new(),
             over: None,
             down_since: None,
@@ -96,6 +99,9 @@ impl Desk {
 
     /// Tells the lane, and keeps what it asks for.
     pub(crate) fn tell(&mut self, input: Input) {
+        if matches!(input, Input::Committed(_)) {
+            self.writing.clear();
+        }
         for action in self.lane.handle(self.clock.now(), input) {
             match action {
                 Action::Start(attempt) => self.starts.push(attempt),
@@ -145,9 +151,11 @@ impl Desk {
         }
     }
 
-    /// Keeps what the lane may ask to attempt.
+    /// Keeps what the lane may ask to attempt: not what came again while its end is being written.
     pub(crate) fn take_in(&mut self, arrival: &Arrival, work: impl FnOnce() -> Work) {
-        self.works.entry(arrival.dispatch).or_insert_with(work);
+        if !self.writing.contains(&arrival.dispatch) {
+            self.works.entry(arrival.dispatch).or_insert_with(work);
+        }
     }
 
     /// Whether a dispatch may go past the lane: see [`Lane::may_pass`].
@@ -197,6 +205,7 @@ impl Desk {
         let mut entries = Vec::new();
         let (now, mut delivered) = (entries::now(), 0);
         for (_, dispatch, write) in std::mem::take(&mut self.writes) {
+            self.writing.insert(dispatch);
             // The lane writes about what is in hand only.
             let Some(work) = self.works.remove(&dispatch) else { continue };
             if self.taker == Taker::Lane {
@@ -222,7 +231,12 @@ impl Desk {
 
     /// Whether the lane asks for anything that is not done yet.
     pub(crate) fn is_asking(&self) -> bool {
-        !self.writes.is_empty() || !self.starts.is_empty() || !self.acks.is_empty()
+        !self.writes.is_empty() || self.asks_at_once()
+    }
+
+    /// Whether it asks for what waits for no commit.
+    pub(crate) fn asks_at_once(&self) -> bool {
+        !self.starts.is_empty() || !self.acks.is_empty()
     }
 
     /// What may be acked.
