@@ -70,6 +70,12 @@ impl Halts {
         state.restored || state.paused.contains_key(system)
     }
 
+    /// Whether anything is halted.
+    pub(crate) fn is_any(&self) -> bool {
+        let state = self.state.borrow();
+        state.restored || state.slow || !state.paused.is_empty()
+    }
+
     /// Whether the ledger is a backup that nobody has accepted.
     pub(crate) fn is_ledger_restored(&self) -> bool {
         self.state.borrow().restored

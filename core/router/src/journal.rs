@@ -10,6 +10,7 @@ use postroom_transform::Data;
 
 use crate::Table;
 use crate::decide::Decider;
+use crate::entries::now;
 
 /// Entries of the journal that the broker sends ahead.
 const PREFETCH: u16 = 1_000;
@@ -81,6 +82,11 @@ pub(crate) fn remembered(council: &Council, now_micros: i64) -> Start {
     since(now_micros, council.keep.saturating_sub(REMEMBERED_MARGIN))
 }
 
+/// Whether the ledger remembers what was recorded at `at` (microseconds since the epoch).
+pub(crate) fn remembers(council: &Council, at: i64) -> bool {
+    matches!(remembered(council, now()), Start::Time(from) if from < seconds(at))
+}
+
 /// The offset of the first entry from `start` on.
 pub(crate) async fn first_offset(broker: &dyn Broker, start: Start) -> Result<Option<u64>, BrokerError> {
     let Some(mut journal) = Journal::open(broker, start).await? else { return Ok(None) };
@@ -91,6 +97,9 @@ pub(crate) async fn first_offset(broker: &dyn Broker, start: Start) -> Result<Op
 
 /// Where to begin so that everything of the last `age` is read.
 pub(crate) fn since(now_micros: i64, age: Duration) -> Start {
-    let seconds = u64::try_from(now_micros / 1_000_000).unwrap_or(0);
-    Start::Time(seconds.saturating_sub(age.as_secs()))
+    Start::Time(seconds(now_micros).saturating_sub(age.as_secs()))
+}
+
+fn seconds(micros: i64) -> u64 {
+    u64::try_from(micros / 1_000_000).unwrap_or(0)
 }

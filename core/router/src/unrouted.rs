@@ -54,13 +54,19 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
             drain.all_bound(&deliveries)?;
             let now = Instant::now();
             early.extend(deliveries.into_iter().map(|delivery| (now, delivery)));
-            let (alone, waiting): (Vec<_>, Vec<_>) =
-                early.drain(..).partition(|(since, _)| since.elapsed() >= ALONE_AFTER);
-            let known = drain.known(waiting.iter().map(|(_, delivery)| delivery)).await?;
-            let (ready, waiting) = waiting.into_iter().partition(|(_, delivery)| is_ready(delivery, &known));
+            if session.halts.is_any() {
+                // The ingress that would take the event may be halted.
+                early.iter_mut().for_each(|(since, _)| *since = now);
+            }
+            let known = drain.known(early.iter().map(|(_, delivery)| delivery)).await?;
+            let (ready, waiting): (Vec<_>, Vec<_>) = early
+                .into_iter()
+                .partition(|(since, delivery)| since.elapsed() >= ALONE_AFTER || is_ready(delivery, &known));
             early = waiting;
-            let ready = alone.into_iter().chain(ready).map(|(_, delivery)| delivery).collect();
-            drain.put(ready, publisher.as_mut(), acker.as_ref()).await?;
+            if !ready.is_empty() {
+                let ready = ready.into_iter().map(|(_, delivery)| delivery).collect();
+                drain.put(ready, publisher.as_mut(), acker.as_ref()).await?;
+            }
         }
     }
     .await;

@@ -1,16 +1,18 @@
 //! The binding of an ingress is lost, as a broker that is killed may lose what was declared last: what came in meanwhile is in
 //! the journal alone, and nothing but the journal tells.
 
+use bytes::Bytes;
 use chrono::Utc;
-use postroom_broker::{Broker, Topology};
+use postroom_broker::memory::Server;
+use postroom_broker::{Broker, Message, Outgoing, Topology};
 use postroom_ledger::Pause;
-use postroom_tests::council::parcel_event;
+use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::Wire;
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::json;
 
 use crate::lanes::{Till, start, sums};
-use crate::simulation::{Simulated, connectors, publish};
+use crate::simulation::{Simulated, connectors, publish, put};
 use crate::work::{self, dock, small_ready, until_number};
 
 /// Events that are taken before and lost in the middle of the test under load, and all.
@@ -18,12 +20,16 @@ const BEFORE: u64 = 40;
 const LOST: u64 = 80;
 const ALL: u64 = 120;
 
+/// Events that are lost in a row, more than are looked ahead, and the parcels that they are about.
+const LONG_LOSS: u64 = 2_500;
+const PARCELS: u64 = 40;
+
 /// Of one parcel: 1 is taken, 2 waits in the ingress, 3 and 4 are in the journal alone, 5 waits behind.
 async fn with_a_gap(till: &Till) -> Simulated {
     let hub = start(till, "").await;
     hub.publish_about("a1", "a", 1).await;
     sums(&hub, "the first", |till| till.dispatched == 1).await;
-    let (ingress, names) = (hub.name("ingress.shop"), hub.council.prefix.clone());
+    let ingress = hub.name("ingress.shop");
     let (council, server) = hub.stopped().await;
     let event = |number: u64| parcel_event(&format!("a{number}"), "a", number);
     publish(&server, &council, &event(2)).await;
@@ -31,8 +37,7 @@ async fn with_a_gap(till: &Till) -> Simulated {
     publish(&server, &council, &event(3)).await;
     publish(&server, &council, &json!({"no": "event"})).await;
     publish(&server, &council, &event(4)).await;
-    let shop = Topology { sources: vec!["shop".to_owned()], ..Topology::default() };
-    server.connect(&names, "an-officer").declare(&shop).await.unwrap();
+    bind(&server, &council).await;
     publish(&server, &council, &event(5)).await;
     Simulated::at_work(council, server, connectors().with_sink(till.clone())).await
 }
@@ -115,6 +120,96 @@ async fn a_lane_that_lost_what_was_in_it_and_is_there_is_filled_again() {
     let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
     sums(&hub, "all", |till| till.delivered == 3).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);
+    hub.stopped().await;
+}
+
+/// An event in binary mode: what tells it from another is in its headers.
+fn in_binary_mode(hub: &TestCouncil, id: &str, parcel: &str) -> Message {
+    let subject = format!("parcel:{parcel}");
+    let attributes = [
+        ("specversion", "1.0"),
+        ("id", id),
+        ("source", "/systems/shop"),
+        ("type", PARCEL),
+        ("subject", &subject),
+        ("time", "2026-03-20T10:14:00Z"),
+    ];
+    let headers = attributes.map(|(name, value)| (format!("cloudEvents:{name}"), value.to_owned()));
+    Message {
+        content_type: Some("application/json".to_owned()),
+        user_id: Some(hub.publisher.clone()),
+        body: Bytes::from(json!({"number": 1, "place": "shelf"}).to_string()),
+        headers: headers.to_vec(),
+        ..Message::default()
+    }
+}
+
+async fn publish_message(server: &Server, council: &TestCouncil, message: Message) {
+    let shop = server.connect(&council.prefix, &council.publisher);
+    let (exchange, routing_key) = (format!("{}in.shop", council.prefix), PARCEL.to_owned());
+    let mut publisher = shop.publisher().await.unwrap();
+    publisher.publish(vec![Outgoing { exchange, routing_key, message }]).await.unwrap().wait().await;
+}
+
+/// Gives the ingress its binding back.
+async fn bind(server: &Server, council: &TestCouncil) {
+    let shop = Topology { sources: vec!["shop".to_owned()], ..Topology::default() };
+    server.connect(&council.prefix, "an-officer").declare(&shop).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_whose_bodies_are_alike_are_told_apart_by_what_else_they_say() {
+    let till = Till::default();
+    let (council, server) = start(&till, "").await.stopped().await;
+    server.unbind(&format!("{}ingress.shop", council.prefix));
+    publish_message(&server, &council, in_binary_mode(&council, "a1", "a")).await;
+    bind(&server, &council).await;
+    publish_message(&server, &council, in_binary_mode(&council, "b1", "b")).await;
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1], vec![1]));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_journal_has_not_is_taken_before_what_is_behind_it() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("b1", "b", 1).await;
+    sums(&hub, "another", |till| till.delivered == 1).await;
+    // One by one, as after an unclean stop: what comes next is not known yet.
+    let (council, server) = hub.killed().await;
+    // Put into the ingress alone, as a broker does that confirms before its streams have started.
+    for number in 1..=2 {
+        put(&server, &council, &parcel_event(&format!("a{number}"), "a", number));
+    }
+    for number in 3..=4 {
+        publish(&server, &council, &parcel_event(&format!("a{number}"), "a", number)).await;
+    }
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "all", |till| till.delivered == 5).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3, 4]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_loss_is_taken_in_before_what_is_behind_it() {
+    let till = Till::default();
+    let (council, server) = start(&till, "").await.stopped().await;
+    let event = |number: u64| parcel_event(&format!("e{number}"), &(number % PARCELS).to_string(), number);
+    server.unbind(&format!("{}ingress.shop", council.prefix));
+    for number in 1..=LONG_LOSS {
+        publish(&server, &council, &event(number)).await;
+    }
+    bind(&server, &council).await;
+    for number in LONG_LOSS + 1..=LONG_LOSS + PARCELS {
+        publish(&server, &council, &event(number)).await;
+    }
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "all", |till| till.delivered == LONG_LOSS + PARCELS).await;
+    for parcel in 0..PARCELS {
+        assert!(till.numbers(&parcel.to_string()).is_sorted(), "parcel {parcel}");
+    }
     hub.stopped().await;
 }
 

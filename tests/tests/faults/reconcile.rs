@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use postroom_ledger::{Job, JobFilter, JobState, NewJob};
+use postroom_ledger::{Entry, Job, JobFilter, JobState, JournalPlace, NewJob};
 use postroom_router::{PROPOSED_REPLAY, RECONCILE, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 use postroom_tests::hub::TestHub;
@@ -81,6 +81,9 @@ async fn what_the_ledger_has_forgotten_is_not_taken_in_again_from_a_journal_that
     hub.publish_about("a1", "a", 1).await;
     until("it at its targets", async || hub.delivered("till").await + hub.delivered("book").await == 2).await;
     assert_eq!(hub.ledger.prune(i64::MAX, 1_000).await.unwrap().events, 1);
+    // What is so old was recorded long after the last place in the journal.
+    let place = JournalPlace { position: 0, at: 0 };
+    hub.ledger.record(vec![Entry::JournalRead { system: "shop".to_owned(), place }]).await.unwrap();
     let hub = restarted(hub, &till).await;
     hub.publish_about("a2", "a", 2).await;
     sums(&hub, "the second", |till| till.delivered == 2).await;

@@ -83,13 +83,7 @@ impl Simulated {
 
     /// The same about another parcel.
     pub(crate) fn put_about(&self, id: &str, parcel: &str, number: u64) {
-        let delivery = Delivery {
-            content_type: Some("application/cloudevents+json".to_owned()),
-            user_id: Some(self.council.publisher.clone()),
-            body: Bytes::from(parcel_event(id, parcel, number).to_string()),
-            ..Delivery::default()
-        };
-        self.server.put(&self.name("ingress.shop"), delivery);
+        put(&self.server, &self.council, &parcel_event(id, parcel, number));
     }
 
     /// Publishes an event as the shop does: it comes into the journal, too.
@@ -131,6 +125,17 @@ impl Simulated {
         self.hub.await.unwrap().unwrap();
         (self.council, self.server)
     }
+}
+
+/// Puts an event of the shop into its ingress, and not into the journal.
+pub(crate) fn put(server: &Server, council: &TestCouncil, event: &Value) {
+    let delivery = Delivery {
+        content_type: Some("application/cloudevents+json".to_owned()),
+        user_id: Some(council.publisher.clone()),
+        body: Bytes::from(event.to_string()),
+        ..Delivery::default()
+    };
+    server.put(&format!("{}ingress.shop", council.prefix), delivery);
 }
 
 /// Publishes an event as the shop does.

@@ -134,6 +134,16 @@ impl Ledger {
         reader.end(found).await
     }
 
+    /// Notes the first place of `system`, unless there is one.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn begin_journal(&self, system: &str, place: JournalPlace) -> Result<(), LedgerError> {
+        let system = system.to_owned();
+        self.write(move |conn| Box::pin(async move { journal_place::begin(conn, &system, &place).await }))
+            .await
+    }
+
     /// When the newest event of `system` was recorded, in microseconds since the epoch.
     ///
     /// # Errors

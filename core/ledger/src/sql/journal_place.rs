@@ -17,6 +17,19 @@ pub(crate) async fn note(conn: &mut Conn, system: &str, place: &JournalPlace) ->
     Ok(())
 }
 
+/// Notes the first one; none that is there is changed.
+pub(crate) async fn begin(conn: &mut Conn, system: &str, place: &JournalPlace) -> Result<()> {
+    conn.query(
+        "INSERT INTO journal_place (system, position, at) VALUES ($1, $2, $3) ON CONFLICT (system) DO NOTHING",
+    )
+    .bind(system)
+    .bind(stored(place.position))
+    .bind(place.at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
 impl FromRow for JournalPlace {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self { position: counted(row.get("position")?), at: row.get("at")? })

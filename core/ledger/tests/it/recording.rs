@@ -132,6 +132,11 @@ async fn attempts_are_counted_until_the_event_survives(place: Place) {
 async fn the_newest_place_in_the_journal_counts_for_each_source(place: Place) {
     let ledger = place.open().await;
     assert_eq!(ledger.journal_place("shop").await.expect("read"), None);
+    for position in [4, 9] {
+        ledger.begin_journal("shop", JournalPlace { position, at: 3 }).await.expect("written");
+    }
+    let first = ledger.journal_place("shop").await.expect("read");
+    assert_eq!(first, Some(JournalPlace { position: 4, at: 3 }), "the first one stands");
     let read = |system: &str, position: u64| Entry::JournalRead {
         system: system.to_owned(),
         place: JournalPlace { position, at: 5 },

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::decide::Decider;
 use crate::decisions::STEP_EVERY;
-use crate::reconcile::{Along, Asked};
+use crate::reconcile::{Along, Asked, When};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Settler};
@@ -42,11 +42,12 @@ pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerEr
 /// Works until the session stops, the system is halted, or it is asked to reconcile; then it is begun anew.
 async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     let queue = session.broker.names().ingress(&system);
+    let traffic = Traffic::default();
+    // In this order: what the journal has by now is in the queue, or was lost.
+    let mut taker = Taker::new(&session, &system, traffic.clone()).await?;
     let was_drained = is_drained(&session, &system).await?;
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
-    let traffic = Traffic::default();
-    let mut settler = Settler::load(&session, &system, consumer.acker(), traffic.clone()).await?;
-    let mut taker = Taker::new(&session, &system, traffic).await?;
+    let mut settler = Settler::load(&session, &system, consumer.acker(), traffic).await?;
     let outcome = async {
         taker.take_missed(&mut settler).await?;
         if was_drained {
@@ -96,7 +97,7 @@ struct Taker<'a> {
 
 impl<'a> Taker<'a> {
     async fn new(session: &'a Session, system: &'a str, traffic: Traffic) -> Result<Self, WorkerError> {
-        let along = Along::open(session, system, true).await?;
+        let along = Along::open(session, system, When::Beginning).await?;
         let publisher = session.broker.publisher().await?;
         let user = session.broker.user().to_owned();
         let decider = Decider::new(Arc::clone(&session.council), Arc::clone(&session.table), user);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Taker;
 use crate::poison::{Suspect, Suspects};
-use crate::reconcile::{Along, Found, Missed, Part, Sieve};
+use crate::reconcile::{Along, Found, Missed, Part, Sieve, When};
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Settler};
 
@@ -61,11 +61,14 @@ impl<'a> Taker<'a> {
                 }
             }
             Some(mut along) => {
-                let recent = &self.recent;
-                for part in along.merged(deliveries, |key| is_recent(recent, key)).await? {
-                    match part {
-                        Part::Came(deliveries) => self.came(deliveries, onward).await?,
-                        Part::Missed(found) => self.missed(&mut along.sieve, found, onward).await?,
+                let mut deliveries = VecDeque::from(deliveries);
+                while !deliveries.is_empty() && !self.session.stop.is_cancelled() {
+                    let recent = &self.recent;
+                    for part in along.merged(&mut deliveries, |key| is_recent(recent, key)).await? {
+                        match part {
+                            Part::Came(deliveries) => self.came(deliveries, onward).await?,
+                            Part::Missed(found) => self.missed(&mut along.sieve, found, onward).await?,
+                        }
                     }
                 }
                 self.go_on(along, onward).await?;
@@ -75,7 +78,7 @@ impl<'a> Taker<'a> {
         }
         if self.is_quiet && self.along.is_none() && Instant::now() >= self.audit_at {
             self.audit_at = Instant::now() + AUDIT_EVERY;
-            self.along = Along::open(self.session, self.system, false).await?;
+            self.along = Along::open(self.session, self.system, When::Quiet).await?;
         }
         Ok(())
     }
@@ -87,11 +90,20 @@ impl<'a> Taker<'a> {
         steps: usize,
     ) -> Result<(), WorkerError> {
         let Some(mut along) = self.along.take() else { return Ok(()) };
-        for _ in 0..steps {
+        for step in 1..=steps {
+            if self.session.stop.is_cancelled() || !self.session.halts.allows(self.system) {
+                break;
+            }
+            self.session.wait_while_blocked().await;
             let recent = &self.recent;
             let Some(found) = along.rest(|key| is_recent(recent, key)).await? else { break };
             if !found.is_empty() {
                 self.missed(&mut along.sieve, found, onward).await?;
+            }
+            if step % SOME == 0
+                && let Some(place) = along.place()
+            {
+                onward.send(Chunk::reached(place)).await?;
             }
         }
         self.go_on(along, onward).await
@@ -120,7 +132,9 @@ impl<'a> Taker<'a> {
             self.along = Some(along);
             return Ok(());
         }
-        match along.close().await {
+        let place = along.place();
+        along.close().await;
+        match place {
             Some(place) => onward.send(Chunk::reached(place)).await,
             None => Ok(()),
         }

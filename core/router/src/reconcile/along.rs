@@ -1,24 +1,30 @@
-//! The journal, read along with an ingress until both have come to where it ended when the reading began: at the start of a
-//! session, and now and then while nothing comes. What stands in the journal before a delivery, came neither with it nor
-//! earlier, and is not in the ledger, was lost with the queue or with its binding, whatever the cause: it is taken in at its
-//! place.
+//! The journal, read along with an ingress until both have come to where it ended: at the start of a session, and now and then
+//! while nothing comes. What stands in the journal before a delivery, came neither with it nor earlier, and is not in the
+//! ledger, was lost with the queue or with its binding, whatever the cause: it is taken in at its place.
+//!
+//! A delivery that is not in the journal proves nothing: a broker may confirm an event before its streams have started.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use postroom_broker::{Broker, BrokerError, Delivery, Entry, Start};
 use postroom_event::EventKey;
 use postroom_ledger::{JournalPlace, Ledger};
 use postroom_telemetry as telemetry;
 
-use super::sieve::{Found, Sieve};
-use crate::entries::{journal_read, now};
+use super::sieve::{Found, Sieve, identity};
+use crate::entries::now;
 use crate::journal::{self, Journal};
 use crate::session::{Session, WorkerError};
 
-/// Entries that the ledger does not know, up to which the entry of a delivery is looked for: publishers on several channels
-/// may reach queue and journal in different orders, and a delivery that is not in the journal must not read it to its end.
+/// Entries that may stand before a delivery without being missed at once: publishers on several channels may reach queue and
+/// journal in different orders.
 const LOOK_AHEAD: usize = 1_000;
+/// How long before the place an event may have come that is published again behind it.
+const AGAIN_WITHIN: Duration = Duration::from_secs(3_600);
+/// How long a stream may be behind a queue with the same event.
+const BEHIND: Duration = Duration::from_millis(25);
 
 /// Part of what an ingress takes in, in its order.
 pub(crate) enum Part {
@@ -28,15 +34,23 @@ pub(crate) enum Part {
     Missed(Vec<Found>),
 }
 
+/// When the journal is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At the start of a session: what the journal counts is not trusted, for it lags behind.
+    Beginning,
+    /// In a quiet moment.
+    Quiet,
+}
+
 /// The journal beside the ingress of one system.
 pub(crate) struct Along<'a> {
     pub(crate) sieve: Sieve<'a>,
     journal: Journal,
-    /// The offset of the first entry that may not be recorded, and that behind the last.
+    /// The offset of the first entry that may not be recorded, that behind the last that was read, and that behind the last.
     from: u64,
+    reached: u64,
     end: u64,
-    /// Whether every entry was read.
-    is_read: bool,
     /// Entries of the system that were read and have not come yet, each with its mark.
     ahead: VecDeque<(u64, Entry)>,
     /// Of these, the first so many are not in the ledger.
@@ -47,62 +61,68 @@ pub(crate) struct Along<'a> {
 }
 
 impl<'a> Along<'a> {
-    /// Opens the journal behind the noted place; none where everything in it is recorded. When a session `begins`, what the
-    /// journal counts is not trusted: it lags behind, but an empty one takes long to read.
+    /// Opens the journal behind the noted place; none where there is nothing to read. An empty journal takes long to read.
     pub(crate) async fn open(
         session: &'a Session,
         system: &'a str,
-        begins: bool,
+        when: When,
     ) -> Result<Option<Self>, WorkerError> {
-        let Some(JournalPlace { position, at }) = session.ledger.journal_place(system).await? else {
-            return Ok(None);
-        };
-        let broker = session.broker.as_ref();
-        if !session.council.journal {
-            return Ok(None);
-        }
-        let is_trusted = !begins || session.ledger.last_recorded_at(system).await?.is_none();
-        if is_trusted && broker.depth(&broker.names().journal()).await?.messages == 0 {
+        let (broker, ledger) = (session.broker.as_ref(), &session.ledger);
+        let place = if session.council.journal { ledger.journal_place(system).await? } else { None };
+        let Some(JournalPlace { position, at }) = place else { return Ok(None) };
+        let counts = when == When::Quiet || ledger.last_recorded_at(system).await?.is_none();
+        if counts && broker.depth(&broker.names().journal()).await?.messages == 0 {
             return Ok(None);
         }
-        let remembered = journal::remembered(&session.council, now());
-        let is_young = matches!(remembered, Start::Time(from) if from < seconds(at));
-        // The last one that is known is read too, so that there always is one.
-        let start = if is_young { Start::Offset(position.saturating_sub(1)) } else { remembered };
-        let mut from = if is_young { position } else { 0 };
-        let Some(mut journal) = Journal::open(broker, start).await? else { return Ok(None) };
-        if journal.last().is_none() && is_young {
-            // It was deleted and made again.
-            journal.close().await;
-            let Some(anew) = Journal::open(broker, Start::First).await? else { return Ok(None) };
-            (journal, from) = (anew, 0);
+        let (mut from, mut start) = (position, Start::Offset(position.saturating_sub(1)));
+        if !journal::remembers(&session.council, at) {
+            (from, start) = (0, journal::remembered(&session.council, now()));
         }
-        let Some(last) = journal.last() else {
-            journal.close().await;
-            return Ok(None);
-        };
-        let (sieve, ahead, missed) = (Sieve::new(session, system, start), VecDeque::new(), HashSet::new());
-        let (end, is_read, sifted, marks) = (last + 1, false, 0, RandomState::new());
-        Ok(Some(Self { sieve, journal, from, end, is_read, ahead, sifted, missed, marks }))
+        // The last entry that is known is read too: where it is not found, the journal was deleted and made again.
+        let mut journal = Journal::open(broker, start).await?;
+        if from > 0 && journal.as_ref().is_some_and(|journal| journal.last().is_none()) {
+            (from, journal) = (0, Journal::open(broker, Start::First).await?);
+        }
+        let Some(journal) = journal else { return Ok(None) };
+        Ok(Some(Self {
+            sieve: Sieve::new(session, system, journal::since(at, AGAIN_WITHIN)),
+            from,
+            reached: from,
+            end: journal.last().map_or(0, |last| last + 1),
+            journal,
+            ahead: VecDeque::new(),
+            sifted: 0,
+            missed: HashSet::new(),
+            marks: RandomState::new(),
+        }))
     }
 
-    /// The deliveries with what was missed before each of them; `in_hand` is known though not yet recorded.
+    /// The first of `deliveries`, with what was missed before each of them; `in_hand` is known though not yet recorded.
     pub(crate) async fn merged(
         &mut self,
-        deliveries: Vec<Delivery>,
+        deliveries: &mut VecDeque<Delivery>,
         in_hand: impl Fn(&EventKey) -> bool,
     ) -> Result<Vec<Part>, WorkerError> {
-        let marks: Vec<u64> = deliveries.iter().map(|delivery| self.mark(&delivery.body)).collect();
+        let marks: Vec<u64> = deliveries.iter().map(|delivery| self.mark(delivery)).collect();
         let (mut parts, mut came) = (Vec::new(), Vec::new());
-        for (delivery, (mark, behind)) in deliveries.into_iter().zip(with_rest(&marks)) {
-            let before = self.before(mark, (behind, delivery.redelivered), &in_hand).await?;
-            let found = self.missed(before, &in_hand).await?;
+        for (place, mark) in marks.iter().enumerate() {
+            let Some(mut delivery) = deliveries.pop_front() else { break };
+            let before = self.before(&marks[place..], delivery.redelivered, &in_hand).await?;
+            let is_further = matches!(before, Before::Further(_));
+            let (Before::Here(entries) | Before::Further(entries)) = before;
+            let found = self.missed(entries, &in_hand).await?;
             if !found.is_empty() {
                 if !came.is_empty() {
                     parts.push(Part::Came(std::mem::take(&mut came)));
                 }
                 parts.push(Part::Missed(found));
             }
+            if is_further {
+                deliveries.push_front(delivery);
+                break;
+            }
+            // What was taken from the journal already comes again, though nobody published it again.
+            delivery.redelivered |= self.missed.contains(mark);
             came.push(delivery);
         }
         if !came.is_empty() {
@@ -121,73 +141,87 @@ impl<'a> Along<'a> {
             return Ok(None);
         }
         self.sifted = 0;
-        let left = self.ahead.drain(..).collect();
+        let left = self.ahead.drain(..).map(|(_, entry)| entry).collect();
         self.missed(left, &in_hand).await.map(Some)
     }
 
     /// Whether the queue has come to where the journal ended.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_read && self.ahead.is_empty()
+        self.is_read() && self.ahead.is_empty()
     }
 
-    /// Ends the reading: up to where everything is recorded once what was handed out is, where that is news.
-    pub(crate) async fn close(self) -> Option<u64> {
-        let place = (self.is_over() && self.end != self.from).then_some(self.end);
+    /// Up to where everything is recorded once what was handed out is, where that is news.
+    pub(crate) fn place(&self) -> Option<u64> {
+        (self.ahead.is_empty() && self.reached != self.from).then_some(self.reached)
+    }
+
+    /// Ends the reading.
+    pub(crate) async fn close(self) {
         self.journal.close().await;
         if self.sieve.found > 0 {
             telemetry::ingress_reconciled(self.sieve.system, self.sieve.found, self.sieve.overtaken);
         }
-        place
     }
 
-    /// What stands before the delivery of that mark, without those that come `behind` it.
+    fn is_read(&self) -> bool {
+        self.reached >= self.end
+    }
+
+    /// What stands before the delivery with the first of `marks`, without those that come with the others.
     async fn before(
         &mut self,
-        mark: u64,
-        (behind, redelivered): (&[u64], bool),
+        marks: &[u64],
+        redelivered: bool,
         in_hand: &impl Fn(&EventKey) -> bool,
-    ) -> Result<Vec<(u64, Entry)>, WorkerError> {
+    ) -> Result<Before, WorkerError> {
+        let Some((mark, behind)) = marks.split_first() else { return Ok(Before::Here(Vec::new())) };
+        // It was recorded before what is read here, or was handed out already.
+        let is_elsewhere = redelivered || self.missed.contains(mark);
+        let mut extended = 0;
         let place = loop {
-            let place = self.ahead.iter().position(|(one, _)| *one == mark);
-            if place.is_some() {
+            if let Some(place) = self.ahead.iter().position(|(one, _)| one == mark) {
                 break place;
             }
             if self.ahead.len() >= LOOK_AHEAD && self.sifted < self.ahead.len() {
                 self.sift(in_hand).await?;
             }
-            if self.ahead.len() >= LOOK_AHEAD || !self.read().await? {
-                break None;
+            if self.ahead.len() >= LOOK_AHEAD {
+                if is_elsewhere || !self.is_further(*mark).await? {
+                    return Ok(Before::Here(Vec::new()));
+                }
+                self.sifted = 0;
+                return Ok(Before::Further(self.ahead.drain(..).map(|(_, entry)| entry).collect()));
             }
+            if self.read().await? {
+                continue;
+            }
+            // It may have come after the journal was opened: then what is ahead is before it all the same.
+            if self.ahead.is_empty() || is_elsewhere || extended == 2 {
+                return Ok(Before::Here(Vec::new()));
+            }
+            if extended == 1 {
+                tokio::time::sleep(BEHIND).await;
+            }
+            extended += 1;
+            self.extend().await?;
         };
-        let before: Vec<_> = match place {
-            Some(place) => {
-                let before = self.ahead.drain(..place).collect();
-                self.ahead.pop_front();
-                before
-            }
-            // It came after the reading began.
-            None if self.is_read && !redelivered && !self.missed.contains(&mark) => {
-                self.ahead.drain(..).collect()
-            }
-            // It was recorded before what is read here, or is missing in the journal.
-            None => return Ok(Vec::new()),
-        };
-        let taken = before.len() + usize::from(place.is_some());
-        self.sifted = self.sifted.saturating_sub(taken);
+        let before: Vec<_> = self.ahead.drain(..place).collect();
+        self.ahead.pop_front();
+        self.sifted = self.sifted.saturating_sub(before.len() + 1);
         let (later, before): (Vec<_>, Vec<_>) =
             before.into_iter().partition(|(mark, _)| behind.contains(mark));
         if !later.is_empty() {
             self.sifted = 0;
         }
         later.into_iter().rev().for_each(|one| self.ahead.push_front(one));
-        Ok(before)
+        Ok(Before::Here(before.into_iter().map(|(_, entry)| entry).collect()))
     }
 
-    /// Leaves out what is known by now.
+    /// Leaves out of what is ahead what is known by now.
     async fn sift(&mut self, in_hand: &impl Fn(&EventKey) -> bool) -> Result<(), WorkerError> {
         let entries = self.ahead.drain(..).map(|(_, entry)| entry).collect();
         let unknown = self.sieve.unknown(entries, in_hand).await?;
-        self.ahead = unknown.into_iter().map(|entry| (self.mark(&entry.delivery.body), entry)).collect();
+        self.ahead = unknown.into_iter().map(|entry| (self.mark(&entry.delivery), entry)).collect();
         self.sifted = self.ahead.len();
         Ok(())
     }
@@ -195,15 +229,14 @@ impl<'a> Along<'a> {
     /// Those that were missed, as deliveries.
     async fn missed(
         &mut self,
-        before: Vec<(u64, Entry)>,
+        before: Vec<Entry>,
         in_hand: &impl Fn(&EventKey) -> bool,
     ) -> Result<Vec<Found>, WorkerError> {
         if before.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = before.into_iter().map(|(_, entry)| entry).collect();
-        let unknown = self.sieve.unknown(entries, in_hand).await?;
-        let marks: Vec<_> = unknown.iter().map(|entry| self.mark(&entry.delivery.body)).collect();
+        let unknown = self.sieve.unknown(before, in_hand).await?;
+        let marks: Vec<_> = unknown.iter().map(|entry| self.mark(&entry.delivery)).collect();
         self.missed.extend(marks);
         self.sieve.found(unknown).await
     }
@@ -213,22 +246,58 @@ impl<'a> Along<'a> {
         let before = self.ahead.len();
         while self.ahead.len() == before {
             let Some(entries) = self.journal.next().await? else {
-                self.is_read = true;
+                self.reached = self.end;
                 return Ok(false);
             };
             for entry in entries {
+                self.reached = self.reached.max(entry.offset + 1);
                 if entry.offset >= self.from && self.sieve.is_own(&entry.delivery) {
-                    self.ahead.push_back((self.mark(&entry.delivery.body), entry));
+                    self.ahead.push_back((self.mark(&entry.delivery), entry));
                 }
             }
         }
         Ok(true)
     }
 
-    /// What an entry and a delivery of the same event have in common.
-    fn mark(&self, body: &[u8]) -> u64 {
-        self.marks.hash_one(body)
+    /// Goes on to what is the end of the journal now.
+    async fn extend(&mut self) -> Result<(), WorkerError> {
+        let start = Start::Offset(self.end.saturating_sub(1));
+        let Some(anew) = Journal::open(self.sieve.session.broker.as_ref(), start).await? else {
+            return Ok(());
+        };
+        std::mem::replace(&mut self.journal, anew).close().await;
+        self.from = self.from.max(self.end);
+        self.end = self.journal.last().map_or(self.end, |last| self.end.max(last + 1));
+        Ok(())
     }
+
+    /// Whether the entry of a delivery stands behind everything that was read.
+    async fn is_further(&mut self, mark: u64) -> Result<bool, WorkerError> {
+        let session = self.sieve.session;
+        let start = Start::Offset(self.reached.saturating_sub(1));
+        let Some(mut journal) = Journal::open(session.broker.as_ref(), start).await? else {
+            return Ok(false);
+        };
+        let mut is_there = false;
+        while !is_there && let Some(entries) = journal.next().await? {
+            is_there = entries.iter().any(|entry| self.mark(&entry.delivery) == mark);
+        }
+        journal.close().await;
+        Ok(is_there)
+    }
+
+    /// What an entry and a delivery of the same event have in common.
+    fn mark(&self, delivery: &Delivery) -> u64 {
+        self.marks.hash_one(identity(delivery))
+    }
+}
+
+/// What stands in the journal before a delivery.
+enum Before {
+    /// All of it.
+    Here(Vec<Entry>),
+    /// A part: there is more behind it.
+    Further(Vec<Entry>),
 }
 
 /// Notes the end of the journal as the first place of each of `systems` that has none: what a journal holds already is not
@@ -245,7 +314,7 @@ pub(crate) async fn note_first(
                 Some(position) => position,
                 None => *first.insert(end(broker).await?),
             };
-            ledger.record(vec![journal_read(system, position)]).await?;
+            ledger.begin_journal(system, JournalPlace { position, at: now() }).await?;
         }
     }
     Ok(())
@@ -265,13 +334,4 @@ async fn end(broker: &dyn Broker) -> Result<u64, WorkerError> {
     let last = journal.last();
     journal.close().await;
     Ok(last.map_or(0, |last| last + 1))
-}
-
-/// Each mark with those behind it.
-fn with_rest(marks: &[u64]) -> impl Iterator<Item = (u64, &[u64])> {
-    marks.iter().enumerate().map(|(place, mark)| (*mark, &marks[place + 1..]))
-}
-
-fn seconds(micros: i64) -> u64 {
-    u64::try_from(micros / 1_000_000).unwrap_or(0)
 }

@@ -1,20 +1,25 @@
 //! A lane that is empty although the ledger knows what should be in it: purged, or made anew by a broker that was killed right
-//! after the lane was declared. It is filled again as one that was deleted is.
+//! after the lane was declared. It is filled as when an officer asks for it: nobody can be sure that it held nothing.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use postroom_event::DispatchId;
+use postroom_ledger::NewJob;
 use postroom_telemetry as telemetry;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::RECONCILE;
 use super::lane::waiting;
-use super::note;
+use crate::entries::now;
 use crate::session::{Session, WorkerError};
 
 /// How often it is looked. What waited at one look, waits at the next, and is in nobody's hands, is in the lane or gone.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Who asks for it: not the hub that saw a queue gone, so that it is unsure what the lane holds.
+const EMPTIED: &str = "postroom: an empty lane";
 
 /// The looks at one lane.
 pub(crate) struct Emptied {
@@ -30,7 +35,8 @@ impl Emptied {
 
     /// Looks at the lane of `target` when that is due, and has it reconciled where it has lost what it held.
     pub(crate) async fn look(&mut self, session: &Session, target: &str) -> Result<(), WorkerError> {
-        if Instant::now() < self.at {
+        let may_look = session.council.journal && !session.halts.is_ledger_restored();
+        if !may_look || Instant::now() < self.at {
             return Ok(());
         }
         self.at = Instant::now() + LOOK_EVERY;
@@ -39,13 +45,20 @@ impl Emptied {
         if session.broker.depth(&lane).await?.messages > 0 {
             return Ok(());
         }
+        // A lane that takes batches has no state, and nothing in it for longer than it takes to stage that.
+        let states = session.ledger.lane_states().await?;
+        let Some(state) = states.iter().find(|state| state.target == target) else { return Ok(()) };
         let waiting = waiting(&session.ledger, target).await?;
         let waiting: HashSet<_> = waiting.into_values().flatten().map(|one| one.dispatch.id).collect();
-        let states = session.ledger.lane_states().await?;
-        let in_hand = states.iter().find(|state| state.target == target).map_or(0, |state| state.in_hand);
-        if waiting.intersection(&before).count() as u64 > in_hand {
+        let gone = waiting.intersection(&before).count() as u64 > state.in_hand;
+        // One by one after an unclean stop, more than the worker counts is on its way to it while it has any.
+        if gone && (!session.is_careful() || state.in_hand == 0) {
             telemetry::queue_emptied(&lane);
-            note(&session.ledger, session.tenure.fence.name.clone(), json!({})).await?;
+            let reason = "its lane was empty".to_owned();
+            let (kind, target, actor) =
+                (RECONCILE.to_owned(), session.tenure.fence.name.clone(), EMPTIED.to_owned());
+            let job = NewJob { kind, target, params: json!({}), actor, reason, at: now() };
+            session.ledger.submit(job).await?;
         } else {
             self.before = waiting;
         }

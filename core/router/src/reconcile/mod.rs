@@ -19,7 +19,7 @@ use postroom_ledger::{Job, JobFilter, JobState, Ledger, LedgerError, NewJob};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
-pub(crate) use along::{Along, Part};
+pub(crate) use along::{Along, Part, When};
 pub(crate) use emptied::Emptied;
 use lane::{Late, Resent, resend};
 pub(crate) use missed::{Asked, Missed};

@@ -2,7 +2,6 @@
 //! the journal is read.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
@@ -25,8 +24,8 @@ pub(crate) struct Sieve<'a> {
     pub(crate) session: &'a Session,
     pub(crate) system: &'a str,
     decider: Decider,
-    /// The bodies that are known to be invalid, once that was asked.
-    invalid: Option<HashSet<[u8; 32]>>,
+    /// The newest that are known to be invalid, once that was asked.
+    invalid: Option<HashSet<Fingerprint>>,
     /// Which known events are behind those that were missed, once one was missed.
     later: Option<Later>,
     /// From where on what was published again is known for it.
@@ -43,7 +42,7 @@ impl<'a> Sieve<'a> {
         Self { session, system, decider, invalid: None, later: None, since, found: 0, overtaken: 0 }
     }
 
-    /// Everything before `since` is known.
+    /// What was published again is looked for from `since` on only: everything before is known.
     pub(crate) fn since(&mut self, since: Start) {
         self.since = since;
     }
@@ -62,26 +61,24 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    /// Those of `own` that neither the ledger knows nor whoever has them `in_hand`.
+    /// Those of `own` that neither the ledger knows nor whoever has them `in_hand`. What was given up as invalid is not even
+    /// decoded: it may have stopped the hub, or be what an officer discarded.
     pub(crate) async fn unknown(
         &mut self,
-        own: Vec<Entry>,
+        mut own: Vec<Entry>,
         in_hand: impl Fn(&EventKey) -> bool,
     ) -> Result<Vec<Entry>, WorkerError> {
-        let council = Arc::clone(&self.session.council);
-        let claimed = |entry: &Entry| journal::event_of(&council, &entry.delivery).map(|event| event.key());
+        let invalid = self.invalid().await?;
+        own.retain(|Entry { delivery, .. }| {
+            !invalid.contains(&fingerprint(delivery, Body::kept(&delivery.body, 0).sha256))
+        });
+        let council = &self.session.council;
+        let claimed = |entry: &Entry| journal::event_of(council, &entry.delivery).map(|event| event.key());
         let claimed: Vec<_> = own.iter().map(claimed).collect();
         let known = self.session.ledger.known(&claimed.iter().flatten().copied().collect::<Vec<_>>()).await?;
-        let mut unknown = Vec::new();
-        for (entry, key) in own.into_iter().zip(claimed) {
-            if key.is_some_and(|key| known.contains(&key) || in_hand(&key)) {
-                continue;
-            }
-            if self.key(&entry.delivery).is_some() || !self.is_known_as_invalid(&entry.delivery).await? {
-                unknown.push(entry);
-            }
-        }
-        Ok(unknown)
+        let is_known = |key: Option<EventKey>| key.is_some_and(|key| known.contains(&key) || in_hand(&key));
+        let unknown = own.into_iter().zip(claimed).filter(|(_, key)| !is_known(*key));
+        Ok(unknown.map(|(entry, _)| entry).collect())
     }
 
     /// Entries that were missed, as deliveries.
@@ -97,18 +94,21 @@ impl<'a> Sieve<'a> {
         Ok(missed.into_iter().map(found).collect())
     }
 
-    async fn is_known_as_invalid(&mut self, delivery: &Delivery) -> Result<bool, WorkerError> {
+    async fn invalid(&mut self) -> Result<&HashSet<Fingerprint>, WorkerError> {
         if self.invalid.is_none() {
             let ledger = &self.session.ledger;
             let filter = InvalidFilter { system: Some(self.system.to_owned()), ..InvalidFilter::default() };
-            let mut hashes = HashSet::new();
+            let mut prints = HashSet::new();
             for row in ledger.invalid_find(&filter, INVALID_LOOKED_AT).await? {
-                hashes.extend(ledger.invalid_show(row.id).await?.map(|shown| shown.body.sha256));
+                if let Some(shown) = ledger.invalid_show(row.id).await? {
+                    let (content_type, headers) = (shown.content_type, shown.headers);
+                    let delivery = Delivery { content_type, headers, ..Delivery::default() };
+                    prints.insert(fingerprint(&delivery, shown.body.sha256));
+                }
             }
-            self.invalid = Some(hashes);
+            self.invalid = Some(prints);
         }
-        let body = Body::kept(&delivery.body, 0);
-        Ok(self.invalid.as_ref().is_some_and(|hashes| hashes.contains(&body.sha256)))
+        Ok(self.invalid.get_or_insert_default())
     }
 
     /// What would arrive at its target behind a later one of its subject goes nowhere: a declared skip.
@@ -132,4 +132,26 @@ impl<'a> Sieve<'a> {
         }
         Ok(())
     }
+}
+
+/// What makes an event the same on every way, whatever a queue or a stream adds to it.
+pub(crate) fn identity(delivery: &Delivery) -> (Option<&str>, Vec<(&str, &str)>, &[u8]) {
+    (delivery.content_type.as_deref(), own_headers(delivery), &delivery.body)
+}
+
+/// The headers that its publisher set.
+fn own_headers(delivery: &Delivery) -> Vec<(&str, &str)> {
+    let headers = delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut own: Vec<_> = headers.filter(|(name, _)| !name.starts_with("x-")).collect();
+    own.sort_unstable();
+    own
+}
+
+/// The identity of an event of which only the digest of its body may be kept.
+type Fingerprint = (Option<String>, Vec<(String, String)>, [u8; 32]);
+
+fn fingerprint(delivery: &Delivery, body: [u8; 32]) -> Fingerprint {
+    let headers = own_headers(delivery).into_iter();
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    (delivery.content_type.clone(), headers, body)
 }

@@ -32,15 +32,18 @@ const STEPS_A_SECOND: u32 = 4;
 /// Carries out jobs of the session's lease until the session stops.
 pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let lease = session.tenure.fence.name.clone();
-    let is_lane = lease.starts_with(&lease::of_lane(""));
+    let of_lane = lease::of_lane("");
+    let lane = lease.strip_prefix(&of_lane);
     let mut emptied = Emptied::new();
     while !session.stop.is_cancelled() {
         if let Some(job) = reconcile::open(&session.ledger, REPLAY, &lease).await? {
             carry_out(&session, &job).await?;
-        } else if is_lane && let Some(job) = reconcile::open(&session.ledger, RECONCILE, &lease).await? {
+        } else if lane.is_some()
+            && let Some(job) = reconcile::open(&session.ledger, RECONCILE, &lease).await?
+        {
             reconcile::carry_out_late(&session, &job).await?;
         } else {
-            if let Some(target) = lease.strip_prefix(&lease::of_lane("")) {
+            if let Some(target) = lane {
                 emptied.look(&session, target).await?;
             }
             session.pause(LOOK_EVERY).await;
