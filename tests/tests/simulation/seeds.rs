@@ -13,7 +13,7 @@ const RANGE: &str = "POSTROOM_SIMULATION_SEEDS";
 /// How often each seed of such a range runs: a schedule is fixed by its seed, the machine's timing is not.
 const TIMES: &str = "POSTROOM_SIMULATION_TIMES";
 /// Seeds of a run of the tests, beside those that failed once.
-const SEEDS: u64 = 700;
+const SEEDS: u64 = 2_000;
 /// Runs at the same time: they wait more than they work.
 const CONCURRENT: usize = 32;
 /// Seeds that fail before no more are begun.

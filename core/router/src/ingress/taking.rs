@@ -31,8 +31,11 @@ pub(super) enum Onward<'s> {
 impl Onward<'_> {
     pub(super) async fn send(&mut self, chunk: Chunk) -> Result<(), WorkerError> {
         match self {
-            // The other half says itself why it has ended.
-            Self::Piped(chunks) => Ok(drop(chunks.send(chunk).await)),
+            Self::Piped(chunks) => {
+                // The other half says itself why it has ended.
+                let _ = chunks.send(chunk).await;
+                Ok(())
+            }
             Self::Settled(settler) => settler.settle(chunk).await,
         }
     }
