@@ -37,8 +37,12 @@ pub(super) async fn open(
 ) -> Result<AmqpReader, BrokerError> {
     let doing = format!("reading stream {stream:?}");
     let looking = channel_on(connection).await?;
-    let span = span(&looking, stream, start, &doing).await;
+    // `lapin` cancels a consumer that is dropped on an open channel, and may send that behind the close, which the broker
+    // answers by closing the connection: so they are dropped behind it.
+    let mut consumers = Vec::new();
+    let span = span(&looking, &mut consumers, (stream, start), &doing).await;
     close_channel(&looking).await;
+    drop(consumers);
     let (span, mut consumer) = (span?, None);
     if let Some(span) = &span {
         let channel = channel_on(connection).await?;
@@ -57,14 +61,15 @@ struct Span {
 
 async fn span(
     channel: &Channel,
-    stream: &str,
-    start: Start,
+    consumers: &mut Vec<Consumer>,
+    (stream, start): (&str, Start),
     doing: &str,
 ) -> Result<Option<Span>, BrokerError> {
-    let mut from = consume(channel, stream, start.into(), 1, doing).await?;
-    let mut end = consume(channel, stream, text("last"), LOOK_AT_ONCE, doing).await?;
-    let Some(found) = first_of_last_chunk(channel, stream, &mut end, doing).await? else { return Ok(None) };
-    let last = last(channel, &mut end, found, doing).await?;
+    consumers.push(consume(channel, stream, start.into(), 1, doing).await?);
+    consumers.push(consume(channel, stream, text("last"), LOOK_AT_ONCE, doing).await?);
+    let [from, end] = consumers.as_mut_slice() else { return Ok(None) };
+    let Some(found) = first_of_last_chunk(channel, stream, end, doing).await? else { return Ok(None) };
+    let last = last(channel, end, found, doing).await?;
     let first = match from.next().now_or_never() {
         Some(given) => offset(&given_delivery(given, doing)?, doing)?,
         None => return Ok(None),
