@@ -8,13 +8,13 @@ use postroom_broker::Delivery;
 use postroom_connector::{Connectors, Failure};
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Reason, Whole};
+use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Pause, Reason, Whole};
 use postroom_router::{LetterSet, OVERTAKEN, RECONCILE, accept_restore, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 
 use crate::lanes::{Till, restarted, start, sums};
 use crate::reconcile::reconciled;
-use crate::simulation::{Simulated, connectors, until};
+use crate::simulation::{Simulated, connectors, publish, put, until};
 
 const SOURCE: &str = "/systems/shop";
 const ROUTE: &str = "parcel-to-till";
@@ -200,4 +200,41 @@ async fn what_came_after_a_copy_of_the_ledger_was_made_is_taken_in_again_once_th
     assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1, 2, 2, 4], vec![3]));
     until("the dock", async || hub.docked().len() == 6).await;
     hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reached_no_queue_before_a_hub_was_killed_waits_for_its_event_and_overtakes_nothing() {
+    let till = Till::default();
+    let (council, server) = start(&till, "").await.stopped().await;
+    let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
+    let pause = Pause {
+        system: "till".to_owned(),
+        since: 1,
+        until: None,
+        actor: "an officer".to_owned(),
+        reason: "so that the dispatches stay in their lane".to_owned(),
+    };
+    ledger.pause(pause).await.unwrap();
+    drop(ledger);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    let events = [1, 2].map(|number| parcel_event(&format!("a{number}"), "a", number));
+    for event in &events {
+        publish(&hub.server, &hub.council, event).await;
+    }
+    sums(&hub, "the dispatches", |till| till.waiting == 2).await;
+    let (lane, unrouted) = (hub.name("lane.till"), hub.name("unrouted"));
+    let (council, server) = hub.killed().await;
+    // As if the hub was killed before it wrote either event down, and the second dispatch had reached no queue.
+    let second = server.ready(&lane).pop().unwrap();
+    server.purge(&lane);
+    std::fs::remove_file(council.data().join("ledger.db")).unwrap();
+    for event in &events {
+        put(&server, &council, event);
+    }
+    server.put(&unrouted, second);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    until("nothing unrouted", async || hub.server.ready(&unrouted).is_empty()).await;
+    hub.stopped().await;
+    assert_eq!(till.numbers("a"), [1, 2]);
 }
