@@ -46,6 +46,9 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
     loop {
         let mut consumer = session.broker.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
         let outcome = worker.work(consumer.as_mut()).await;
+        if outcome.is_err() {
+            worker.write_what_ended().await;
+        }
         consumer.close().await;
         match outcome? {
             Over::Stopped => return Ok(()),
@@ -178,11 +181,7 @@ impl Worker<'_> {
     /// come before, a receipt before the next of its subject, the lane asks for when it is committed.
     async fn settle(&mut self, acker: &dyn Acker) -> Result<(), WorkerError> {
         loop {
-            if self.commit.is_none()
-                && let Some((entries, last)) = self.desk.take_writes()
-            {
-                self.commit = Some((last, Box::pin(self.session.record(entries))));
-            }
+            self.begin_write();
             for tag in self.desk.take_acks() {
                 acker.ack(tag.0).await?;
             }
@@ -206,6 +205,35 @@ impl Worker<'_> {
                     traced::end(span, &result);
                     (attempt.dispatch, Tried { started_at, took: began.elapsed(), result })
                 });
+            }
+        }
+    }
+
+    /// Begins to write what the lane wants written, unless a write is under way.
+    fn begin_write(&mut self) {
+        if self.commit.is_none()
+            && let Some((entries, last)) = self.desk.take_writes()
+        {
+            self.commit = Some((last, Box::pin(self.session.record(entries))));
+        }
+    }
+
+    /// Writes what has ended, though the session is over: its target has it, and would get it again. What cannot be written is
+    /// delivered again under its key.
+    async fn write_what_ended(&mut self) {
+        while let Some(ended) = self.attempts.try_join_next() {
+            if self.ended(ended).is_err() {
+                return;
+            }
+        }
+        loop {
+            self.begin_write();
+            if self.commit.is_none() {
+                return;
+            }
+            match committed(&mut self.commit).await {
+                Ok(last) => self.desk.tell(Input::Committed(last)),
+                Err(_) => return,
             }
         }
     }
