@@ -74,15 +74,22 @@ impl Findings {
     }
 }
 
+/// The events that a status says are routed.
+pub(super) fn routed(status: &Value) -> u64 {
+    sum(status, "sources", "/events/routed")
+}
+
+fn sum(status: &Value, what: &str, pointer: &str) -> u64 {
+    let all = status[what].as_object().into_iter().flat_map(|all| all.values());
+    all.filter_map(|one| one.pointer(pointer).and_then(Value::as_u64)).sum()
+}
+
 impl Findings {
     /// Judges the hub's own accounts: each event and each dispatch is in one state, and it is an end.
     pub(super) fn judge_accounts(&mut self, plan: &Plan, status: &Value) {
         const PROMISE: &str = "every input is accounted for";
-        let number =
-            |of: &Value, pointer: &str| of.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-        let all = |what: &str| status[what].as_object().into_iter().flat_map(|all| all.values());
-        let sum = |what: &str, pointer: &str| all(what).map(|one| number(one, pointer)).sum::<u64>();
-        let routed = sum("sources", "/events/routed");
+        let sum = |what: &str, pointer: &str| sum(status, what, pointer);
+        let routed = routed(status);
         if routed != plan.events {
             self.complain(PROMISE, &format!("{routed} events are routed of {}", plan.events));
         }
