@@ -142,7 +142,6 @@ fn drained(ground: &mut Ground, plan: &Plan) -> Value {
         if oracle::routed(&status) >= plan.events || begun.elapsed() >= READ_ALONG_WITHIN {
             break status;
         }
-        thread::sleep(LOOK_EVERY);
     };
     let own = format!("{}to.", ground.council().prefix);
     until("the queues to be read", || {
