@@ -169,6 +169,9 @@ impl Settler {
     }
 
     pub(crate) async fn settle(&mut self, mut chunk: Chunk) -> Result<(), WorkerError> {
+        if let Some(position) = chunk.place {
+            return Ok(self.session.record(vec![entries::journal_read(&self.system, position)]).await?);
+        }
         self.until_answered(&mut chunk).await?;
         FailPoint::IngressPublished.pass();
         let max_body = self.session.council.max_body;
@@ -176,7 +179,6 @@ impl Settler {
         if let Some(round) = &mut chunk.round {
             entries.extend(round.entries(&chunk.items));
         }
-        entries.extend(chunk.place.map(|position| entries::journal_read(&self.system, position)));
         let written = self.keeper.take_writes(&mut entries);
         self.session.record(entries).await?;
         FailPoint::IngressRecorded.pass();
