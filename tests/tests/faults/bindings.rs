@@ -12,7 +12,7 @@ use postroom_tests::rabbitmq::Rabbit;
 use serde_json::json;
 
 use crate::lanes::{Till, start, sums};
-use crate::simulation::{Simulated, connectors, publish, put};
+use crate::simulation::{Simulated, connectors, publish, put, until};
 use crate::work::{self, dock, small_ready, until_number};
 
 /// Events that are taken before and lost in the middle of the test under load, and all.
@@ -51,6 +51,12 @@ async fn what_is_in_the_journal_alone_is_taken_in_at_its_place() {
     let sums = hub.ledger.sums().await.unwrap();
     let shop = &sums.sources["shop"].events;
     assert_eq!((shop.routed, shop.invalid), (5, 1));
+    // From there on the next session reads.
+    until("the place to be noted", async || {
+        let place = hub.ledger.journal_place("shop").await.unwrap();
+        place.is_some_and(|place| place.position == 6)
+    })
+    .await;
     hub.stopped().await;
 }
 

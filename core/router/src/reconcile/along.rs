@@ -23,6 +23,8 @@ use crate::session::{Session, WorkerError};
 const LOOK_AHEAD: usize = 1_000;
 /// How long before the place an event may have come that is published again behind it.
 const AGAIN_WITHIN: Duration = Duration::from_secs(3_600);
+/// Times that the end of the journal is looked at anew for a delivery.
+const LOOKS: u32 = 2;
 /// How long a stream may be behind a queue with the same event.
 const BEHIND: Duration = Duration::from_millis(25);
 
@@ -47,6 +49,8 @@ pub(crate) enum When {
 pub(crate) struct Along<'a> {
     pub(crate) sieve: Sieve<'a>,
     journal: Journal,
+    /// The place that is noted.
+    noted: u64,
     /// The offset of the first entry that may not be recorded, that behind the last that was read, and that behind the last.
     from: u64,
     reached: u64,
@@ -75,7 +79,8 @@ impl<'a> Along<'a> {
             return Ok(None);
         }
         let (mut from, mut start) = (position, Start::Offset(position.saturating_sub(1)));
-        if !journal::remembers(&session.council, at) {
+        let is_remembered = journal::remembers(&session.council, at);
+        if !is_remembered {
             (from, start) = (0, journal::remembered(&session.council, now()));
         }
         // The last entry that is known is read too: where it is not found, the journal was deleted and made again.
@@ -84,8 +89,14 @@ impl<'a> Along<'a> {
             (from, journal) = (0, Journal::open(broker, Start::First).await?);
         }
         let Some(journal) = journal else { return Ok(None) };
+        if !is_remembered && journal.last().is_none() {
+            // Nothing is as young as what the ledger remembers: what is older is done.
+            journal.close().await;
+            return Ok(None);
+        }
         Ok(Some(Self {
             sieve: Sieve::new(session, system, journal::since(at, AGAIN_WITHIN)),
+            noted: position,
             from,
             reached: from,
             end: journal.last().map_or(0, |last| last + 1),
@@ -152,7 +163,7 @@ impl<'a> Along<'a> {
 
     /// Up to where everything is recorded once what was handed out is, where that is news.
     pub(crate) fn place(&self) -> Option<u64> {
-        (self.ahead.is_empty() && self.reached != self.from).then_some(self.reached)
+        (self.ahead.is_empty() && self.reached != self.noted).then_some(self.reached)
     }
 
     /// Ends the reading.
@@ -177,7 +188,7 @@ impl<'a> Along<'a> {
         let Some((mark, behind)) = marks.split_first() else { return Ok(Before::Here(Vec::new())) };
         // It was recorded before what is read here, or was handed out already.
         let is_elsewhere = redelivered || self.missed.contains(mark);
-        let mut extended = 0;
+        let mut looks = 0;
         let place = loop {
             if let Some(place) = self.ahead.iter().position(|(one, _)| one == mark) {
                 break place;
@@ -196,13 +207,13 @@ impl<'a> Along<'a> {
                 continue;
             }
             // It may have come after the journal was opened: then what is ahead is before it all the same.
-            if self.ahead.is_empty() || is_elsewhere || extended == 2 {
+            if self.ahead.is_empty() || is_elsewhere || looks == LOOKS {
                 return Ok(Before::Here(Vec::new()));
             }
-            if extended == 1 {
+            if looks > 0 {
                 tokio::time::sleep(BEHIND).await;
             }
-            extended += 1;
+            looks += 1;
             self.extend().await?;
         };
         let before: Vec<_> = self.ahead.drain(..place).collect();
