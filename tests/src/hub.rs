@@ -173,16 +173,21 @@ impl TestHub {
 
     /// The first line of `event` that was not waited for before.
     pub fn wait_for(&mut self, event: &str) -> Value {
+        self.wait_for_any(&[event])
+    }
+
+    /// The next line of one of `events`.
+    pub fn wait_for_any(&mut self, events: &[&str]) -> Value {
         let deadline = Instant::now() + DEADLINE;
         loop {
             while self.heard < self.lines.len() {
                 self.heard += 1;
-                if self.lines[self.heard - 1]["event"] == event {
+                if events.iter().any(|event| self.lines[self.heard - 1]["event"] == *event) {
                     return self.lines[self.heard - 1].clone();
                 }
             }
             if !self.hear(deadline) {
-                panic!("no {event} was heard: {:#?}", self.lines);
+                panic!("none of {events:?} was heard: {:#?}", self.lines);
             }
         }
     }

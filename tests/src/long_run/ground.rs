@@ -134,7 +134,8 @@ impl Ground {
             }
             Fault::WireDead => {
                 self.wire.swallow();
-                self.hub.wait_for("broker.lost");
+                // It may be without a session already, and in the middle of beginning the next.
+                self.hub.wait_for_any(&["broker.lost", "broker.waiting"]);
                 self.wire.mend();
             }
             Fault::IngressDeleted(source) => self.delete(&format!("ingress.{}", council::source(source))),
