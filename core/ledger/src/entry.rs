@@ -159,6 +159,8 @@ pub struct JournalPlace {
     pub position: u64,
     /// When it was noted, in microseconds since the epoch.
     pub at: i64,
+    /// Whether what is behind it is being read: events may be missing that only the journal has.
+    pub is_reading: bool,
 }
 
 /// How the router decided an event.

@@ -40,9 +40,9 @@ pub(crate) fn of_chunk(
     entries
 }
 
-/// That everything of `system` in the journal before `position` is recorded.
-pub(crate) fn journal_read(system: &str, position: u64) -> Entry {
-    Entry::JournalRead { system: system.to_owned(), place: JournalPlace { position, at: now() } }
+/// That everything of `system` in the journal before `place` is recorded.
+pub(crate) fn journal_read(system: &str, place: JournalPlace) -> Entry {
+    Entry::JournalRead { system: system.to_owned(), place }
 }
 
 /// What came again; a source is told what it published again.

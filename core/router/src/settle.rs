@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postroom_broker::{Acker, Confirms, Delivery, Outgoing, Publication, Publisher};
 use postroom_event::{EventKey, Refusal};
+use postroom_ledger::JournalPlace;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -44,16 +45,16 @@ pub(crate) struct Chunk {
     /// The officer's job that it is a round of.
     pub(crate) round: Option<Round>,
     /// The place in the journal up to where everything is recorded with it.
-    pub(crate) place: Option<u64>,
+    pub(crate) place: Option<JournalPlace>,
 }
 
 impl Chunk {
     /// No event: with all chunks before it, everything in the journal before `place` is recorded.
-    pub(crate) fn reached(place: u64) -> Self {
+    pub(crate) fn reached(place: JournalPlace) -> Self {
         Self::of(Vec::new(), Some(place))
     }
 
-    fn of(items: Vec<Item>, place: Option<u64>) -> Self {
+    fn of(items: Vec<Item>, place: Option<JournalPlace>) -> Self {
         Self { items, confirms: None, last_tag: None, repeated: Vec::new(), round: None, place }
     }
 
@@ -169,8 +170,8 @@ impl Settler {
     }
 
     pub(crate) async fn settle(&mut self, mut chunk: Chunk) -> Result<(), WorkerError> {
-        if let Some(position) = chunk.place {
-            return Ok(self.session.record(vec![entries::journal_read(&self.system, position)]).await?);
+        if let Some(place) = chunk.place {
+            return Ok(self.session.record(vec![entries::journal_read(&self.system, place)]).await?);
         }
         self.until_answered(&mut chunk).await?;
         FailPoint::IngressPublished.pass();

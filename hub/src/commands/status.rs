@@ -39,6 +39,8 @@ struct Found {
     proposed_replays: Vec<String>,
     /// Messages that reached no queue; the hub puts them back at once, so there are none.
     unrouted: u32,
+    /// Sources of which the journal may have events that are not taken in yet: the hub is reading it.
+    reading: Vec<String>,
 }
 
 pub(crate) async fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode, Failure> {
@@ -98,6 +100,7 @@ async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Re
         inputs: BTreeMap::new(),
         proposed_replays: proposed_replays(ledger).await?,
         unrouted: 0,
+        reading: if place.council.journal { ledger.journals_being_read().await? } else { Vec::new() },
     };
     if let Some(broker) = broker
         && let Ok(depth) = broker.depth(&broker.names().unrouted()).await
@@ -147,7 +150,7 @@ impl Found {
         let on_the_way = place.council.sources().any(|(system, _)| {
             self.sums.sources.get(&system.name).is_some_and(|source| source.published > decided(source))
         });
-        !(open || waiting || in_ingress || in_lanes || inputs || on_the_way)
+        !(open || waiting || in_ingress || in_lanes || inputs || on_the_way) && self.reading.is_empty()
     }
 }
 
@@ -163,6 +166,9 @@ fn print(place: &Place, found: &Found, standing: &Standing) {
         output::line(format!(
             "REPLAY: the queue of {target} was deleted: postroom replay --to {target} --again"
         ));
+    }
+    for system in &found.reading {
+        output::line(format!("READING: the journal is read for events of {system} that its queue has lost"));
     }
     if found.unrouted > 0 {
         output::line(format!("ERROR: {} messages reached no queue", found.unrouted));
@@ -296,5 +302,6 @@ fn as_json(found: &Found, standing: &Standing) -> Value {
         "queues": depths(&found.targets), "inputs": found.inputs, "differences": differences(found),
         "standing": standing,
         "proposed_replays": found.proposed_replays.len(), "unrouted": found.unrouted,
+        "reading": found.reading,
     })
 }

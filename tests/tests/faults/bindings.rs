@@ -54,7 +54,7 @@ async fn what_is_in_the_journal_alone_is_taken_in_at_its_place() {
     // From there on the next session reads.
     until("the place to be noted", async || {
         let place = hub.ledger.journal_place("shop").await.unwrap();
-        place.is_some_and(|place| place.position == 6)
+        place.is_some_and(|place| place.position == 6 && !place.is_reading)
     })
     .await;
     hub.stopped().await;

@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use postroom_ledger::{Entry, JournalPlace};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::Wire;
 use postroom_tests::hub::{TestHub, until};
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
 
-use crate::work::{dock, number, publish, publish_body, small, small_ready, until_number};
+use crate::work::{dock, ledger, number, publish, publish_body, small, small_ready, until_number};
 
 /// More looks than a lane or an ingress would need to go on.
 const MORE_LOOKS: usize = 5;
@@ -77,6 +78,19 @@ fn a_policy_that_does_harm_to_a_queue_of_the_hub_is_shown_and_where_nobody_can_a
     let line = format!("POLICY: the policy `stray` gives {}lane.book delivery-limit 2", hub.council.prefix);
     assert!(told.contains(&line), "{told}");
     assert!(!told.contains("guest:guest"), "{told}");
+}
+
+#[tokio::test]
+async fn what_may_be_in_the_journal_alone_is_waited_for_and_named_until_the_journal_is_read() {
+    let mut hub = small();
+    let place = JournalPlace { position: 0, at: 0, is_reading: true };
+    let read = vec![Entry::JournalRead { system: "shop".to_owned(), place }];
+    ledger(&hub).await.record(read).await.expect("recorded");
+    let waited = hub.run(&["status", "--wait", "--timeout", "2s"]);
+    let told = String::from_utf8_lossy(&waited.stdout);
+    assert!(!waited.status.success() && told.contains("READING: the journal is read for"), "{told}");
+    hub.start();
+    hub.settled();
 }
 
 #[tokio::test]

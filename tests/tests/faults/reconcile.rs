@@ -82,7 +82,7 @@ async fn what_the_ledger_has_forgotten_is_not_taken_in_again_from_a_journal_that
     until("it at its targets", async || hub.delivered("till").await + hub.delivered("book").await == 2).await;
     assert_eq!(hub.ledger.prune(i64::MAX, 1_000).await.unwrap().events, 1);
     // What is so old was recorded long after the last place in the journal.
-    let place = JournalPlace { position: 0, at: 0 };
+    let place = JournalPlace { position: 0, at: 0, is_reading: false };
     hub.ledger.record(vec![Entry::JournalRead { system: "shop".to_owned(), place }]).await.unwrap();
     let hub = restarted(hub, &till).await;
     hub.publish_about("a2", "a", 2).await;

@@ -134,6 +134,16 @@ impl Ledger {
         reader.end(found).await
     }
 
+    /// The systems of which events may be missing that only the journal has: it is being read.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn journals_being_read(&self) -> Result<Vec<String>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = journal_place::reading(reader.conn()).await;
+        reader.end(found).await
+    }
+
     /// Notes the first place of `system`, unless there is one.
     ///
     /// # Errors

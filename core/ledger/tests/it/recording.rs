@@ -133,18 +133,23 @@ async fn the_newest_place_in_the_journal_counts_for_each_source(place: Place) {
     let ledger = place.open().await;
     assert_eq!(ledger.journal_place("shop").await.expect("read"), None);
     for position in [4, 9] {
-        ledger.begin_journal("shop", JournalPlace { position, at: 3 }).await.expect("written");
+        ledger
+            .begin_journal("shop", JournalPlace { position, at: 3, is_reading: false })
+            .await
+            .expect("written");
     }
     let first = ledger.journal_place("shop").await.expect("read");
-    assert_eq!(first, Some(JournalPlace { position: 4, at: 3 }), "the first one stands");
+    assert_eq!(first, Some(JournalPlace { position: 4, at: 3, is_reading: false }), "the first one stands");
     let read = |system: &str, position: u64| Entry::JournalRead {
         system: system.to_owned(),
-        place: JournalPlace { position, at: 5 },
+        place: JournalPlace { position, at: 5, is_reading: position == 7 },
     };
     ledger.record(vec![read("shop", 7), read("yard", 3)]).await.expect("written");
+    assert_eq!(ledger.journals_being_read().await.expect("read"), ["shop"]);
     ledger.record(vec![read("shop", 2)]).await.expect("written");
     let place = ledger.journal_place("shop").await.expect("read");
-    assert_eq!(place, Some(JournalPlace { position: 2, at: 5 }));
+    assert_eq!(place, Some(JournalPlace { position: 2, at: 5, is_reading: false }));
+    assert!(ledger.journals_being_read().await.expect("read").is_empty());
 }
 
 promises!(

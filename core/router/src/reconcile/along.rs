@@ -14,7 +14,7 @@ use postroom_ledger::{JournalPlace, Ledger};
 use postroom_telemetry as telemetry;
 
 use super::sieve::{Found, Sieve, identity};
-use crate::entries::now;
+use crate::entries::{self, now};
 use crate::journal::{self, Journal};
 use crate::session::{Session, WorkerError};
 
@@ -50,7 +50,7 @@ pub(crate) struct Along<'a> {
     pub(crate) sieve: Sieve<'a>,
     journal: Journal,
     /// The place that is noted.
-    noted: u64,
+    noted: JournalPlace,
     /// The offset of the first entry that may not be recorded, that behind the last that was read, and that behind the last.
     from: u64,
     reached: u64,
@@ -71,9 +71,27 @@ impl<'a> Along<'a> {
         system: &'a str,
         when: When,
     ) -> Result<Option<Self>, WorkerError> {
+        let place = if session.council.journal { session.ledger.journal_place(system).await? } else { None };
+        let Some(mut place) = place else { return Ok(None) };
+        let mut along = Self::behind(session, system, place, when).await?;
+        if when == When::Beginning && place.is_reading != along.is_some() {
+            place.is_reading = along.is_some();
+            session.record(vec![entries::journal_read(system, place)]).await?;
+        }
+        if let Some(along) = &mut along {
+            along.noted = place;
+        }
+        Ok(along)
+    }
+
+    async fn behind(
+        session: &'a Session,
+        system: &'a str,
+        noted: JournalPlace,
+        when: When,
+    ) -> Result<Option<Self>, WorkerError> {
         let (broker, ledger) = (session.broker.as_ref(), &session.ledger);
-        let place = if session.council.journal { ledger.journal_place(system).await? } else { None };
-        let Some(JournalPlace { position, at }) = place else { return Ok(None) };
+        let JournalPlace { position, at, .. } = noted;
         let counts = when == When::Quiet || ledger.last_recorded_at(system).await?.is_none();
         if counts && broker.depth(&broker.names().journal()).await?.messages == 0 {
             return Ok(None);
@@ -96,7 +114,7 @@ impl<'a> Along<'a> {
         }
         Ok(Some(Self {
             sieve: Sieve::new(session, system, journal::since(at, AGAIN_WITHIN)),
-            noted: position,
+            noted,
             from,
             reached: from,
             end: journal.last().map_or(0, |last| last + 1),
@@ -162,8 +180,10 @@ impl<'a> Along<'a> {
     }
 
     /// Up to where everything is recorded once what was handed out is, where that is news.
-    pub(crate) fn place(&self) -> Option<u64> {
-        (self.ahead.is_empty() && self.reached != self.noted).then_some(self.reached)
+    pub(crate) fn place(&self) -> Option<JournalPlace> {
+        let place = JournalPlace { position: self.reached, at: now(), is_reading: !self.is_read() };
+        let is_news = place.position != self.noted.position || place.is_reading != self.noted.is_reading;
+        (self.ahead.is_empty() && is_news).then_some(place)
     }
 
     /// Ends the reading.
@@ -325,7 +345,7 @@ pub(crate) async fn note_first(
                 Some(position) => position,
                 None => *first.insert(end(broker).await?),
             };
-            ledger.begin_journal(system, JournalPlace { position, at: now() }).await?;
+            ledger.begin_journal(system, JournalPlace { position, at: now(), is_reading: false }).await?;
         }
     }
     Ok(())
