@@ -26,6 +26,7 @@ mod place;
 mod sql;
 mod sums;
 mod tail;
+mod taken;
 mod waiting;
 mod writer;
 
@@ -54,4 +55,5 @@ pub use pause::Pause;
 pub use place::{LedgerUrl, Place};
 pub use sql::run::RunStart;
 pub use sums::{EventSums, SourceSums, Sums, TargetSums};
+pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};

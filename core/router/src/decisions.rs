@@ -218,7 +218,7 @@ async fn taken_up(session: &Session, set: &LetterSet, dispatch: DispatchId) -> R
     };
     let by = match set.stale {
         true => None,
-        false => overtaken::by(&session.ledger, &held.dispatch, &held.source).await?,
+        false => overtaken::by(&session.ledger, &held.dispatch).await?,
     };
     let Some(by) = by else {
         return Ok(Done { decided: Some(Decided::Redriven(Box::new(held))), ..Done::default() });

@@ -123,7 +123,7 @@ impl Returning<'_> {
     ) -> Result<(), WorkerError> {
         let source = delivery.header(SOURCE_HEADER).unwrap_or_default();
         let event = whole(&cleaned(delivery));
-        if let Some(by) = overtaken::by(&self.ground.ledger, &dispatch, source).await? {
+        if let Some(by) = overtaken::by(&self.ground.ledger, &dispatch).await? {
             let why = Unmappable { code: overtaken::CODE, words: overtaken::words(&by) };
             returned.entries.push(lost(dispatch, event, why));
             return Ok(());

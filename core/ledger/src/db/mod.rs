@@ -31,6 +31,8 @@ pub(crate) struct Dialect {
     /// That the column before it is one of the ids in the first parameter. A server without statistics on a new table
     /// would go through all of it rather than join it with a list.
     among: &'static str,
+    /// That the column before it is one of the texts in the first parameter, a JSON list.
+    listed: &'static str,
     /// The database's time in microseconds since the epoch.
     now: &'static str,
     /// A lock on a row that another transaction must not change before this one ends.
@@ -40,6 +42,7 @@ pub(crate) struct Dialect {
 const SQLITE: Dialect = Dialect {
     asked: "(SELECT key AS place, unhex(value) AS id FROM json_each($1)) AS asked",
     among: "IN (SELECT unhex(value) FROM json_each($1))",
+    listed: "IN (SELECT value FROM json_each($1))",
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     share: "",
 };
@@ -48,6 +51,7 @@ const POSTGRES: Dialect = Dialect {
     asked: "(SELECT number - 1 AS place, decode(value, 'hex') AS id
              FROM json_array_elements_text($1::json) WITH ORDINALITY AS list (value, number)) AS asked",
     among: "= ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json) AS list (value)))",
+    listed: "= ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
     share: "FOR SHARE",
 };
@@ -55,9 +59,14 @@ const POSTGRES: Dialect = Dialect {
 impl Dialect {
     /// The statement in this dialect.
     pub(crate) fn say(&self, sql: &str) -> String {
-        [("{asked}", self.asked), ("{among}", self.among), ("{now}", self.now), ("{share}", self.share)]
-            .into_iter()
-            .fold(sql.to_owned(), |said, (word, meaning)| said.replace(word, meaning))
+        let words = [
+            ("{asked}", self.asked),
+            ("{among}", self.among),
+            ("{listed}", self.listed),
+            ("{now}", self.now),
+            ("{share}", self.share),
+        ];
+        words.into_iter().fold(sql.to_owned(), |said, (word, meaning)| said.replace(word, meaning))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people and checks ask: sums, traces, dead letters, invalid events.
 
-use postroom_event::DispatchId;
+use postroom_event::{DispatchId, EventKey};
 
 use super::Ledger;
 use crate::LedgerError;
@@ -9,8 +9,9 @@ use crate::journey::Journey;
 use crate::kept::{
     DeadFilter, DeadGroup, DeadRow, DeadShown, InvalidFilter, InvalidGroup, InvalidRow, InvalidShown,
 };
-use crate::sql::{dead, event, invalid, overtaken, sums, trace};
+use crate::sql::{dead, event, invalid, sums, taken, trace};
 use crate::sums::Sums;
+use crate::taken::{Made, Stage, Taken};
 
 impl Ledger {
     /// The three sums, all of one moment.
@@ -79,15 +80,61 @@ impl Ledger {
         reader.end(found).await
     }
 
+    /// Those of `keys` that were taken, in the order of recording.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn taken(&self, keys: &[EventKey]) -> Result<Vec<Taken>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = taken::by_key(reader.conn(), keys).await;
+        reader.end(found).await
+    }
+
+    /// The first few thousand events about `subjects` that were recorded after the event in `row`, in that order; none at
+    /// the end.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn taken_after(&self, row: i64, subjects: &[&str]) -> Result<Vec<Taken>, LedgerError> {
+        let mut reader = self.snapshot().await?;
+        let found = taken::after(reader.conn(), row, subjects).await;
+        reader.end(found).await
+    }
+
+    /// The first event behind that of `dispatch`, of the same source and subject, of which a dispatch to the same target
+    /// `counts`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn later(
+        &self,
+        dispatch: &Dispatch,
+        counts: impl Fn(&Taken, &Made) -> bool,
+    ) -> Result<Option<Taken>, LedgerError> {
+        let Some(own) = self.taken(&[dispatch.event]).await?.into_iter().next() else { return Ok(None) };
+        let is_past = |later: &Taken| {
+            let mut to_target = later.dispatches.iter().filter(|made| made.target == *dispatch.target);
+            later.source == own.source && to_target.any(|made| counts(later, made))
+        };
+        let mut row = own.row;
+        loop {
+            let page = self.taken_after(row, &[&own.subject]).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            row = last.row;
+            if let Some(found) = page.into_iter().find(is_past) {
+                return Ok(Some(found));
+            }
+        }
+    }
+
     /// The event that went past `dispatch`: the first later one of the same source and subject whose dispatch to the same
     /// target is neither dead nor discarded. Its CloudEvents id.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn overtaken_by(&self, dispatch: &Dispatch) -> Result<Option<String>, LedgerError> {
-        let mut reader = self.snapshot().await?;
-        let found = overtaken::by(reader.conn(), dispatch).await;
-        reader.end(found).await
+        let goes_on = |_: &Taken, made: &Made| !matches!(made.stage, Stage::Dead | Stage::Discarded);
+        Ok(self.later(dispatch, goes_on).await?.map(|later| later.id))
     }
 
     /// One dead letter, whole.

@@ -14,12 +14,12 @@ pub(crate) mod kept;
 pub(crate) mod lane_state;
 pub(crate) mod lease;
 pub(crate) mod outbox;
-pub(crate) mod overtaken;
 pub(crate) mod pause;
 pub(crate) mod prune;
 pub(crate) mod run;
 pub(crate) mod staged;
 pub(crate) mod sums;
+pub(crate) mod taken;
 pub(crate) mod trace;
 pub(crate) mod unreceived;
 

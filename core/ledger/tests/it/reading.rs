@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Place, delivered, dispatch, event, held, key, letter, staged};
-use postroom_ledger::{Entry, EventSums, Fate, NewImport, State, TargetSums, Verdict};
+use crate::support::{Place, decision, delivered, dispatch, event, held, key, letter, staged};
+use postroom_event::DispatchId;
+use postroom_ledger::{Dispatch, Entry, EventSums, Fate, Leg, NewImport, Stage, State, TargetSums, Verdict};
 
 /// A small generator, so that a failing mix can be had again by its seed.
 struct Seeded(u64);
@@ -140,6 +141,60 @@ async fn a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ende
     assert!(journeys[1].legs.iter().all(|leg| leg.state == State::Waiting));
 }
 
+/// The stage in which a trace shows a dispatch.
+fn stage(leg: &Leg) -> Stage {
+    match &leg.state {
+        State::Waiting if leg.held.is_some() => Stage::Held,
+        State::Waiting => Stage::Waiting,
+        State::Staged { .. } => Stage::Staged,
+        State::Queued => Stage::Queued,
+        State::Delivered { .. } => Stage::Delivered,
+        State::Dead { discarded: false, .. } => Stage::Dead,
+        State::Dead { discarded: true, .. } => Stage::Discarded,
+    }
+}
+
+async fn what_was_taken_is_told_for_many_at_once_as_a_trace_tells_it_for_one(place: Place) {
+    let ledger = place.open().await;
+    let targets = ["queued", "waiting", "staged", "delivered", "held", "dead", "discarded", "redriven"];
+    let fates = targets.map(|target| (target, if target == "queued" { Fate::Queued } else { Fate::InLane }));
+    for id in ["1", "2"] {
+        let mut outcome = event(id, fates.to_vec());
+        outcome.subject = "uprn:1".into();
+        let again = Dispatch {
+            id: DispatchId::again("/systems/gazetteer", id, "to-tax", "9"),
+            ..dispatch(id, "tax")
+        };
+        let entries = vec![
+            Entry::Event(outcome),
+            staged(id, "staged"),
+            delivered(id, "delivered"),
+            Entry::Held(held(id, "held")),
+            Entry::Dead(letter(id, "dead")),
+            Entry::Dead(letter(id, "discarded")),
+            Entry::Dead(letter(id, "redriven")),
+            Entry::Again { dispatches: vec![again], replay: "9".into(), at: 8 },
+        ];
+        ledger.record(entries).await.expect("recorded");
+        ledger.redrive(&[dispatch(id, "redriven").id], decision(5)).await.expect("written");
+        let dispatches = vec![dispatch(id, "discarded").id];
+        ledger.record(vec![Entry::Discarded { dispatches, decision: decision(6) }]).await.expect("recorded");
+    }
+    let taken = ledger.taken(&[key("2"), key("1")]).await.expect("read");
+    assert_eq!(taken.len(), 2);
+    for (taken, journey) in taken.iter().zip(ledger.trace("uprn:1").await.expect("read")) {
+        assert_eq!((Some(taken.key), &taken.id, &taken.source), (journey.key, &journey.id, &journey.source));
+        let told: Vec<_> =
+            journey.legs.iter().map(|leg| (leg.id, &leg.route, &leg.target, stage(leg))).collect();
+        let made = taken.dispatches.iter().map(|made| (made.id, &made.route, &made.target, made.stage));
+        assert_eq!(made.collect::<Vec<_>>(), told);
+        let words: Vec<_> = taken.dispatches.iter().map(|made| made.stage.word()).collect();
+        let expected =
+            ["queued", "waiting", "staged", "delivered", "held", "dead", "discarded", "waiting", "waiting"];
+        assert_eq!(words, expected);
+    }
+}
+
 async fn a_trace_names_the_batch_of_records_and_the_file_delivered(place: Place) {
     let ledger = place.open().await;
     let batch = "0f".repeat(32);
@@ -174,5 +229,6 @@ promises!(
     the_sums_add_up_for_any_mix,
     a_trace_finds_an_event_by_each_of_its_names,
     a_trace_by_subject_is_in_order_of_time_and_tells_how_each_dispatch_ended,
+    what_was_taken_is_told_for_many_at_once_as_a_trace_tells_it_for_one,
     a_trace_names_the_batch_of_records_and_the_file_delivered,
 );

@@ -53,6 +53,12 @@ async fn events_on_both_sides_of_the_index_are_known_and_traced(place: Place) {
             assert_eq!(ledger.trace(id).await.expect("read").len(), 1, "by id {id}");
             assert_eq!(ledger.trace(&format!("uprn:{id}")).await.expect("read").len(), 1, "by subject {id}");
         }
+        let taken = ledger.taken(&[key(last), key("none"), key(first)]).await.expect("read");
+        assert_eq!(taken.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [first, last]);
+        let (before, subjects) = (taken[0].row - 1, [format!("uprn:{last}"), format!("uprn:{first}")]);
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        assert_eq!(ledger.taken_after(before, &subjects).await.expect("read"), taken);
+        assert_eq!(ledger.taken_after(taken[0].row, &subjects).await.expect("read"), taken[1..]);
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use postroom_broker::{Broker, Delivery, Entry as Found, Outgoing, Start};
 use postroom_event::{DispatchId, Event, EventKey};
-use postroom_ledger::{DeadLetter, Entry, Journey, Ledger, LedgerError, Leg, Reason, WaitingDispatch, Whole};
+use postroom_ledger::{
+    DeadLetter, Entry, Ledger, LedgerError, Made, Reason, Stage, Taken, WaitingDispatch, Whole,
+};
 use postroom_telemetry as telemetry;
 
 use crate::Publishing;
@@ -146,27 +148,27 @@ impl Resending<'_> {
         if self.late == Late::Impossible {
             return Ok(false);
         }
-        let (ledger, way) = (&self.ground.ledger, (&found.dispatch, &*found.source));
-        let comes_again = |later: &Journey| later.legs.iter().any(|leg| self.again.contains(&leg.id));
-        let past = |later: &Journey, leg: &Leg| is_past(leg) && !comes_again(later);
-        let came = |later: &Journey, leg: &Leg| overtaken::is_ahead(leg) && !comes_again(later);
+        let (ledger, dispatch) = (&self.ground.ledger, &found.dispatch);
+        let comes_again = |later: &Taken| later.dispatches.iter().any(|made| self.again.contains(&made.id));
+        let past = |later: &Taken, made: &Made| is_past(made) && !comes_again(later);
+        let came = |later: &Taken, made: &Made| made.stage.is_ahead() && !comes_again(later);
         let by = match self.late {
-            Late::Asked => overtaken::by_one_of(ledger, way, past).await?,
-            Late::Impossible | Late::Deleted => overtaken::by_one_of(ledger, way, came).await?,
+            Late::Asked => ledger.later(dispatch, past).await?,
+            Late::Impossible | Late::Deleted => ledger.later(dispatch, came).await?,
         };
         if let Some(by) = by {
-            self.resent.overtaken += u64::from(skip(self.ground, found, delivery, &by).await?);
+            self.resent.overtaken += u64::from(skip(self.ground, found, delivery, &by.id).await?);
             return Ok(true);
         }
-        let unsure = self.late == Late::Asked && overtaken::by_one_of(ledger, way, came).await?.is_some();
+        let unsure = self.late == Late::Asked && ledger.later(dispatch, came).await?.is_some();
         self.unsure.extend(unsure.then(|| (found.clone(), delivery.clone())));
         Ok(unsure)
     }
 }
 
 /// Whether a dispatch is out of the lane, and with its target or before it.
-fn is_past(leg: &Leg) -> bool {
-    overtaken::has_arrived(leg) || leg.held.is_some()
+fn is_past(made: &Made) -> bool {
+    made.stage.has_arrived() || made.stage == Stage::Held
 }
 
 /// Those of `unsure` that still are: a lane keeps its order, so what was in it has ended once a later one has arrived. What
@@ -178,9 +180,8 @@ pub(crate) async fn settle(
 ) -> Result<Vec<Unsure>, WorkerError> {
     let mut left = Vec::new();
     for (found, delivery) in unsure {
-        let way = (&found.dispatch, &*found.source);
-        match overtaken::by_one_of(&ground.ledger, way, |_, leg| is_past(leg)).await? {
-            Some(by) => resent.overtaken += u64::from(skip(ground, &found, &delivery, &by).await?),
+        match ground.ledger.later(&found.dispatch, |_, made| is_past(made)).await? {
+            Some(by) => resent.overtaken += u64::from(skip(ground, &found, &delivery, &by.id).await?),
             None if has_ended(ground, &found).await? => {}
             None => left.push((found, delivery)),
         }

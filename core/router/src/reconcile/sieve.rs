@@ -122,9 +122,9 @@ impl<'a> Sieve<'a> {
         if behind.is_empty() {
             return Ok(());
         }
-        let ahead = overtaken::Ahead::of(&self.session.ledger, &head.subject, behind).await?;
+        let ahead = self.session.ledger.taken(&behind).await?;
         for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
-            if let Some(by) = ahead.at(&dispatch.target) {
+            if let Some(by) = overtaken::at(&ahead, &dispatch.target) {
                 let words = overtaken::words(by);
                 dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
                 self.overtaken += 1;

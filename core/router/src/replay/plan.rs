@@ -1,23 +1,22 @@
 //! The plan of a replay: the journal read, each event decided as the configuration is now, and set beside what the ledger
 //! knows. Nothing is sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use postroom_broker::{Entry, Start};
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{Journey, Leg, State};
+use postroom_ledger::{Made, Stage, Taken};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Fate, Line, MOST_LINES, Plan, Request, changed};
 use crate::decide::{Decider, Dispatch, Head, Verdict, Way};
 use crate::journal::{self, Journal};
-use crate::overtaken::{self, Place};
 use crate::session::WorkerError;
 use crate::{PublishError, Publishing};
 
-/// Most journeys that the ledger tells of one subject.
-const MOST_JOURNEYS: usize = 1_000;
+/// Subjects whose events are looked up together.
+const SUBJECTS_AT_ONCE: usize = 200;
 
 /// What `request` comes to now.
 ///
@@ -40,7 +39,7 @@ pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, Publis
         decider,
         plan: Plan { replay, stale: request.stale, ..Plan::default() },
         seen: HashSet::new(),
-        histories: HashMap::new(),
+        first: None,
     };
     while let Some(mut entries) = journal.next().await? {
         let read = entries.len();
@@ -57,7 +56,7 @@ pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, Publis
         }
     }
     journal.close().await;
-    Ok(planner.ended())
+    Ok(planner.ended().await?)
 }
 
 struct Planner<'a> {
@@ -67,36 +66,57 @@ struct Planner<'a> {
     plan: Plan,
     /// Events that were looked at: a second copy in the journal is none of its own.
     seen: HashSet<EventKey>,
-    /// The journeys of the subjects that were met.
-    histories: HashMap<String, Vec<Journey>>,
+    /// The first event of the plan in the order of the ledger.
+    first: Option<i64>,
+}
+
+/// An event of the journal, decided as the configuration is now.
+struct Decided {
+    entry: Entry,
+    system: String,
+    head: Head,
+    dispatches: Vec<Dispatch>,
 }
 
 impl Planner<'_> {
     async fn take(&mut self, entries: Vec<Entry>) -> Result<(), WorkerError> {
-        for entry in entries {
-            let (council, broker) = (&self.ground.council, self.ground.broker.as_ref());
-            let Some(system) = journal::system_of(council, broker, &entry.delivery) else { continue };
-            if !fits(self.request.system.as_ref(), system) {
-                continue;
-            }
-            let system = system.to_owned();
-            let decision = self.decider.decide(&system, &entry.delivery);
-            let dispatches = match decision.verdict {
-                Verdict::Routed(dispatches) => dispatches,
-                Verdict::NoRoute => Vec::new(),
-                Verdict::Invalid(_) => {
-                    self.plan.events += 1;
-                    self.plan.invalid += 1;
-                    continue;
-                }
-            };
-            let Some(head) = decision.head.filter(|head| self.wants(head)) else { continue };
-            if self.seen.insert(head.key) {
-                self.plan.events += 1;
-                self.event(&entry, &system, &head, dispatches).await?;
+        let decided: Vec<Decided> = entries.into_iter().filter_map(|entry| self.decide(entry)).collect();
+        let keys: Vec<EventKey> = decided.iter().map(|one| one.head.key).collect();
+        let taken = self.ground.ledger.taken(&keys).await?;
+        self.first = self.first.into_iter().chain(taken.first().map(|taken| taken.row)).min();
+        let taken: HashMap<EventKey, Taken> = taken.into_iter().map(|taken| (taken.key, taken)).collect();
+        for one in decided {
+            match taken.get(&one.head.key) {
+                Some(taken) => self.event(one, &taken.dispatches).await?,
+                None => self.plan.unknown += 1,
             }
         }
         Ok(())
+    }
+
+    /// What an entry comes to, if it is asked for.
+    fn decide(&mut self, entry: Entry) -> Option<Decided> {
+        let (council, broker) = (&self.ground.council, self.ground.broker.as_ref());
+        let system = journal::system_of(council, broker, &entry.delivery)?;
+        if !fits(self.request.system.as_ref(), system) {
+            return None;
+        }
+        let decision = self.decider.decide(system, &entry.delivery);
+        let dispatches = match decision.verdict {
+            Verdict::Routed(dispatches) => dispatches,
+            Verdict::NoRoute => Vec::new(),
+            Verdict::Invalid(_) => {
+                self.plan.events += 1;
+                self.plan.invalid += 1;
+                return None;
+            }
+        };
+        let head = decision.head.filter(|head| self.wants(head))?;
+        if !self.seen.insert(head.key) {
+            return None;
+        }
+        self.plan.events += 1;
+        Some(Decided { system: system.to_owned(), entry, head, dispatches })
     }
 
     fn wants(&self, head: &Head) -> bool {
@@ -108,39 +128,33 @@ impl Planner<'_> {
         fits(self.request.route.as_ref(), route) && fits(self.request.to.as_ref(), target)
     }
 
-    async fn event(
-        &mut self,
-        entry: &Entry,
-        system: &str,
-        head: &Head,
-        dispatches: Vec<Dispatch>,
-    ) -> Result<(), WorkerError> {
-        let Some(legs) = self.legs(head).await? else {
-            self.plan.unknown += 1;
-            return Ok(());
-        };
+    /// An event, and the dispatches that were made of it before.
+    async fn event(&mut self, decided: Decided, before: &[Made]) -> Result<(), WorkerError> {
+        let Decided { entry, system, head, dispatches } = decided;
         let made: HashSet<String> = dispatches.iter().map(|dispatch| dispatch.route.to_string()).collect();
         for dispatch in dispatches {
             if !self.wants_way(&dispatch.route, &dispatch.target) {
                 continue;
             }
-            let leg = legs.iter().find(|leg| leg.id == dispatch.id);
-            let fate = fate(&dispatch, leg, self.request.again);
+            let known = before.iter().find(|known| known.id == dispatch.id);
+            let fate = fate(&dispatch, known, self.request.again);
             let (route, target) = (dispatch.route.to_string(), dispatch.target.to_string());
-            let changed = match leg {
-                Some(leg) => self.changed(entry, leg).await?,
+            let changed = match known {
+                Some(known) => self.changed(&entry, known).await?,
                 None => None,
             };
             let id = match fate {
                 Fate::Again { .. } => DispatchId::again(&head.source, &head.id, &route, &self.plan.replay),
                 _ => dispatch.id,
             };
-            self.line((entry.offset, system, head), (route, target, id), fate, changed);
+            self.line((entry.offset, &system, &head), (route, target, id), fate, changed);
         }
-        for leg in legs.iter().filter(|leg| leg.id == DispatchId::new(&head.source, &head.id, &leg.route)) {
-            if !made.contains(&leg.route) && self.wants_way(&leg.route, &leg.target) {
-                let way = (leg.route.clone(), leg.target.clone(), leg.id);
-                self.line((entry.offset, system, head), way, Fate::NoLonger { was: was(leg) }, None);
+        let own = |known: &&Made| known.id == DispatchId::new(&head.source, &head.id, &known.route);
+        for known in before.iter().filter(own) {
+            if !made.contains(&known.route) && self.wants_way(&known.route, &known.target) {
+                let way = (known.route.clone(), known.target.clone(), known.id);
+                let was = known.stage.word();
+                self.line((entry.offset, &system, &head), way, Fate::NoLonger { was }, None);
             }
         }
         Ok(())
@@ -168,37 +182,20 @@ impl Planner<'_> {
         });
     }
 
-    /// The dispatches of an event that were made; none where the ledger does not know it.
-    async fn legs(&mut self, head: &Head) -> Result<Option<Vec<Leg>>, WorkerError> {
-        let ledger = &self.ground.ledger;
-        if ledger.known(&[head.key]).await?.is_empty() {
-            return Ok(None);
-        }
-        if !self.histories.contains_key(&head.subject) {
-            let journeys = ledger.trace(&head.subject).await?;
-            self.histories.insert(head.subject.clone(), journeys);
-        }
-        let is_it = |journey: &Journey| journey.key == Some(head.key);
-        let known = self.histories.get(&head.subject).and_then(|all| all.iter().find(|one| is_it(one)));
-        if let Some(journey) = known {
-            return Ok(Some(journey.legs.clone()));
-        }
-        let found = ledger.trace(&head.key.0.to_string()).await?;
-        Ok(found.into_iter().find(is_it).map(|journey| journey.legs))
-    }
-
     /// In which fields the message that was kept differs from the one of now.
-    async fn changed(&mut self, entry: &Entry, leg: &Leg) -> Result<Option<Vec<String>>, WorkerError> {
+    async fn changed(&mut self, entry: &Entry, known: &Made) -> Result<Option<Vec<String>>, WorkerError> {
         let (ledger, council) = (&self.ground.ledger, &self.ground.council);
-        let kept: Option<Value> = match &leg.state {
-            State::Dead { .. } => ledger.dead_show(leg.id).await?.and_then(|shown| shown.letter.message),
-            State::Waiting if leg.held.is_some() => {
-                let held = ledger.held(&[leg.id]).await?.into_iter().next().and_then(|held| held.message);
+        let kept: Option<Value> = match known.stage {
+            Stage::Dead | Stage::Discarded => {
+                ledger.dead_show(known.id).await?.and_then(|shown| shown.letter.message)
+            }
+            Stage::Held => {
+                let held = ledger.held(&[known.id]).await?.into_iter().next().and_then(|held| held.message);
                 held.and_then(|message| serde_json::from_slice(&message.bytes).ok())
             }
             _ => None,
         };
-        let route = council.routes.iter().find(|route| *route.name == *leg.route);
+        let route = council.routes.iter().find(|route| *route.name == *known.route);
         let event = journal::event_of(council, &entry.delivery);
         let (Some(kept), Some(route), Some(event)) = (kept, route, event) else { return Ok(None) };
         let made = self.decider.message(route, event).ok();
@@ -206,31 +203,61 @@ impl Planner<'_> {
     }
 
     /// The plan, with what was overtaken left out.
-    fn ended(mut self) -> Plan {
-        if self.request.stale {
-            return self.plan;
-        }
-        let comes: HashSet<(EventKey, String)> = self
-            .plan
-            .lines
-            .iter()
-            .filter(|line| line.fate.is_sent())
-            .map(|line| (line.key, line.target.clone()))
-            .collect();
-        for line in self.plan.lines.iter_mut().filter(|line| line.fate.is_sent()) {
-            let journeys = self.histories.get(&line.subject).map(Vec::as_slice).unwrap_or_default();
-            let place =
-                Place { key: line.key, source: &line.source, subject: &line.subject, target: &line.target };
-            let again = |key: EventKey| comes.contains(&(key, line.target.clone()));
-            let counts =
-                |later: &Journey, leg: &Leg| overtaken::is_ahead(leg) && !later.key.is_some_and(again);
-            if let Some(later) = overtaken::past(journeys, &place, counts) {
-                line.fate = Fate::Overtaken { by: later.id.clone() };
-            } else if journeys.len() >= MOST_JOURNEYS {
-                line.fate = Fate::Overtaken { by: String::new() };
+    async fn ended(mut self) -> Result<Plan, WorkerError> {
+        let Some(first) = self.first.filter(|_| !self.request.stale) else { return Ok(self.plan) };
+        let mut ahead = Ahead::of(&self.plan.lines);
+        let subjects: BTreeSet<&str> = self.plan.lines.iter().map(|line| line.subject.as_str()).collect();
+        for subjects in subjects.into_iter().collect::<Vec<_>>().chunks(SUBJECTS_AT_ONCE) {
+            // From the first event on, that one too.
+            let mut row = first - 1;
+            loop {
+                let page = self.ground.ledger.taken_after(row, subjects).await?;
+                let Some(last) = page.last() else { break };
+                row = last.row;
+                page.iter().for_each(|taken| ahead.look(taken));
             }
         }
-        self.plan
+        for (place, by) in ahead.overtaken {
+            self.plan.lines[place].fate = Fate::Overtaken { by };
+        }
+        Ok(self.plan)
+    }
+}
+
+/// Finds what is ahead of the lines of a plan, while the events of their subjects go by in their order.
+struct Ahead {
+    /// The places of the lines that are sent, by event.
+    lines: HashMap<EventKey, Vec<(usize, String)>>,
+    /// What is sent, by event and target: it comes behind again.
+    comes: HashSet<(EventKey, String)>,
+    /// The lines whose event has gone by, by source, subject and target.
+    behind: HashMap<(String, String, String), Vec<usize>>,
+    /// The lines that were overtaken, and by which event.
+    overtaken: Vec<(usize, String)>,
+}
+
+impl Ahead {
+    fn of(lines: &[Line]) -> Self {
+        let sent = || lines.iter().enumerate().filter(|(_, line)| line.fate.is_sent());
+        let mut by_event = HashMap::<_, Vec<_>>::new();
+        for (place, line) in sent() {
+            by_event.entry(line.key).or_default().push((place, line.target.clone()));
+        }
+        let comes = sent().map(|(_, line)| (line.key, line.target.clone())).collect();
+        Self { lines: by_event, comes, behind: HashMap::new(), overtaken: Vec::new() }
+    }
+
+    fn look(&mut self, taken: &Taken) {
+        let track = |target: &str| (taken.source.clone(), taken.subject.clone(), target.to_owned());
+        for made in taken.dispatches.iter().filter(|made| made.stage.is_ahead()) {
+            if !self.comes.contains(&(taken.key, made.target.clone())) {
+                let overtaken = self.behind.remove(&track(&made.target)).unwrap_or_default();
+                self.overtaken.extend(overtaken.into_iter().map(|place| (place, taken.id.clone())));
+            }
+        }
+        for (place, target) in self.lines.remove(&taken.key).unwrap_or_default() {
+            self.behind.entry(track(&target)).or_default().push(place);
+        }
     }
 }
 
@@ -238,26 +265,13 @@ fn fits(wanted: Option<&String>, found: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == found)
 }
 
-/// What becomes of a dispatch that the configuration makes now; `leg` is the one that was made before.
-fn fate(dispatch: &Dispatch, leg: Option<&Leg>, again: bool) -> Fate {
+/// What becomes of a dispatch that the configuration makes now; `known` is the one that was made before.
+fn fate(dispatch: &Dispatch, known: Option<&Made>, again: bool) -> Fate {
     if let Way::Dead(unmappable) = &dispatch.way {
         return Fate::Unmappable { code: unmappable.code };
     }
-    let Some(leg) = leg else { return Fate::New };
-    let ended =
-        matches!(leg.state, State::Queued | State::Delivered { .. } | State::Dead { discarded: true, .. });
-    if again && ended { Fate::Again { was: was(leg) } } else { Fate::Suppressed { was: was(leg) } }
-}
-
-/// How far a dispatch came, in a word.
-fn was(leg: &Leg) -> &'static str {
-    match &leg.state {
-        State::Waiting if leg.held.is_some() => "held",
-        State::Waiting => "waiting",
-        State::Staged { .. } => "staged",
-        State::Queued => "queued",
-        State::Delivered { .. } => "delivered",
-        State::Dead { discarded: true, .. } => "discarded",
-        State::Dead { .. } => "dead",
-    }
+    let Some(stage) = known.map(|known| known.stage) else { return Fate::New };
+    let was = stage.word();
+    let ended = matches!(stage, Stage::Queued | Stage::Delivered | Stage::Discarded);
+    if again && ended { Fate::Again { was } } else { Fate::Suppressed { was } }
 }

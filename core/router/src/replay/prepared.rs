@@ -20,7 +20,6 @@ const REPLAYED: &str = "replayed";
 pub(super) struct Prepared {
     pub(super) publish: Outgoing,
     pub(super) dispatch: Dispatch,
-    pub(super) source: String,
     /// What is held for a target that reads its own queue.
     pub(super) held: Option<Box<HeldDispatch>>,
 }
@@ -61,7 +60,7 @@ impl Prepared {
             })),
             Way::Lane | Way::Dead(_) => None,
         };
-        Some(Self { publish, dispatch: recorded, source: head.source, held })
+        Some(Self { publish, dispatch: recorded, held })
     }
 }
 

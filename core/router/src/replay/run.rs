@@ -185,7 +185,7 @@ impl<'a> Replay<'a> {
             let target = Arc::clone(&one.dispatch.target);
             let comes = |key| self.comes.contains(&(key, &*target));
             let ledger = &self.session.ledger;
-            match overtaken::by_appending(ledger, &one.dispatch, &one.source, comes).await? {
+            match overtaken::by_appending(ledger, &one.dispatch, comes).await? {
                 Some(by) => {
                     let id = one.dispatch.id.to_string();
                     leave(&mut self.outcome, &id, overtaken::CODE, &overtaken::words(&by));
