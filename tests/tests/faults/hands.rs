@@ -82,7 +82,8 @@ fn a_policy_that_does_harm_to_a_queue_of_the_hub_is_shown_and_where_nobody_can_a
 
 #[tokio::test]
 async fn what_may_be_in_the_journal_alone_is_waited_for_and_named_until_the_journal_is_read() {
-    let mut hub = small();
+    let mut hub = small_ready();
+    assert!(hub.stop().success());
     let place = JournalPlace { position: 0, at: 0, is_reading: true };
     let read = vec![Entry::JournalRead { system: "shop".to_owned(), place }];
     ledger(&hub).await.record(read).await.expect("recorded");
