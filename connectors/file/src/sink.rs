@@ -93,7 +93,7 @@ impl Target {
     fn write(&self, steps: &Steps<'_>, handover: &Handover) -> Result<String, ConnectorError> {
         let date = Utc::now().with_timezone(&London).format("%Y%m%d").to_string();
         let name = self.settings.name.replace("{date}", &date).replace("{batch}", &handover.id);
-        let messages = handover.items.iter().map(|item| &item.message);
+        let messages = handover.items.iter().map(|item| &*item.message);
         steps.stage(|out| self.settings.layout.write(messages, out)).map_err(unwritten)?;
         steps.witness(&name).map_err(failed("writing the evidence of the handover"))?;
         Ok(name)

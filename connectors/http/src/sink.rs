@@ -86,7 +86,7 @@ impl Sink for HttpTarget {
 /// One message as it is; a batch, which has an id of its own, as an array of its messages.
 fn body(handover: &Handover) -> serde_json::Result<Vec<u8>> {
     match handover.items.as_slice() {
-        [one] if one.dispatch.to_string() == handover.id => serde_json::to_vec(&one.message),
-        batch => serde_json::to_vec(&batch.iter().map(|item| &item.message).collect::<Vec<&Value>>()),
+        [one] if one.dispatch.to_string() == handover.id => serde_json::to_vec(&*one.message),
+        batch => serde_json::to_vec(&batch.iter().map(|item| &*item.message).collect::<Vec<&Value>>()),
     }
 }

@@ -1,5 +1,7 @@
 //! The side that hands messages to a system.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use postroom_event::DispatchId;
 use serde_json::Value;
@@ -67,8 +69,8 @@ pub struct Outgoing {
     pub event_type: String,
     /// What it is about.
     pub subject: String,
-    /// The message, valid for the target's schema.
-    pub message: Value,
+    /// The message, valid for the target's schema; shared, for it may be sent more than once.
+    pub message: Arc<Value>,
     /// Where it stands in a distributed trace (W3C `traceparent`), for a system that can be told.
     pub traceparent: Option<String>,
 }

@@ -13,12 +13,21 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Memory for pages of each connection, in KiB.
 const CACHE_KIB: u32 = 4_096;
 
+/// Pages in the log from which on the one that writes moves them into the file itself: 64 MiB.
+const LOG_PAGES: u32 = 16_384;
+
 /// For the one that writes. FULL: NORMAL can lose the last commits when the power fails.
 pub(crate) fn writing(path: &Path) -> SqliteConnectOptions {
     both(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", LOG_PAGES.to_string())
+}
+
+/// For the one that moves the log into the file.
+pub(crate) fn checkpointing(path: &Path) -> SqliteConnectOptions {
+    both(path).synchronous(SqliteSynchronous::Full)
 }
 
 /// For those that read.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod batch;
+mod checkpoint;
 mod db;
 mod entry;
 mod error;

@@ -8,6 +8,7 @@ use postroom_event::EventKey;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::apply::{self, Applied};
+use crate::checkpoint::Checkpoints;
 use crate::db::{self, Conn, Home};
 use crate::entry::Entry;
 use crate::file::File;
@@ -75,8 +76,9 @@ pub(crate) struct Writer {
     home: Home,
     /// Absent after it was lost; the next request opens another.
     conn: Option<Conn>,
-    /// The file, where the ledger is one.
+    /// The file, where the ledger is one, and who moves its log into it.
     file: Option<File>,
+    checkpoints: Option<Checkpoints>,
     interned: Interned,
     /// Where only this program writes.
     tail: Option<Arc<Tail>>,
@@ -85,11 +87,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(home: Home, conn: Conn, tail: Option<Arc<Tail>>, wanting: Arc<Wanting>) -> Self {
-        let file = match &home {
-            Home::File(path) => Some(File::new(path)),
-            Home::Server(_) => None,
+        let (file, checkpoints) = match &home {
+            Home::File(path) => (Some(File::new(path)), Some(Checkpoints::of(path))),
+            Home::Server(_) => (None, None),
         };
-        Self { home, conn: Some(conn), file, interned: Interned::default(), tail, wanting }
+        Self { home, conn: Some(conn), file, checkpoints, interned: Interned::default(), tail, wanting }
     }
 
     /// Serves requests until every sender is gone.
@@ -218,7 +220,10 @@ impl Writer {
         let Some(conn) = &mut self.conn else { return Err(LedgerError::Closed) };
         let (doing, error) = match outcome {
             Ok(value) => match conn.commit().await {
-                Ok(()) => return Ok(value),
+                Ok(()) => {
+                    self.checkpoints.iter_mut().for_each(Checkpoints::committed);
+                    return Ok(value);
+                }
                 Err(error) => ("committing to", error),
             },
             Err(error) => ("writing to", error),

@@ -1,13 +1,14 @@
 //! The worker that hands staged messages over when a batch is due. A batch keeps its id until it is finished, so that
 //! a second run of any step is recognised by the sink.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use postroom_broker::Backoff;
 use postroom_connector::{ConnectorError, Failure, Handover, Outgoing, Receipt};
 use postroom_lane::LONGEST_RETRY_AFTER;
-use postroom_ledger::{Entry, StagedBatch};
+use postroom_ledger::{Entry, LaneState, LedgerError, StagedBatch};
 use postroom_telemetry::{self as telemetry, Span};
 use tokio::time::Instant;
 
@@ -32,13 +33,49 @@ pub(crate) async fn run(session: Session, target: BatchTarget) -> Result<(), Wor
 }
 
 async fn hand_over_all(session: &Session, target: &BatchTarget) -> Result<(), WorkerError> {
+    let mut reach = Reach { session, target: &target.target, down_since: None };
+    reach.note().await?;
     while session.halts.until_allowed(&target.target, &session.stop).await {
         match due(session, target).await? {
-            Some(due) => hand_over(session, target, due).await?,
+            Some(due) => hand_over(session, target, due, &mut reach).await?,
             None => session.pause(LOOK_EVERY).await,
         }
     }
     Ok(())
+}
+
+/// Whether the target can be reached: said once, and again when it can. One batch is tried at a time, so it needs no breaker.
+struct Reach<'a> {
+    session: &'a Session,
+    target: &'a str,
+    /// Since when it cannot, in microseconds since the epoch.
+    down_since: Option<i64>,
+}
+
+impl Reach<'_> {
+    /// Takes in how an attempt ended.
+    async fn tried(&mut self, result: &Result<Receipt, ConnectorError>) -> Result<(), LedgerError> {
+        let is_down = result.as_ref().is_err_and(|error| error.failure == Failure::Down);
+        match self.down_since {
+            None if is_down => {
+                let now = Utc::now();
+                telemetry::target_down(self.target, &now.to_rfc3339());
+                self.down_since = Some(now.timestamp_micros());
+            }
+            Some(since) if !is_down => {
+                self.down_since = None;
+                let seconds = (entries::now() - since) / 1_000_000;
+                telemetry::target_back(self.target, seconds.try_into().unwrap_or(0));
+            }
+            None | Some(_) => return Ok(()),
+        }
+        self.note().await
+    }
+
+    async fn note(&self) -> Result<(), LedgerError> {
+        let (target, down_since) = (self.target.to_owned(), self.down_since);
+        self.session.ledger.note_lane(LaneState { target, down_since, in_hand: 0, at: entries::now() }).await
+    }
 }
 
 /// A batch to be handed over.
@@ -74,7 +111,12 @@ async fn due(session: &Session, target: &BatchTarget) -> Result<Option<Due>, Wor
 }
 
 /// Tries until the batch arrived, is refused for good, or the session stops.
-async fn hand_over(session: &Session, target: &BatchTarget, mut due: Due) -> Result<(), WorkerError> {
+async fn hand_over(
+    session: &Session,
+    target: &BatchTarget,
+    mut due: Due,
+    reach: &mut Reach<'_>,
+) -> Result<(), WorkerError> {
     let id = due.batch.id.clone();
     let handover = Handover { id: id.clone(), items: due.batch.items.iter().map(outgoing).collect() };
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
@@ -86,6 +128,7 @@ async fn hand_over(session: &Session, target: &BatchTarget, mut due: Due) -> Res
         FailPoint::BatchAnswered.pass();
         telemetry::attempt_took(&target.target, traced::outcome(&result), began.elapsed().as_secs_f64());
         traced::end(span, &result);
+        reach.tried(&result).await?;
         let error = match result {
             Ok(receipt) => {
                 let reference = receipt.reference.clone();
@@ -120,7 +163,7 @@ fn outgoing(item: &postroom_ledger::StagedItem) -> Outgoing {
         dispatch: item.dispatch,
         event_type: item.event_type.clone(),
         subject: item.subject.clone(),
-        message: item.message.clone(),
+        message: Arc::new(item.message.clone()),
         traceparent: None,
     }
 }

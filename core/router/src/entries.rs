@@ -171,7 +171,7 @@ pub(crate) fn unmappable(job: &Job, unmappable: &Unmappable) -> Entry {
 pub(crate) fn staged(job: &Job, outgoing: &Outgoing) -> Entry {
     Entry::Staged(StagedDispatch {
         dispatch: dispatch(job),
-        message: outgoing.message.clone(),
+        message: outgoing.message.as_ref().clone(),
         event: whole(&job.delivery),
         at: now(),
     })

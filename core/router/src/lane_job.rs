@@ -7,6 +7,7 @@ use postroom_connector::Outgoing;
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey, Received, decode};
 use postroom_ledger::{Dispatch, HeldDispatch, Whole};
+use serde_json::Value;
 
 use crate::decide::{Decider, Head, Unmappable};
 use crate::outgoing::{REPLAY_HEADER, ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
@@ -120,13 +121,14 @@ impl Reader {
     /// A dispatch from the holds: the message that was made is sent again as it was.
     pub(crate) fn held(&mut self, held: HeldDispatch) -> Work {
         let HeldDispatch { dispatch, source, event, message, attempts, .. } = held;
-        let stored = message.as_ref().and_then(|message| serde_json::from_slice(&message.bytes).ok());
+        let stored =
+            message.as_ref().and_then(|message| serde_json::from_slice::<Value>(&message.bytes).ok());
         let outgoing = match stored {
             Some(message) => Ok(Outgoing {
                 dispatch: dispatch.id,
                 event_type: dispatch.event_type.to_string(),
                 subject: dispatch.subject.clone(),
-                message,
+                message: Arc::new(message),
                 traceparent: traced::by_header(&event.headers).map(|trace| trace.parent),
             }),
             None => self.map_again(&event, &dispatch.route),
@@ -167,7 +169,7 @@ impl Reader {
         match route.map(|route| self.decider.message(route, event)) {
             Some(Ok(message)) => {
                 let (event_type, subject) = (job.head.event_type.clone(), job.head.subject.clone());
-                let message = message.into();
+                let message = Arc::new(message.into());
                 let traceparent = job.head.trace.as_ref().map(|trace| trace.parent.clone());
                 let outgoing = Outgoing { dispatch: job.id, event_type, subject, message, traceparent };
                 Arrived::Mapped(job, outgoing)

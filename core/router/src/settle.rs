@@ -16,6 +16,7 @@ use crate::decisions::{Decisions, STEP_EVERY};
 use crate::entries;
 use crate::fail_point::FailPoint;
 use crate::halts::Changes;
+use crate::ingress::PIPELINE;
 use crate::item::{Item, Stage};
 use crate::keeper::Keeper;
 use crate::lease::Tenure;
@@ -38,7 +39,8 @@ pub(crate) struct Repeated {
 /// Events that were decided and whose dispatches are being published.
 pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
-    pub(crate) confirms: Option<Confirms>,
+    /// The answers to what is published already, in the order of its dispatches.
+    pub(crate) confirms: Vec<Confirms>,
     /// Up to where it is acked; nothing where the broker did not deliver it.
     pub(crate) last_tag: Option<u64>,
     pub(crate) repeated: Vec<Repeated>,
@@ -55,7 +57,27 @@ impl Chunk {
     }
 
     fn of(items: Vec<Item>, place: Option<JournalPlace>) -> Self {
-        Self { items, confirms: None, last_tag: None, repeated: Vec::new(), round: None, place }
+        Self { items, confirms: Vec::new(), last_tag: None, repeated: Vec::new(), round: None, place }
+    }
+
+    /// The chunk with those that wait behind it, as far as they may be written together; and the next, where it may not.
+    fn joined(mut self, waiting: &mut mpsc::Receiver<Self>) -> (Self, Option<Self>) {
+        for _ in 0..PIPELINE {
+            let Some(next) = self.is_plain().then(|| waiting.try_recv().ok()).flatten() else { break };
+            if !next.is_plain() {
+                return (self, Some(next));
+            }
+            self.items.extend(next.items);
+            self.confirms.extend(next.confirms);
+            self.last_tag = next.last_tag.or(self.last_tag);
+            self.repeated.extend(next.repeated);
+        }
+        (self, None)
+    }
+
+    /// Whether it is of nothing but what came from the queue, or should have.
+    fn is_plain(&self) -> bool {
+        self.place.is_none() && self.round.is_none()
     }
 
     /// Deliveries that are not to be read.
@@ -129,7 +151,13 @@ impl Settler {
                 biased;
                 due = self.due() => self.attend(due).await?,
                 chunk = chunks.recv() => match chunk {
-                    Some(chunk) => self.settle(chunk).await?,
+                    Some(chunk) => {
+                        let (chunk, next) = chunk.joined(&mut chunks);
+                        self.settle(chunk).await?;
+                        if let Some(next) = next {
+                            self.settle(next).await?;
+                        }
+                    }
                     None => return Ok(()),
                 }
             }
@@ -200,10 +228,11 @@ impl Settler {
 
     /// Awaits what is sent, and publishes what had to wait for it, until every dispatch is answered for.
     async fn until_answered(&mut self, chunk: &mut Chunk) -> Result<(), WorkerError> {
-        if let Some(confirms) = chunk.confirms.take() {
-            let answers = confirms.wait().await;
-            self.answered(&mut chunk.items, answers).await?;
+        let mut answers = Vec::new();
+        for confirms in chunk.confirms.drain(..) {
+            answers.extend(confirms.wait().await);
         }
+        self.answered(&mut chunk.items, answers).await?;
         loop {
             let publishes = self.next_wave(&mut chunk.items)?;
             if publishes.is_empty() {

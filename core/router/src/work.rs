@@ -63,7 +63,7 @@ impl Work {
             dispatch: dispatch.id,
             event_type: dispatch.event_type.to_string(),
             subject: dispatch.subject.clone(),
-            message: serde_json::Value::Null,
+            message: Arc::default(),
             traceparent: None,
         };
         Self::new(dispatch, source, event, Ok(outgoing))
@@ -78,7 +78,7 @@ impl Work {
     pub(crate) fn message(&self) -> Option<Message> {
         self.stored.clone().or_else(|| {
             let message = &self.outgoing.as_ref().ok()?.message;
-            let bytes = serde_json::to_vec(message).unwrap_or_default();
+            let bytes = serde_json::to_vec(&**message).unwrap_or_default();
             Some(Message { bytes, content_type: Some("application/json".to_owned()) })
         })
     }
@@ -237,7 +237,7 @@ impl Work {
             failed_at: at,
             attempts: self.attempts,
             event: self.event,
-            message: self.outgoing.ok().map(|outgoing| outgoing.message),
+            message: self.outgoing.ok().map(|outgoing| Arc::unwrap_or_clone(outgoing.message)),
         }
     }
 }

@@ -12,6 +12,10 @@ use bench::figure::{Target, table};
 use bench::{Outcome, decide, drain, import, lanes, latency, machine, pump, ready};
 use serde_json::{Value, json};
 
+/// As in the hub, which runs in this process where each arrival is to be seen.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Events of one drain, unless `--events` says otherwise.
 const EVENTS: usize = 20_000;
 const PARTS: [&str; 6] = ["decide", "drain", "lanes", "latency", "ready", "import"];

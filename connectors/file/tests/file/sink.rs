@@ -18,7 +18,8 @@ const CONTENT: &str = "uprn,town\r\n1,Zedbury\r\n";
 fn handover(id: &str, message: Value) -> Handover {
     let dispatch = DispatchId::new("/gazetteer", "1", "route");
     let event_type = "property.created.v1".to_owned();
-    let item = Outgoing { dispatch, event_type, subject: "uprn:1".to_owned(), message, traceparent: None };
+    let (subject, message) = ("uprn:1".to_owned(), message.into());
+    let item = Outgoing { dispatch, event_type, subject, message, traceparent: None };
     Handover { id: id.to_owned(), items: vec![item] }
 }
 

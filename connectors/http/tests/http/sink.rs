@@ -27,7 +27,7 @@ fn item(number: u64, message: Value) -> Outgoing {
         dispatch: DispatchId::new("/yard", &number.to_string(), "route"),
         event_type: "parcel.moved.v1".to_owned(),
         subject: "parcel:1".to_owned(),
-        message,
+        message: message.into(),
         traceparent: Some(TRACE_PARENT.to_owned()),
     }
 }

@@ -45,8 +45,10 @@ impl Taker<'_> {
             items.iter_mut().flat_map(|item| item.set_out(names, &mut under)).collect()
         };
         FailPoint::IngressDecided.pass();
-        let confirms =
-            if publishes.is_empty() { None } else { Some(self.publisher.publish(publishes).await?) };
+        let mut confirms = Vec::new();
+        if !publishes.is_empty() {
+            confirms.push(self.publisher.publish(publishes).await?);
+        }
         Ok(Chunk { items, confirms, last_tag: None, repeated, round: None, place: None })
     }
 
@@ -71,7 +73,8 @@ impl Taker<'_> {
             }
         }
         self.recent.push_back(fresh);
-        if self.recent.len() > PIPELINE + 2 {
+        // Those that wait, as many that are written together, and the one in hand.
+        if self.recent.len() > 2 * PIPELINE + 2 {
             self.recent.pop_front();
         }
         Ok((kept, repeated))

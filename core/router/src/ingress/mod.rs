@@ -29,7 +29,7 @@ pub(crate) const PREFETCH: u16 = 1_000;
 /// Most events decided, recorded and acked together.
 const CHUNK: usize = 200;
 /// Chunks whose confirms may be outstanding while the next is decided.
-const PIPELINE: usize = 3;
+pub(crate) const PIPELINE: usize = 3;
 
 /// Runs the ingress of `system` until the session stops. While it is halted nothing is in hand: the channel is closed.
 pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerError> {
