@@ -178,6 +178,13 @@ impl Council {
         self.systems.values().filter_map(|system| Some((system, system.target.as_ref()?)))
     }
 
+    /// The routes to `target` on which a dead letter holds its subject up.
+    pub fn holding(&self, target: &str) -> Vec<Arc<str>> {
+        let holds =
+            |route: &&Route| *route.to == *target && route.after_dead_letter == AfterDeadLetter::HoldSubject;
+        self.routes.iter().filter(holds).map(|route| Arc::clone(&route.name)).collect()
+    }
+
     /// Whether `system` reads its queue itself.
     pub fn is_queue_target(&self, system: &str) -> bool {
         self.systems.get(system).and_then(|system| system.target.as_ref()).is_some_and(Target::is_queue)

@@ -1,5 +1,6 @@
 //! Writing the entries of one transaction, kind by kind, in an order in which each finds what it builds on.
 
+use crate::batch::batch_key;
 use crate::db::Conn;
 use crate::entry::Entry;
 use crate::group::Group;
@@ -96,8 +97,16 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::BatchDelivered { id, reference, at } => {
             staged::deliver(conn, id, reference.as_deref(), (*at, tell)).await
         }
-        Entry::BatchRefused { id, reason, at } => staged::refuse(conn, id, reason, (*at, tell)).await,
-        Entry::Blocks { dispatch, source } => dead::block(conn, *dispatch, source).await,
+        Entry::BatchTried { id, attempt } => {
+            attempt::add(conn, batch_key(id), std::slice::from_ref(attempt)).await
+        }
+        Entry::BatchRefused { id, reason, holding, at } => {
+            staged::refuse(conn, id, (reason, holding), (*at, tell)).await
+        }
+        Entry::Blocks { dispatch, source } => {
+            let behind = staged::last(conn).await?;
+            dead::block(conn, *dispatch, source, behind).await
+        }
         Entry::Retried { dispatch, attempts, waits, next_at, attempt } => {
             held::retried(conn, *dispatch, (*attempts, *waits), *next_at).await?;
             attempt::add(conn, *dispatch, std::slice::from_ref(attempt)).await

@@ -11,6 +11,8 @@ pub struct StagedBatch {
     pub id: String,
     /// Its items in the order of their staging.
     pub items: Vec<StagedItem>,
+    /// Attempts at it that failed.
+    pub attempts: u32,
 }
 
 /// One item of a batch.
@@ -29,10 +31,15 @@ pub struct StagedItem {
 /// What waits for a target's next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StagedSummary {
-    /// Dispatches without a batch.
+    /// Dispatches that may go into the next batch.
     pub count: u64,
     /// When the oldest of them was staged, in microseconds since the epoch.
     pub oldest: Option<i64>,
+}
+
+/// Under which its attempts are kept; an id that is none is nobody's.
+pub(crate) fn batch_key(id: &str) -> DispatchId {
+    DispatchId(Uuid::parse_str(id).unwrap_or_default())
 }
 
 /// The id of the batch of `count` items that starts with `first` at `position` (a position is never used twice).

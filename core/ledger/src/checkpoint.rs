@@ -57,3 +57,19 @@ async fn run(path: PathBuf, mut news: mpsc::Receiver<()>) {
         let _ = conn.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::db::Home;
+
+    #[tokio::test]
+    async fn the_library_is_one_in_which_two_connections_may_checkpoint() {
+        // Up to 3.51.2 a checkpoint beside a writer that begins the log anew could lose a commit
+        // (https://sqlite.org/wal.html, section "The WAL-reset bug").
+        let folder = tempfile::tempdir().unwrap();
+        let mut conn = Home::file(&folder.path().join("ledger.db")).writing().await.unwrap();
+        let (version,): (String,) = conn.query("SELECT sqlite_version()").one().await.unwrap();
+        let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+        assert!(parts >= vec![3, 51, 3], "{version}");
+    }
+}

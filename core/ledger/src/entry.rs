@@ -122,12 +122,22 @@ pub enum Entry {
         /// When.
         at: i64,
     },
-    /// A batch was refused for good: every dispatch in it becomes a dead letter.
+    /// An attempt at a batch failed.
+    BatchTried {
+        /// The batch.
+        id: String,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// A batch was refused for good: every dispatch in it becomes a dead letter, but for those behind another of their source
+    /// and subject whose route holds the subject up: they wait for another batch.
     BatchRefused {
         /// The batch.
         id: String,
         /// Why.
         reason: Reason,
+        /// The routes on which a dead letter holds its subject up.
+        holding: Vec<Arc<str>>,
         /// When.
         at: i64,
     },
@@ -256,6 +266,8 @@ pub struct Delivered {
 pub struct StagedDispatch {
     /// The dispatch.
     pub dispatch: Dispatch,
+    /// CloudEvents source of its event.
+    pub source: Arc<str>,
     /// The message, valid for the target's schema.
     pub message: Value,
     /// Its event, kept in case the batch is refused.

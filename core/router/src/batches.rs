@@ -19,6 +19,7 @@ use crate::fail_point::FailPoint;
 use crate::session::{Session, WorkerError};
 use crate::staging::BatchTarget;
 use crate::traced;
+use crate::work::failed;
 
 /// How often the worker looks whether a batch is due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -55,6 +56,9 @@ struct Reach<'a> {
 impl Reach<'_> {
     /// Takes in how an attempt ended.
     async fn tried(&mut self, result: &Result<Receipt, ConnectorError>) -> Result<(), LedgerError> {
+        if self.session.stop.is_cancelled() {
+            return Ok(());
+        }
         let is_down = result.as_ref().is_err_and(|error| error.failure == Failure::Down);
         match self.down_since {
             None if is_down => {
@@ -120,29 +124,40 @@ async fn hand_over(
     let id = due.batch.id.clone();
     let handover = Handover { id: id.clone(), items: due.batch.items.iter().map(outgoing).collect() };
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
-    let mut told = false;
+    let (mut told, mut attempts) = (false, due.batch.attempts);
     while session.halts.until_allowed(&target.target, &session.stop).await {
         session.may_start()?;
-        let (span, began) = (Span::deliver(&target.target, &id, None), Instant::now());
+        let (span, started_at, began) =
+            (Span::deliver(&target.target, &id, None), entries::now(), Instant::now());
         let result = due.attempt(target, &handover).await;
         FailPoint::BatchAnswered.pass();
-        telemetry::attempt_took(&target.target, traced::outcome(&result), began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        telemetry::attempt_took(&target.target, traced::outcome(&result), took.as_secs_f64());
         traced::end(span, &result);
-        reach.tried(&result).await?;
-        let error = match result {
+        let was_down = reach.down_since.is_some();
+        let error = match &result {
             Ok(receipt) => {
                 let reference = receipt.reference.clone();
                 let delivered = Entry::BatchDelivered { id: id.clone(), reference, at: entries::now() };
                 session.record(vec![delivered]).await?;
-                let reference = receipt.reference.unwrap_or_default();
-                telemetry::batch_delivered(&target.target, &id, handover.items.len(), &reference);
+                reach.tried(&result).await?;
+                let reference = receipt.reference.as_deref().unwrap_or_default();
+                telemetry::batch_delivered(&target.target, &id, handover.items.len(), reference);
                 return Ok(());
             }
             Err(error) => error,
         };
+        // Of those that do not reach the target, the first tells all.
+        if !was_down || error.failure != Failure::Down {
+            attempts += 1;
+            let attempt = failed(attempts, (started_at, took), error);
+            session.record(vec![Entry::BatchTried { id: id.clone(), attempt }]).await?;
+        }
+        reach.tried(&result).await?;
         if error.failure == Failure::Permanent {
-            let reason = entries::connector_reason("refused", &error);
-            let refused = Entry::BatchRefused { id: id.clone(), reason, at: entries::now() };
+            let reason = entries::connector_reason("refused", error);
+            let holding = session.council.holding(&target.target);
+            let refused = Entry::BatchRefused { id: id.clone(), reason, holding, at: entries::now() };
             session.record(vec![refused]).await?;
             telemetry::batch_refused(&target.target, &id, handover.items.len(), &error.words);
             return Ok(());

@@ -187,9 +187,10 @@ impl Decisions {
         let (queue, batch) = target.map_or((false, false), |side| (side.is_queue(), side.batching.is_some()));
         let redriven = Entry::Redriven { dispatches: vec![letter.dispatch.id], decision };
         if batch {
-            let message = self.remake(&letter)?.message.into();
+            let Remade { source, message } = self.remake(&letter)?;
+            let (source, message) = (source.as_str().into(), message.into());
             let DeadLetter { dispatch, event, .. } = letter;
-            let staged = Entry::Staged(StagedDispatch { dispatch, message, event, at });
+            let staged = Entry::Staged(StagedDispatch { dispatch, source, message, event, at });
             return Ok(Done { entries: vec![redriven, staged], decided: None });
         }
         let (source, message) = if queue {

@@ -171,6 +171,7 @@ pub(crate) fn unmappable(job: &Job, unmappable: &Unmappable) -> Entry {
 pub(crate) fn staged(job: &Job, outgoing: &Outgoing) -> Entry {
     Entry::Staged(StagedDispatch {
         dispatch: dispatch(job),
+        source: job.head.source.as_str().into(),
         message: outgoing.message.as_ref().clone(),
         event: whole(&job.delivery),
         at: now(),

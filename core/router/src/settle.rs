@@ -39,8 +39,7 @@ pub(crate) struct Repeated {
 /// Events that were decided and whose dispatches are being published.
 pub(crate) struct Chunk {
     pub(crate) items: Vec<Item>,
-    /// The answers to what is published already, in the order of its dispatches.
-    pub(crate) confirms: Vec<Confirms>,
+    pub(crate) confirms: Option<Confirms>,
     /// Up to where it is acked; nothing where the broker did not deliver it.
     pub(crate) last_tag: Option<u64>,
     pub(crate) repeated: Vec<Repeated>,
@@ -57,22 +56,20 @@ impl Chunk {
     }
 
     fn of(items: Vec<Item>, place: Option<JournalPlace>) -> Self {
-        Self { items, confirms: Vec::new(), last_tag: None, repeated: Vec::new(), round: None, place }
+        Self { items, confirms: None, last_tag: None, repeated: Vec::new(), round: None, place }
     }
 
     /// The chunk with those that wait behind it, as far as they may be written together; and the next, where it may not.
-    fn joined(mut self, waiting: &mut mpsc::Receiver<Self>) -> (Self, Option<Self>) {
-        for _ in 0..PIPELINE {
-            let Some(next) = self.is_plain().then(|| waiting.try_recv().ok()).flatten() else { break };
+    fn joined(self, waiting: &mut mpsc::Receiver<Self>) -> (Vec<Self>, Option<Self>) {
+        let mut chunks = vec![self];
+        while chunks.len() <= PIPELINE && chunks.iter().all(Self::is_plain) {
+            let Ok(next) = waiting.try_recv() else { break };
             if !next.is_plain() {
-                return (self, Some(next));
+                return (chunks, Some(next));
             }
-            self.items.extend(next.items);
-            self.confirms.extend(next.confirms);
-            self.last_tag = next.last_tag.or(self.last_tag);
-            self.repeated.extend(next.repeated);
+            chunks.push(next);
         }
-        (self, None)
+        (chunks, None)
     }
 
     /// Whether it is of nothing but what came from the queue, or should have.
@@ -152,8 +149,8 @@ impl Settler {
                 due = self.due() => self.attend(due).await?,
                 chunk = chunks.recv() => match chunk {
                     Some(chunk) => {
-                        let (chunk, next) = chunk.joined(&mut chunks);
-                        self.settle(chunk).await?;
+                        let (together, next) = chunk.joined(&mut chunks);
+                        self.settle_together(together).await?;
                         if let Some(next) = next {
                             self.settle(next).await?;
                         }
@@ -197,22 +194,46 @@ impl Settler {
         Ok(())
     }
 
-    pub(crate) async fn settle(&mut self, mut chunk: Chunk) -> Result<(), WorkerError> {
-        if let Some(place) = chunk.place {
-            return Ok(self.session.record(vec![entries::journal_read(&self.system, place)]).await?);
+    pub(crate) async fn settle(&mut self, chunk: Chunk) -> Result<(), WorkerError> {
+        self.settle_together(vec![chunk]).await
+    }
+
+    /// Settles chunks with one write: those before one that is not answered for are none the less written.
+    async fn settle_together(&mut self, chunks: Vec<Chunk>) -> Result<(), WorkerError> {
+        if let [Chunk { place: Some(place), .. }] = chunks.as_slice() {
+            return Ok(self.session.record(vec![entries::journal_read(&self.system, *place)]).await?);
         }
-        self.until_answered(&mut chunk).await?;
-        FailPoint::IngressPublished.pass();
-        let max_body = self.session.council.max_body;
-        let mut entries = entries::of_chunk(&self.system, &chunk.items, &chunk.repeated, max_body);
-        if let Some(round) = &mut chunk.round {
-            entries.extend(round.entries(&chunk.items));
+        let (mut answered, mut outcome) = (Vec::with_capacity(chunks.len()), Ok(()));
+        let (mut entries, mut written) = (Vec::new(), Vec::new());
+        for mut chunk in chunks {
+            outcome = self.until_answered(&mut chunk).await;
+            if outcome.is_err() {
+                break;
+            }
+            FailPoint::IngressPublished.pass();
+            let max_body = self.session.council.max_body;
+            entries.extend(entries::of_chunk(&self.system, &chunk.items, &chunk.repeated, max_body));
+            if let Some(round) = &mut chunk.round {
+                entries.extend(round.entries(&chunk.items));
+            }
+            written.extend(self.keeper.take_writes(&mut entries));
+            answered.push(chunk);
         }
-        let written = self.keeper.take_writes(&mut entries);
+        if answered.is_empty() {
+            return outcome;
+        }
         self.session.record(entries).await?;
         FailPoint::IngressRecorded.pass();
         self.keeper.committed(written);
-        if let Some(round) = chunk.round.take() {
+        for chunk in answered {
+            self.leave(chunk).await?;
+        }
+        outcome
+    }
+
+    /// Lets a chunk go that is written.
+    async fn leave(&mut self, chunk: Chunk) -> Result<(), WorkerError> {
+        if let Some(round) = chunk.round {
             round.settled(&self.session).await?;
         }
         if let Some(last_tag) = chunk.last_tag {
@@ -228,11 +249,10 @@ impl Settler {
 
     /// Awaits what is sent, and publishes what had to wait for it, until every dispatch is answered for.
     async fn until_answered(&mut self, chunk: &mut Chunk) -> Result<(), WorkerError> {
-        let mut answers = Vec::new();
-        for confirms in chunk.confirms.drain(..) {
-            answers.extend(confirms.wait().await);
+        if let Some(confirms) = chunk.confirms.take() {
+            let answers = confirms.wait().await;
+            self.answered(&mut chunk.items, answers).await?;
         }
-        self.answered(&mut chunk.items, answers).await?;
         loop {
             let publishes = self.next_wave(&mut chunk.items)?;
             if publishes.is_empty() {
@@ -283,5 +303,41 @@ impl Settler {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(last_tag: u64) -> Chunk {
+        Chunk { last_tag: Some(last_tag), ..Chunk::of(Vec::new(), None) }
+    }
+
+    fn tags(chunks: &[Chunk]) -> Vec<Option<u64>> {
+        chunks.iter().map(|chunk| chunk.last_tag).collect()
+    }
+
+    #[test]
+    fn chunks_that_wait_are_written_together_up_to_one_that_is_not_of_the_queue_alone() {
+        let (send, mut waiting) = mpsc::channel(10);
+        let place = JournalPlace { position: 7, at: 1, is_reading: false };
+        for chunk in [tagged(2), Chunk::reached(place), tagged(3), tagged(4), tagged(5), tagged(6), tagged(7)]
+        {
+            send.try_send(chunk).unwrap();
+        }
+        let (together, next) = tagged(1).joined(&mut waiting);
+        assert_eq!(tags(&together), [Some(1), Some(2)]);
+        let (together, none) = next.unwrap().joined(&mut waiting);
+        assert_eq!(
+            (together.len(), together[0].place),
+            (1, Some(place)),
+            "a place waits for nothing behind it"
+        );
+        assert!(none.is_none());
+        let (together, none) = waiting.try_recv().unwrap().joined(&mut waiting);
+        assert_eq!(tags(&together), [Some(3), Some(4), Some(5), Some(6)], "no more than are kept as recent");
+        assert!(none.is_none());
+        assert_eq!(tags(&[waiting.try_recv().unwrap()]), [Some(7)]);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postroom_broker::{Acker, Consumer, Delivery};
+use postroom_ledger::Entry;
 
 use crate::entries;
 use crate::fail_point::FailPoint;
@@ -105,6 +106,12 @@ async fn stage(
             Arrived::Mapped(job, outgoing) => recorded.push(entries::staged(job, outgoing)),
             Arrived::Unmappable(job, unmappable) => {
                 recorded.push(entries::unmappable(job, unmappable));
+                if session.council.holding(target).contains(&job.route) {
+                    let source = job.head.source.as_str().into();
+                    recorded.push(Entry::Blocks { dispatch: job.id, source });
+                    // What comes behind it is staged behind it.
+                    session.record(std::mem::take(&mut recorded)).await?;
+                }
                 entries::tell_unmappable(job, unmappable);
             }
         }

@@ -101,13 +101,7 @@ impl Work {
                     let id = self.dispatch.id.to_string();
                     telemetry::dispatch_retried(target, route, &id, self.attempts, &error.to_string());
                 }
-                self.failed.push(Attempt {
-                    number: self.attempts,
-                    started_at: tried.started_at,
-                    took: i64::try_from(tried.took.as_micros()).unwrap_or(i64::MAX),
-                    outcome: outcome(error.failure),
-                    words: error.words.clone(),
-                });
+                self.failed.push(failed(self.attempts, (tried.started_at, tried.took), &error));
                 self.last = Some(error);
             }
         }
@@ -242,13 +236,16 @@ impl Work {
     }
 }
 
-fn outcome(failure: Failure) -> AttemptOutcome {
-    match failure {
+/// An attempt that failed, as the ledger keeps it.
+pub(crate) fn failed(number: u32, (started_at, took): (i64, Duration), error: &ConnectorError) -> Attempt {
+    let outcome = match error.failure {
         Failure::Transient => AttemptOutcome::Transient,
         Failure::Permanent => AttemptOutcome::Permanent,
         Failure::Unknown => AttemptOutcome::Unknown,
         Failure::Down => AttemptOutcome::Down,
-    }
+    };
+    let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+    Attempt { number, started_at, took, outcome, words: error.words.clone() }
 }
 
 /// What the lane is told of an attempt.

@@ -102,6 +102,7 @@ async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Re
         unrouted: 0,
         reading: if place.council.journal { ledger.journals_being_read().await? } else { Vec::new() },
     };
+    found.reading.retain(|system| place.council.sources().any(|(source, _)| source.name == *system));
     if let Some(broker) = broker
         && let Ok(depth) = broker.depth(&broker.names().unrouted()).await
     {

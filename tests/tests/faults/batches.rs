@@ -80,6 +80,9 @@ async fn a_target_of_batches_that_cannot_be_reached_is_down_until_it_takes_one()
     };
     until("the target to be down", async || is_down(&hub).await).await;
     sums(&hub, "the batch to be delivered", |till| till.delivered == 1).await;
+    let legs = hub.ledger.trace("a1").await.unwrap().remove(0).legs;
+    let tried = legs.iter().filter(|leg| leg.target == "till").flat_map(|leg| &leg.attempts);
+    assert_eq!(tried.map(|attempt| attempt.words.as_str()).collect::<Vec<_>>(), ["no answer"]);
     until("the target to be back", async || !is_down(&hub).await).await;
     hub.end().await;
 }

@@ -11,7 +11,7 @@ use postroom_tests::hub::wire::Wire;
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::json;
 
-use crate::lanes::{Till, start, sums};
+use crate::lanes::{Till, restarted, start, sums};
 use crate::simulation::{Simulated, connectors, publish, put, until};
 use crate::work::{self, dock, small_ready, until_number};
 
@@ -115,6 +115,8 @@ async fn a_lane_that_lost_what_was_in_it_and_is_there_is_filled_again() {
         reason: "a test".to_owned(),
     };
     hub.ledger.pause(pause.clone()).await.unwrap();
+    // A hub that starts knows it at once.
+    let hub = restarted(hub, &till).await;
     for number in 1..=3 {
         hub.publish_about(&format!("a{number}"), "a", number).await;
     }

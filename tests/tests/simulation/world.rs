@@ -1,6 +1,7 @@
 //! The house in this process: the broker in memory, the till, and the hub with its ledger, which is started, stopped and
 //! killed. It knows no schedule.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -228,12 +229,28 @@ impl World {
     fn leave_ledger(&mut self) {
         let left = self.ledger_file();
         self.ledgers += 1;
-        for part in ["", "-wal"] {
-            let copied = std::fs::copy(with(&left, part), with(&self.ledger_file(), part));
-            copied.expect("a ledger that is open has its log beside it");
+        // A log that was begun anew between the two copies does not belong to the first.
+        let begun = || {
+            let log = std::fs::File::open(with(&left, "-wal")).expect("an open ledger has its log");
+            let mut head = Vec::new();
+            log.take(LOG_HEAD_BYTES).read_to_end(&mut head).expect("the head of a log");
+            head
+        };
+        loop {
+            let before = begun();
+            for part in ["", "-wal"] {
+                let copied = std::fs::copy(with(&left, part), with(&self.ledger_file(), part));
+                copied.expect("an open ledger has its log beside it");
+            }
+            if begun() == before {
+                return;
+            }
         }
     }
 }
+
+/// The head of SQLite's log, which is another one each time that the log is begun anew.
+const LOG_HEAD_BYTES: u64 = 32;
 
 fn with(file: &Path, part: &str) -> PathBuf {
     PathBuf::from(format!("{}{part}", file.display()))

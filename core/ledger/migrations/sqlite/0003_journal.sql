@@ -1,8 +1,6 @@
 -- Up to where the events of each source in the journal are known to be recorded: the offset behind the last of them.
--- `reading`: what is behind it is being read, and may be missing here.
 CREATE TABLE journal_place (
     system   TEXT NOT NULL PRIMARY KEY,
     position INTEGER NOT NULL,
-    at       INTEGER NOT NULL,
-    reading  INTEGER NOT NULL DEFAULT 0
+    at       INTEGER NOT NULL
 );

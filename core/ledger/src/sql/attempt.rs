@@ -3,6 +3,7 @@
 use postroom_event::DispatchId;
 
 use super::{Conn, FromRow, Result, Row, blob, clean, insert, known, small};
+use crate::batch::batch_key;
 use crate::hold::{Attempt, AttemptOutcome};
 
 /// Notes attempts; one that is noted already stays as it is.
@@ -45,4 +46,27 @@ pub(crate) async fn of(conn: &mut Conn, dispatch: DispatchId) -> Result<Vec<Atte
     .bind(blob(dispatch.0))
     .all()
     .await
+}
+
+/// How many attempts at a dispatch failed.
+pub(crate) async fn count(conn: &mut Conn, dispatch: DispatchId) -> Result<u32> {
+    let (count,): (i64,) =
+        conn.query("SELECT count(*) FROM attempt WHERE dispatch = $1").bind(blob(dispatch.0)).one().await?;
+    Ok(small(count))
+}
+
+/// The attempts at a batch become those of each of its dispatches.
+pub(crate) async fn share(conn: &mut Conn, batch: &str) -> Result<()> {
+    let key = batch_key(batch);
+    conn.query(
+        "INSERT INTO attempt (dispatch, started_at, number, took, outcome, words)
+         SELECT staged.dispatch, started_at, number, took, outcome, words
+         FROM staged CROSS JOIN attempt WHERE staged.batch = $1 AND attempt.dispatch = $2
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(batch)
+    .bind(blob(key.0))
+    .execute()
+    .await?;
+    conn.query("DELETE FROM attempt WHERE dispatch = $1").bind(blob(key.0)).execute().await.map(drop)
 }

@@ -68,11 +68,13 @@ pub(crate) const AGAIN: &str = "ON CONFLICT (dispatch) DO UPDATE SET event = exc
     detail = excluded.detail, failed_at = excluded.failed_at, attempts = excluded.attempts, state = 'open',
     blocks = NULL, job = NULL";
 
-/// Later dispatches of its source and subject wait for this one, while it is open.
-pub(crate) async fn block(conn: &mut Conn, dispatch: DispatchId, source: &str) -> Result<()> {
-    conn.query("UPDATE dead SET blocks = $2 WHERE dispatch = $1 AND state = 'open'")
+/// Later dispatches of its source and subject wait for this one, while it is open; of what is staged, those behind the
+/// position `behind`.
+pub(crate) async fn block(conn: &mut Conn, dispatch: DispatchId, source: &str, behind: i64) -> Result<()> {
+    conn.query("UPDATE dead SET blocks = $2, behind = $3 WHERE dispatch = $1 AND state = 'open'")
         .bind(blob(dispatch.0))
         .bind(source)
+        .bind(behind)
         .execute()
         .await?;
     Ok(())

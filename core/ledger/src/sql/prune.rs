@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::trace::Routes;
 use super::{Conn, Result, event, from_json, id, place};
+use crate::batch::batch_key;
 use crate::waiting::Pruned;
 
 /// Removes what is older than `before` among the `most` events after the event `after`, and as many invalid ones; where
@@ -47,6 +48,9 @@ pub(crate) async fn step(
         .collect();
     remove_events(conn, &gone, &mut pruned).await?;
     remove_invalid(conn, before, most, &mut pruned).await?;
+    if next.is_none() {
+        remove_batches(conn, before, most).await?;
+    }
     conn.query("DELETE FROM job WHERE state IN ('done', 'cancelled') AND updated_at < $1")
         .bind(before)
         .execute()
@@ -204,5 +208,21 @@ async fn remove_invalid(conn: &mut Conn, before: i64, most: u32, pruned: &mut Pr
         .await?;
     }
     pruned.invalid = rows.len() as u64;
+    Ok(())
+}
+
+/// Batches whose receipts are as old, with the attempts at them.
+async fn remove_batches(conn: &mut Conn, before: i64, most: u32) -> Result<()> {
+    let rows: Vec<(String,)> = conn
+        .query("SELECT id FROM batch WHERE state <> 'open' AND ended_at < $1 ORDER BY id LIMIT $2")
+        .bind(before)
+        .bind(i64::from(most))
+        .all()
+        .await?;
+    let keys = rows.iter().map(|(id,)| batch_key(id).0);
+    conn.query_ids("DELETE FROM attempt WHERE dispatch {among}", keys).execute().await?;
+    for (id,) in &rows {
+        conn.query("DELETE FROM batch WHERE id = $1").bind(id).execute().await?;
+    }
     Ok(())
 }

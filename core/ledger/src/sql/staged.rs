@@ -1,14 +1,17 @@
 //! Dispatches that wait for their target's next batch, and the batches.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use postroom_event::DispatchId;
 
-use super::dead::AGAIN;
+use super::dead::{self, AGAIN};
 use super::dispatch::{waiting, way};
 use super::{
-    Conn, Result, blob, clean, clean_some, counted, from_json_bytes, id, insert, json, json_bytes, outbox,
-    stored,
+    Conn, Result, attempt, blob, clean, clean_some, counted, from_json_bytes, id, insert, json, json_bytes,
+    outbox, stored,
 };
-use crate::batch::{StagedBatch, StagedItem, StagedSummary, batch_id};
+use crate::batch::{StagedBatch, StagedItem, StagedSummary, batch_id, batch_key};
 use crate::entry::{Reason, StagedDispatch};
 use crate::intern::Interned;
 use crate::outbox::{Outcome, Tell};
@@ -20,14 +23,15 @@ pub(crate) async fn stage(conn: &mut Conn, interned: &mut Interned, items: &[&St
         let way = way(conn, interned, &item.dispatch).await?;
         rows.push((item, way, json_bytes(&item.message)?, json(&item.event.headers)?));
     }
-    let head = "INSERT INTO staged (dispatch, event, way, target, event_type, subject, message, content_type,
-                headers, body, staged_at)";
-    insert(conn, (head, 11, ""), &rows, |query, (item, way, message, headers)| {
+    let head = "INSERT INTO staged (dispatch, event, way, target, source, event_type, subject, message,
+                content_type, headers, body, staged_at)";
+    insert(conn, (head, 12, ""), &rows, |query, (item, way, message, headers)| {
         query
             .bind(blob(item.dispatch.id.0))
             .bind(blob(item.dispatch.event.0))
             .bind(*way)
             .bind(item.dispatch.target.to_string())
+            .bind(item.source.to_string())
             .bind(item.dispatch.event_type.to_string())
             .bind(item.dispatch.subject.clone())
             .bind(message.clone())
@@ -39,6 +43,15 @@ pub(crate) async fn stage(conn: &mut Conn, interned: &mut Interned, items: &[&St
     .await
 }
 
+/// A dispatch that is sent again after it held its subject up: it goes before those that waited for it.
+const GOES_FIRST: &str = "EXISTS (SELECT 1 FROM dead WHERE dead.dispatch = staged.dispatch
+    AND dead.state = 'redriven' AND dead.blocks IS NOT NULL)";
+
+/// A dispatch that no open dead letter of its source and subject holds up.
+const IS_FREE: &str = "NOT EXISTS (SELECT 1 FROM dead JOIN way ON way.id = dead.way
+    WHERE dead.subject = staged.subject AND dead.blocks = staged.source AND dead.state = 'open'
+    AND dead.behind < staged.position AND way.target = staged.target)";
+
 /// The batch of `target` that is assigned and not ended.
 pub(crate) async fn open(conn: &mut Conn, target: &str) -> Result<Option<StagedBatch>> {
     let row: Option<(String,)> = conn
@@ -48,13 +61,21 @@ pub(crate) async fn open(conn: &mut Conn, target: &str) -> Result<Option<StagedB
         .await?;
     match row {
         None => Ok(None),
-        Some((id,)) => Ok(Some(StagedBatch { items: items(conn, &id).await?, id })),
+        Some((id,)) => whole(conn, id).await.map(Some),
     }
+}
+
+async fn whole(conn: &mut Conn, id: String) -> Result<StagedBatch> {
+    let attempts = attempt::count(conn, batch_key(&id)).await?;
+    Ok(StagedBatch { items: items(conn, &id).await?, id, attempts })
 }
 
 async fn items(conn: &mut Conn, batch: &str) -> Result<Vec<StagedItem>> {
     let rows: Vec<(Vec<u8>, String, String, Vec<u8>)> = conn
-        .query("SELECT dispatch, event_type, subject, message FROM staged WHERE batch = $1 ORDER BY position")
+        .query_said(&format!(
+            "SELECT dispatch, event_type, subject, message FROM staged WHERE batch = $1
+             ORDER BY {GOES_FIRST} DESC, position"
+        ))
         .bind(batch)
         .all()
         .await?;
@@ -76,33 +97,28 @@ pub(crate) async fn assign(
     if let Some(batch) = open(conn, target).await? {
         return Ok(Some(batch));
     }
-    let (first, last, count): (Option<i64>, Option<i64>, i64) = conn
-        .query(
-            "SELECT min(position), max(position), count(*) FROM
-             (SELECT position FROM staged WHERE target = $1 AND batch IS NULL ORDER BY position LIMIT $2) AS first",
-        )
-        .bind(target)
-        .bind(stored(max as u64))
-        .one()
-        .await?;
-    let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-    let (dispatch,): (Vec<u8>,) =
-        conn.query("SELECT dispatch FROM staged WHERE position = $1").bind(first).one().await?;
-    let id = batch_id(id(&dispatch)?, first, count);
+    let due = format!(
+        "SELECT dispatch, position FROM staged
+         WHERE target = $1 AND batch IS NULL AND ({IS_FREE} OR {GOES_FIRST})
+         ORDER BY {GOES_FIRST} DESC, position LIMIT $2"
+    );
+    let rows: Vec<(Vec<u8>, i64)> = conn.query_said(&due).bind(target).bind(stored(max as u64)).all().await?;
+    let Some((first, position)) = rows.first() else { return Ok(None) };
+    let count = stored(rows.len() as u64);
+    let batch = batch_id(id(first)?, *position, count);
     conn.query("INSERT INTO batch (id, target, size, state, assigned_at) VALUES ($1, $2, $3, 'open', $4)")
-        .bind(&id)
+        .bind(&batch)
         .bind(target)
         .bind(count)
         .bind(now)
         .execute()
         .await?;
-    conn.query("UPDATE staged SET batch = $1 WHERE target = $2 AND batch IS NULL AND position <= $3")
-        .bind(&id)
-        .bind(target)
-        .bind(last)
+    let dispatches = rows.iter().map(|(dispatch, _)| id(dispatch)).collect::<Result<Vec<_>>>()?;
+    conn.query_ids("UPDATE staged SET batch = $2 WHERE dispatch {among}", dispatches.into_iter())
+        .bind(&batch)
         .execute()
         .await?;
-    Ok(Some(StagedBatch { items: items(conn, &id).await?, id }))
+    whole(conn, batch).await.map(Some)
 }
 
 /// Turns an open batch into receipts.
@@ -112,12 +128,14 @@ pub(crate) async fn deliver(
     reference: Option<&str>,
     (at, tell): (i64, Tell),
 ) -> Result<()> {
+    let attempts = attempt::count(conn, batch_key(batch)).await? + 1;
     conn.query(
         "INSERT INTO receipt (dispatch, event, way, attempts, delivered_at, batch)
-         SELECT dispatch, event, way, 1, $2, batch FROM staged WHERE batch = $1 ORDER BY dispatch",
+         SELECT dispatch, event, way, $3, $2, batch FROM staged WHERE batch = $1 ORDER BY dispatch",
     )
     .bind(batch)
     .bind(at)
+    .bind(i64::from(attempts))
     .execute()
     .await?;
     conn.query(
@@ -139,16 +157,22 @@ pub(crate) async fn deliver(
     end(conn, (batch, "delivered"), reference, at).await
 }
 
-/// Turns an open batch into dead letters.
+/// Turns an open batch into dead letters. Of a subject that one of them holds up on a route of `holding` only that one is;
+/// those behind it wait again.
 pub(crate) async fn refuse(
     conn: &mut Conn,
     batch: &str,
-    reason: &Reason,
+    (reason, holding): (&Reason, &[Arc<str>]),
     (at, tell): (i64, Tell),
 ) -> Result<()> {
+    let (first, behind) = subjects(conn, batch, holding).await?;
+    conn.query_ids("UPDATE staged SET batch = NULL WHERE dispatch {among}", behind.iter().map(|id| id.0))
+        .execute()
+        .await?;
+    let attempts = attempt::count(conn, batch_key(batch)).await?;
     let sql = format!(
         "INSERT INTO dead (dispatch, event, way, event_type, subject, code, words, detail, failed_at, attempts)
-         SELECT dispatch, event, way, event_type, subject, $2, $3, $4, $5, 1 FROM staged WHERE batch = $1
+         SELECT dispatch, event, way, event_type, subject, $2, $3, $4, $5, $6 FROM staged WHERE batch = $1
          ORDER BY dispatch {AGAIN}"
     );
     conn.query_said(&sql)
@@ -157,8 +181,10 @@ pub(crate) async fn refuse(
         .bind(clean(&reason.words))
         .bind(clean(&reason.detail))
         .bind(at)
+        .bind(i64::from(attempts.max(1)))
         .execute()
         .await?;
+    attempt::share(conn, batch).await?;
     conn.query(
         "INSERT INTO kept (dispatch, content_type, headers, body, message, message_type)
          SELECT dispatch, content_type, headers, body, message, 'application/json' FROM staged WHERE batch = $1
@@ -169,10 +195,37 @@ pub(crate) async fn refuse(
     .bind(batch)
     .execute()
     .await?;
+    for (dispatch, source) in first {
+        dead::block(conn, dispatch, &source, 0).await?;
+    }
     if tell == Tell::Receipts {
         outbox::batch(conn, (batch, Outcome::Dead), (None, Some(&reason.code)), at).await?;
     }
     end(conn, (batch, "refused"), None, at).await
+}
+
+/// Of each subject of a batch on routes of `holding`: the first dispatch with its source, and those behind it.
+async fn subjects(
+    conn: &mut Conn,
+    batch: &str,
+    holding: &[Arc<str>],
+) -> Result<(Vec<(DispatchId, String)>, Vec<DispatchId>)> {
+    let sql = format!(
+        "SELECT dispatch, source, subject, route FROM staged JOIN way ON way.id = staged.way
+         WHERE batch = $1 ORDER BY {GOES_FIRST} DESC, position"
+    );
+    let rows: Vec<(Vec<u8>, String, String, String)> = conn.query_said(&sql).bind(batch).all().await?;
+    let (mut first, mut behind, mut held_up) = (Vec::new(), Vec::new(), HashSet::new());
+    for (dispatch, source, subject, route) in rows {
+        if holding.iter().any(|holds| **holds == *route) {
+            let dispatch = DispatchId(id(&dispatch)?);
+            match held_up.insert((source.clone(), subject)) {
+                true => first.push((dispatch, source)),
+                false => behind.push(dispatch),
+            }
+        }
+    }
+    Ok((first, behind))
 }
 
 async fn end(conn: &mut Conn, (batch, state): (&str, &str), reference: Option<&str>, at: i64) -> Result<()> {
@@ -187,16 +240,18 @@ async fn end(conn: &mut Conn, (batch, state): (&str, &str), reference: Option<&s
     Ok(())
 }
 
-/// How many dispatches of `target` wait without a batch, and since when.
+/// The position of what was staged last.
+pub(crate) async fn last(conn: &mut Conn) -> Result<i64> {
+    let (last,): (Option<i64>,) = conn.query("SELECT max(position) FROM staged").one().await?;
+    Ok(last.unwrap_or_default())
+}
+
+/// How many dispatches of `target` may go into its next batch, and since when the oldest waits.
 pub(crate) async fn summary(conn: &mut Conn, target: &str) -> Result<StagedSummary> {
-    let (count, oldest): (i64, Option<i64>) = conn
-        .query(
-            "SELECT count(*), (SELECT staged_at FROM staged WHERE target = $1 AND batch IS NULL
-                               ORDER BY position LIMIT 1)
-             FROM staged WHERE target = $1 AND batch IS NULL",
-        )
-        .bind(target)
-        .one()
-        .await?;
+    let sql = format!(
+        "SELECT count(*), min(staged_at) FROM staged
+         WHERE target = $1 AND batch IS NULL AND ({IS_FREE} OR {GOES_FIRST})"
+    );
+    let (count, oldest): (i64, Option<i64>) = conn.query_said(&sql).bind(target).one().await?;
     Ok(StagedSummary { count: counted(count), oldest })
 }

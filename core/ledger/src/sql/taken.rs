@@ -31,9 +31,10 @@ pub(crate) async fn by_key(conn: &mut Conn, keys: &[EventKey]) -> Result<Vec<Tak
 /// The first [`PAGE`] events about `subjects` that were recorded after the event in `row`, in that order.
 pub(crate) async fn after(conn: &mut Conn, row: i64, subjects: &[&str]) -> Result<Vec<Taken>> {
     let sql = "WITH found AS (
-             SELECT event AS id FROM event_subject WHERE subject {listed} AND event > $2
-             UNION SELECT id FROM event
-             WHERE id > (SELECT indexed_to FROM mark) AND id > $2 AND subject {listed})
+             SELECT id FROM (SELECT event AS id FROM event_subject WHERE subject {listed} AND event > $2
+                             ORDER BY event LIMIT $3) AS indexed
+             UNION SELECT id FROM (SELECT id FROM event WHERE id > (SELECT indexed_to FROM mark) AND id > $2
+                                   AND subject {listed} ORDER BY id LIMIT $3) AS tail)
          SELECT event.id, key, source, event_id, subject, routes
          FROM found JOIN event ON event.id = found.id JOIN course ON course.id = event.course
          ORDER BY event.id LIMIT $3";

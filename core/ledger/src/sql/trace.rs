@@ -6,6 +6,7 @@ use postroom_event::{DispatchId, EventKey};
 use uuid::Uuid;
 
 use super::{Conn, Result, attempt, blob, decision, from_json, id, invalid, small};
+use crate::batch::batch_key;
 use crate::journey::{Failing, Holding, Journey, Leg, State, Verdict};
 use crate::kept::InvalidRow;
 
@@ -161,7 +162,10 @@ async fn leg(conn: &mut Conn, id: DispatchId, (route, target, way): (String, Str
     }
     let state = state(conn, id).await?;
     let held = if state == State::Waiting { holding(conn, id).await? } else { None };
-    let attempts = attempt::of(conn, id).await?;
+    let mut attempts = attempt::of(conn, id).await?;
+    if let State::Staged { batch: Some(batch), .. } | State::Delivered { batch: Some(batch), .. } = &state {
+        attempts.extend(attempt::of(conn, batch_key(batch)).await?);
+    }
     let notes = decision::notes_on_dead(conn, id).await?;
     let failed = if notes.is_empty() { None } else { failing(conn, id).await? };
     Ok(Leg { id, route, target, state, held, attempts, failed, notes })

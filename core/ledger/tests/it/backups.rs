@@ -1,5 +1,7 @@
 //! Copies of a ledger in a file.
 
+use std::time::{Duration, Instant};
+
 use crate::support::{Place, event, key};
 use postroom_ledger::{Entry, Fate, Ledger, RunStart};
 
@@ -25,4 +27,28 @@ async fn a_backup_made_while_the_hub_writes_is_whole_and_says_that_it_is_one_unt
     }
     restored.acknowledge_restore().await.expect("written");
     assert!(!restored.start_run(6).await.expect("written").restored);
+}
+
+/// Half of what the writer lets the log grow to, in bytes.
+const LONG_LOG: u64 = 32 * 1024 * 1024;
+/// Longest wait for the log to be moved.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn what_is_written_is_moved_from_the_log_into_the_file_while_the_writer_goes_on() {
+    let place = Place::file();
+    let ledger = place.open().await;
+    let size = || std::fs::metadata(place.path()).expect("a file").len();
+    let (before, deadline) = (size(), Instant::now() + DEADLINE);
+    let mut number = 0;
+    while size() == before {
+        assert!(Instant::now() < deadline, "nothing was moved");
+        let names = (number..number + 100).map(|number| number.to_string());
+        let events = names.map(|name| Entry::Event(event(&name, vec![("waste", Fate::Queued)])));
+        ledger.record(events.collect()).await.expect("recorded");
+        number += 100;
+    }
+    let log = place.path().with_extension("db-wal");
+    let log = std::fs::metadata(log).expect("a log").len();
+    assert!(log < LONG_LOG, "the writer itself moves it when it is longer: {log}");
 }

@@ -216,7 +216,7 @@ async fn a_batch_that_is_refused_leaves_dead_letters_in_the_order_of_their_stagi
     let ids: Vec<_> = names.iter().map(|name| id(name)).collect();
     ledger.record(names.iter().map(|name| staged(name, "tax")).collect()).await.expect("staged");
     let batch = ledger.assign_batch("tax", 100, 5).await.expect("written").expect("a batch");
-    let refused = Entry::BatchRefused { id: batch.id, reason: reason(), at: 6 };
+    let refused = Entry::BatchRefused { id: batch.id, reason: reason(), holding: Vec::new(), at: 6 };
     ledger.record(vec![refused]).await.expect("refused");
     assert_eq!(ledger.dead_in_order(&DeadFilter::default(), 100).await.expect("read"), ids);
     let redriven = Entry::Redriven { dispatches: ids.clone(), decision: decision(7) };
@@ -228,6 +228,58 @@ async fn a_batch_that_is_refused_leaves_dead_letters_in_the_order_of_their_stagi
     ledger.record(vec![delivered]).await.expect("delivered");
     let shown = ledger.dead_show(ids[0]).await.expect("read").expect("there");
     assert_eq!((shown.state.as_str(), shown.letter.event.body.len()), ("redriven", 0), "its bytes are gone");
+}
+
+async fn of_a_subject_that_a_refused_batch_holds_up_only_the_first_is_dead_and_goes_before_the_others_again(
+    place: Place,
+) {
+    let ledger = place.open().await;
+    let about = |name: &str, subject: &str| match staged(name, "tax") {
+        Entry::Staged(mut item) => {
+            item.dispatch.subject = subject.into();
+            Entry::Staged(item)
+        }
+        other => other,
+    };
+    let names = async || {
+        let batch = ledger.assign_batch("tax", 9, 5).await.expect("written");
+        batch.map(|batch| (batch.id, batch.items.iter().map(|item| item.dispatch).collect::<Vec<_>>()))
+    };
+    ledger.record(vec![about("a1", "a"), about("b1", "b"), about("a2", "a")]).await.expect("staged");
+    let (batch, items) = names().await.expect("a batch");
+    assert_eq!(items, [id("a1"), id("b1"), id("a2")]);
+    let holding = vec![dispatch("a1", "tax").route];
+    let refused = Entry::BatchRefused { id: batch.clone(), reason: reason(), holding, at: 6 };
+    ledger.record(vec![refused, about("a3", "a"), about("c1", "c")]).await.expect("refused");
+    let dead = ledger.dead_in_order(&DeadFilter::default(), 9).await.expect("read");
+    assert_eq!(dead, [id("a1"), id("b1")]);
+    assert_eq!(ledger.sums().await.expect("read").targets["tax"].staged, 3);
+    assert_eq!(ledger.staged_summary("tax").await.expect("read").count, 1, "two wait for a dead letter");
+    let (batch, items) = names().await.expect("a batch");
+    assert_eq!(items, [id("c1")], "nobody else waits for it");
+    let delivered = Entry::BatchDelivered { id: batch, reference: None, at: 7 };
+    ledger.record(vec![delivered]).await.expect("delivered");
+    assert_eq!(names().await, None);
+    let redriven = Entry::Redriven { dispatches: vec![id("a1")], decision: decision(8) };
+    ledger.record(vec![redriven, about("a1", "a")]).await.expect("sent again");
+    let discarded = Entry::Discarded { dispatches: vec![id("b1")], decision: decision(8) };
+    ledger.record(vec![discarded, about("b2", "b")]).await.expect("discarded");
+    let (batch, items) = names().await.expect("a batch");
+    assert_eq!(items, [id("a1"), id("a2"), id("a3"), id("b2")]);
+    assert_eq!(ledger.open_batch("tax").await.expect("read").expect("open").id, batch, "the same again");
+}
+
+async fn what_was_staged_before_a_letter_that_holds_its_subject_up_waits_for_nothing(place: Place) {
+    let ledger = place.open().await;
+    let mut dead = letter("2", "tax");
+    dead.dispatch.subject = dispatch("1", "tax").subject;
+    let blocks = Entry::Blocks { dispatch: id("2"), source: "/systems/gazetteer".into() };
+    ledger.record(vec![staged("1", "tax"), Entry::Dead(dead), blocks]).await.expect("recorded");
+    let Entry::Staged(mut behind) = staged("3", "tax") else { panic!("staged") };
+    behind.dispatch.subject = dispatch("1", "tax").subject;
+    ledger.record(vec![Entry::Staged(behind)]).await.expect("recorded");
+    let batch = ledger.assign_batch("tax", 9, 5).await.expect("written").expect("a batch");
+    assert_eq!(batch.items.iter().map(|item| item.dispatch).collect::<Vec<_>>(), [id("1")]);
 }
 
 async fn a_journey_tells_who_sent_a_dead_letter_again_and_how_it_had_failed(place: Place) {
@@ -351,6 +403,8 @@ promises!(
     a_dead_letter_is_overtaken_by_a_later_dispatch_of_its_subject_that_is_not_given_up,
     dead_letters_of_one_subject_keep_their_order_when_they_fail_again,
     a_batch_that_is_refused_leaves_dead_letters_in_the_order_of_their_staging,
+    what_was_staged_before_a_letter_that_holds_its_subject_up_waits_for_nothing,
+    of_a_subject_that_a_refused_batch_holds_up_only_the_first_is_dead_and_goes_before_the_others_again,
     a_journey_tells_who_sent_a_dead_letter_again_and_how_it_had_failed,
     a_text_from_outside_that_no_database_takes_is_kept_all_the_same,
     a_dead_letter_is_decided_once_and_keeps_who_and_why,

@@ -1,8 +1,8 @@
 //! Staging, batches, receipts and dead letters.
 
-use crate::support::{Place, delivered, dispatch, letter, reason, staged};
+use crate::support::{Place, attempt, delivered, dispatch, event, letter, reason, staged};
 use postroom_event::DispatchId;
-use postroom_ledger::{DeadFilter, Entry, StagedSummary};
+use postroom_ledger::{AttemptOutcome, DeadFilter, Entry, Fate, StagedSummary, State};
 
 fn ids(names: &[&str]) -> Vec<DispatchId> {
     names.iter().map(|name| dispatch(name, "tax").id).collect()
@@ -45,13 +45,47 @@ async fn a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events(p
     let ledger = place.open().await;
     ledger.record(vec![staged("1", "tax")]).await.expect("staged");
     let batch = ledger.assign_batch("tax", 9, 9).await.expect("written").expect("a batch");
-    let refused = Entry::BatchRefused { id: batch.id, reason: reason(), at: 4_000 };
+    let refused = Entry::BatchRefused { id: batch.id, reason: reason(), holding: Vec::new(), at: 4_000 };
     ledger.record(vec![refused]).await.expect("recorded");
     let shown = ledger.dead_show(ids(&["1"])[0]).await.expect("read").expect("there");
     let mut expected = letter("1", "tax");
     expected.attempts = 1;
     assert_eq!(shown.letter, expected);
     assert_eq!(ledger.assign_batch("tax", 9, 9).await.expect("written"), None);
+}
+
+async fn attempts_at_a_batch_are_those_of_each_of_its_dispatches_however_it_ends(place: Place) {
+    let ledger = place.open().await;
+    let tried = |id: &str, number, outcome| Entry::BatchTried {
+        id: id.to_owned(),
+        attempt: attempt(number, outcome),
+    };
+    for name in ["1", "2"] {
+        let entries = vec![Entry::Event(event(name, vec![("tax", Fate::InLane)])), staged(name, "tax")];
+        ledger.record(entries).await.expect("staged");
+        let batch = ledger.assign_batch("tax", 9, 9).await.expect("written").expect("a batch");
+        let entries = [(1, AttemptOutcome::Down), (2, AttemptOutcome::Transient)];
+        let entries = entries.map(|(number, outcome)| tried(&batch.id, number, outcome));
+        ledger.record(entries.to_vec()).await.expect("recorded");
+        assert_eq!(ledger.open_batch("tax").await.expect("read").expect("open").attempts, 2);
+        let end = match name {
+            "1" => Entry::BatchDelivered { id: batch.id, reference: None, at: 9 },
+            _ => Entry::BatchRefused { id: batch.id, reason: reason(), holding: Vec::new(), at: 9 },
+        };
+        ledger.record(vec![end]).await.expect("ended");
+        let leg = ledger.trace(name).await.expect("read").remove(0).legs.remove(0);
+        let outcomes: Vec<_> = leg.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [AttemptOutcome::Down, AttemptOutcome::Transient], "{name}");
+        match leg.state {
+            State::Delivered { attempts, .. } => assert_eq!((name, attempts), ("1", 3)),
+            State::Dead { attempts, .. } => assert_eq!((name, attempts), ("2", 2)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let shown = ledger.dead_show(ids(&["2"])[0]).await.expect("read").expect("there");
+    assert_eq!(shown.attempts.len(), 2);
+    let pruned = ledger.prune(i64::MAX, 100).await.expect("written");
+    assert_eq!((pruned.events, pruned.receipts), (1, 1), "the dead one stays");
 }
 
 async fn the_first_word_on_a_dispatch_stands(place: Place) {
@@ -88,6 +122,7 @@ promises!(
     a_batch_that_did_not_end_comes_again_with_the_same_id_and_items,
     a_batch_ends_with_a_receipt_for_each_item_and_the_next_one_has_another_id,
     a_batch_refused_for_good_becomes_dead_letters_with_their_whole_events,
+    attempts_at_a_batch_are_those_of_each_of_its_dispatches_however_it_ends,
     the_first_word_on_a_dispatch_stands,
     dead_letters_are_listed_by_what_is_asked_for,
 );

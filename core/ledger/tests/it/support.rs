@@ -109,7 +109,8 @@ pub(crate) fn whole() -> Whole {
 
 pub(crate) fn staged(id: &str, target: &str) -> Entry {
     let message = json!({"id": id});
-    Entry::Staged(StagedDispatch { dispatch: dispatch(id, target), message, event: whole(), at: 2_000 })
+    let (dispatch, source) = (dispatch(id, target), SOURCE.into());
+    Entry::Staged(StagedDispatch { dispatch, source, message, event: whole(), at: 2_000 })
 }
 
 pub(crate) fn delivered(id: &str, target: &str) -> Entry {

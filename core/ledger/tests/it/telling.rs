@@ -111,7 +111,10 @@ async fn each_dispatch_of_a_batch_is_told(place: Place) {
     let end = Entry::BatchDelivered { id: batch.id, reference: Some("changes.csv".into()), at: 10 };
     ledger.record(vec![end.clone(), end]).await.expect("ended");
     let batch = ledger.assign_batch("tax", 2, 11).await.expect("written").expect("a batch");
-    ledger.record(vec![Entry::BatchRefused { id: batch.id, reason: reason(), at: 12 }]).await.expect("ended");
+    ledger
+        .record(vec![Entry::BatchRefused { id: batch.id, reason: reason(), holding: Vec::new(), at: 12 }])
+        .await
+        .expect("ended");
     let expected = said(&[("1", Outcome::Delivered), ("2", Outcome::Delivered), ("3", Outcome::Dead)]);
     assert_eq!(outcomes(&ledger).await, expected);
     assert_eq!(ledger.last_success("tax").await.expect("read"), Some(10));

@@ -45,10 +45,8 @@ impl Taker<'_> {
             items.iter_mut().flat_map(|item| item.set_out(names, &mut under)).collect()
         };
         FailPoint::IngressDecided.pass();
-        let mut confirms = Vec::new();
-        if !publishes.is_empty() {
-            confirms.push(self.publisher.publish(publishes).await?);
-        }
+        let confirms =
+            if publishes.is_empty() { None } else { Some(self.publisher.publish(publishes).await?) };
         Ok(Chunk { items, confirms, last_tag: None, repeated, round: None, place: None })
     }
 

@@ -130,13 +130,13 @@ impl<'a> Taker<'a> {
     }
 
     /// Goes on along the journal, unless both have come to where the session began.
-    async fn go_on(&mut self, along: Along<'a>, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
-        if !along.is_over() {
-            self.along = Some(along);
-            return Ok(());
-        }
+    async fn go_on(&mut self, mut along: Along<'a>, onward: &mut Onward<'_>) -> Result<(), WorkerError> {
         let place = along.place();
-        along.close().await;
+        if along.is_over() {
+            along.close().await;
+        } else {
+            self.along = Some(along);
+        }
         match place {
             Some(place) => onward.send(Chunk::reached(place)).await,
             None => Ok(()),

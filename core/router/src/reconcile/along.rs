@@ -8,11 +8,13 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use postroom_broker::{Broker, BrokerError, Delivery, Entry, Start};
+use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
-use postroom_ledger::{JournalPlace, Ledger};
+use postroom_ledger::JournalPlace;
 use postroom_telemetry as telemetry;
+use tokio::time::Instant;
 
+use super::further::Further;
 use super::sieve::{Found, Sieve, identity};
 use crate::entries::{self, now};
 use crate::journal::{self, Journal};
@@ -25,6 +27,8 @@ const LOOK_AHEAD: usize = 1_000;
 const AGAIN_WITHIN: Duration = Duration::from_secs(3_600);
 /// Times that the end of the journal is looked at anew for a delivery.
 const LOOKS: u32 = 2;
+/// How often the place is noted while both go on: from there the next session reads.
+const NOTE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stream may be behind a queue with the same event.
 const BEHIND: Duration = Duration::from_millis(25);
 
@@ -49,8 +53,9 @@ pub(crate) enum When {
 pub(crate) struct Along<'a> {
     pub(crate) sieve: Sieve<'a>,
     journal: Journal,
-    /// The place that is noted.
+    /// The place that is noted, and when the next one is.
     noted: JournalPlace,
+    note_at: Instant,
     /// The offset of the first entry that may not be recorded, that behind the last that was read, and that behind the last.
     from: u64,
     reached: u64,
@@ -61,6 +66,7 @@ pub(crate) struct Along<'a> {
     sifted: usize,
     /// The marks of what was missed.
     missed: HashSet<u64>,
+    further: Further,
     marks: RandomState,
 }
 
@@ -115,6 +121,7 @@ impl<'a> Along<'a> {
         Ok(Some(Self {
             sieve: Sieve::new(session, system, journal::since(at, AGAIN_WITHIN)),
             noted,
+            note_at: Instant::now() + NOTE_EVERY,
             from,
             reached: from,
             end: journal.last().map_or(0, |last| last + 1),
@@ -122,6 +129,7 @@ impl<'a> Along<'a> {
             ahead: VecDeque::new(),
             sifted: 0,
             missed: HashSet::new(),
+            further: Further::default(),
             marks: RandomState::new(),
         }))
     }
@@ -136,7 +144,7 @@ impl<'a> Along<'a> {
         let (mut parts, mut came) = (Vec::new(), Vec::new());
         for (place, mark) in marks.iter().enumerate() {
             let Some(mut delivery) = deliveries.pop_front() else { break };
-            let before = self.before(&marks[place..], delivery.redelivered, &in_hand).await?;
+            let before = self.before(&marks[place..], &delivery, &in_hand).await?;
             let is_further = matches!(before, Before::Further(_));
             let (Before::Here(entries) | Before::Further(entries)) = before;
             let found = self.missed(entries, &in_hand).await?;
@@ -179,11 +187,17 @@ impl<'a> Along<'a> {
         self.is_read() && self.ahead.is_empty()
     }
 
-    /// Up to where everything is recorded once what was handed out is, where that is news.
-    pub(crate) fn place(&self) -> Option<JournalPlace> {
-        let place = JournalPlace { position: self.reached, at: now(), is_reading: !self.is_read() };
+    /// Up to where everything is recorded once what was handed out is, where that is news and it is time to note it: now and
+    /// then, and at the end.
+    pub(crate) fn place(&mut self) -> Option<JournalPlace> {
+        let position = self.ahead.front().map_or(self.reached, |(_, entry)| entry.offset);
+        let place = JournalPlace { position, at: now(), is_reading: !self.is_over() };
         let is_news = place.position != self.noted.position || place.is_reading != self.noted.is_reading;
-        (self.ahead.is_empty() && is_news).then_some(place)
+        if !is_news || (place.is_reading && Instant::now() < self.note_at) {
+            return None;
+        }
+        (self.noted, self.note_at) = (place, Instant::now() + NOTE_EVERY);
+        Some(place)
     }
 
     /// Ends the reading.
@@ -202,12 +216,12 @@ impl<'a> Along<'a> {
     async fn before(
         &mut self,
         marks: &[u64],
-        redelivered: bool,
+        delivery: &Delivery,
         in_hand: &impl Fn(&EventKey) -> bool,
     ) -> Result<Before, WorkerError> {
         let Some((mark, behind)) = marks.split_first() else { return Ok(Before::Here(Vec::new())) };
         // It was recorded before what is read here, or was handed out already.
-        let is_elsewhere = redelivered || self.missed.contains(mark);
+        let is_elsewhere = delivery.redelivered || self.missed.contains(mark);
         let mut looks = 0;
         let place = loop {
             if let Some(place) = self.ahead.iter().position(|(one, _)| one == mark) {
@@ -217,7 +231,7 @@ impl<'a> Along<'a> {
                 self.sift(in_hand).await?;
             }
             if self.ahead.len() >= LOOK_AHEAD {
-                if is_elsewhere || !self.is_further(*mark).await? {
+                if is_elsewhere || self.is_known(delivery, in_hand).await? || !self.is_further(*mark).await? {
                     return Ok(Before::Here(Vec::new()));
                 }
                 self.sifted = 0;
@@ -228,6 +242,9 @@ impl<'a> Along<'a> {
             }
             // It may have come after the journal was opened: then what is ahead is before it all the same.
             if self.ahead.is_empty() || is_elsewhere || looks == LOOKS {
+                return Ok(Before::Here(Vec::new()));
+            }
+            if looks == 0 && self.is_known(delivery, in_hand).await? {
                 return Ok(Before::Here(Vec::new()));
             }
             if looks > 0 {
@@ -302,19 +319,23 @@ impl<'a> Along<'a> {
         Ok(())
     }
 
+    /// Whether a delivery was taken before, though the broker does not say so: it was published again.
+    async fn is_known(
+        &mut self,
+        delivery: &Delivery,
+        in_hand: &impl Fn(&EventKey) -> bool,
+    ) -> Result<bool, WorkerError> {
+        let entry = Entry { offset: 0, delivery: delivery.clone() };
+        Ok(self.sieve.unknown(vec![entry], in_hand).await?.is_empty())
+    }
+
     /// Whether the entry of a delivery stands behind everything that was read.
     async fn is_further(&mut self, mark: u64) -> Result<bool, WorkerError> {
-        let session = self.sieve.session;
-        let start = Start::Offset(self.reached.saturating_sub(1));
-        let Some(mut journal) = Journal::open(session.broker.as_ref(), start).await? else {
-            return Ok(false);
-        };
-        let mut is_there = false;
-        while !is_there && let Some(entries) = journal.next().await? {
-            is_there = entries.iter().any(|entry| self.mark(&entry.delivery) == mark);
-        }
-        journal.close().await;
-        Ok(is_there)
+        let Self { further, sieve, marks, reached, .. } = self;
+        let broker = sieve.session.broker.as_ref();
+        let mark_of =
+            |entry: &Entry| sieve.is_own(&entry.delivery).then(|| marks.hash_one(identity(&entry.delivery)));
+        Ok(further.has(broker, (mark, *reached), mark_of).await?)
     }
 
     /// What an entry and a delivery of the same event have in common.
@@ -329,40 +350,4 @@ enum Before {
     Here(Vec<Entry>),
     /// A part: there is more behind it.
     Further(Vec<Entry>),
-}
-
-/// Notes the end of the journal as the first place of each of `systems` that has none: what a journal holds already is not
-/// for a new ledger. Called before anything is declared, so that what comes in later is behind that place.
-pub(crate) async fn note_first(
-    broker: &dyn Broker,
-    ledger: &Ledger,
-    systems: &[String],
-) -> Result<(), WorkerError> {
-    let mut first = None;
-    for system in systems {
-        if ledger.journal_place(system).await?.is_none() {
-            let position = match first {
-                Some(position) => position,
-                None => *first.insert(end(broker).await?),
-            };
-            ledger.begin_journal(system, JournalPlace { position, at: now(), is_reading: false }).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The offset behind the last entry of the journal; 0 when there is none.
-async fn end(broker: &dyn Broker) -> Result<u64, WorkerError> {
-    let journal = broker.names().journal();
-    let is_empty = match broker.depth(&journal).await {
-        Err(BrokerError::Missing { .. }) => true,
-        depth => depth?.messages == 0,
-    };
-    if is_empty {
-        return Ok(0);
-    }
-    let Some(journal) = Journal::open(broker, Start::First).await? else { return Ok(0) };
-    let last = journal.last();
-    journal.close().await;
-    Ok(last.map_or(0, |last| last + 1))
 }

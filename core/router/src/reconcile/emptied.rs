@@ -35,7 +35,10 @@ impl Emptied {
 
     /// Looks at the lane of `target` when that is due, and has it reconciled where it has lost what it held.
     pub(crate) async fn look(&mut self, session: &Session, target: &str) -> Result<(), WorkerError> {
-        let may_look = session.council.journal && !session.halts.is_ledger_restored();
+        // Nothing is in a lane that takes batches for longer than it takes to stage that.
+        let side = session.council.systems.get(target).and_then(|system| system.target.as_ref());
+        let takes_one_by_one = side.is_some_and(|side| side.batching.is_none());
+        let may_look = takes_one_by_one && session.council.journal && !session.halts.is_ledger_restored();
         if !may_look || Instant::now() < self.at {
             return Ok(());
         }
@@ -45,7 +48,6 @@ impl Emptied {
         if session.broker.depth(&lane).await?.messages > 0 {
             return Ok(());
         }
-        // A lane that takes batches has no state, and nothing in it for longer than it takes to stage that.
         let states = session.ledger.lane_states().await?;
         let Some(state) = states.iter().find(|state| state.target == target) else { return Ok(()) };
         let waiting = waiting(&session.ledger, target).await?;

@@ -5,6 +5,8 @@
 
 mod along;
 mod emptied;
+mod first_place;
+mod further;
 mod lane;
 mod later;
 mod missed;
@@ -71,7 +73,7 @@ pub(crate) async fn declare(
     let noting = Noting { ledger, names, topology, journal };
     let mut noted = noting.note(&missing).await?;
     if council.journal {
-        along::note_first(broker, ledger, &topology.sources).await?;
+        first_place::note(broker, ledger, &topology.sources).await?;
     }
     let made = broker.redeclare_missing(topology).await?;
     let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();

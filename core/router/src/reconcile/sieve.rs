@@ -15,6 +15,8 @@ use crate::session::{Session, WorkerError};
 
 /// Invalid events, newest first, among which a missed one is looked for.
 const INVALID_LOOKED_AT: u32 = 1_000;
+/// Events behind a missed one that are looked up together.
+const LOOKED_UP_AT_ONCE: usize = 1_000;
 
 /// An event that was missed: its place in the journal, and itself as a delivery that nobody acks.
 pub(crate) type Found = (u64, Delivery);
@@ -122,12 +124,17 @@ impl<'a> Sieve<'a> {
         if behind.is_empty() {
             return Ok(());
         }
-        let ahead = self.session.ledger.taken(&behind).await?;
-        for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
-            if let Some(by) = overtaken::at(&ahead, &dispatch.target) {
-                let words = overtaken::words(by);
-                dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
-                self.overtaken += 1;
+        for behind in behind.chunks(LOOKED_UP_AT_ONCE) {
+            if dispatches.iter().all(|dispatch| matches!(dispatch.way, Way::Dead(_))) {
+                break;
+            }
+            let ahead = self.session.ledger.taken(behind).await?;
+            for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
+                if let Some(by) = overtaken::at(&ahead, &dispatch.target) {
+                    let words = overtaken::words(by);
+                    dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
+                    self.overtaken += 1;
+                }
             }
         }
         Ok(())
