@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use postroom_event::EventKey;
 
-/// Events after which the index is brought up to date; at 16 bytes a key, two generations take some 2 MB.
-pub(crate) const TAIL_EVENTS: usize = 32_768;
+/// Events after which the index is brought up to date: what is not in it yet is looked through by every question about keys
+/// and subjects, and many at once hold the writer up.
+pub(crate) const TAIL_EVENTS: usize = 8_192;
 
 /// Shared by the writer, which adds, and the readers, which ask.
 #[derive(Debug, Default)]

@@ -28,9 +28,7 @@ pub(crate) fn words(by: &str) -> String {
     format!("the later event `{by}` of its subject went before it; redriven, it would come after that one")
 }
 
-/// One of `events` that is at `target`, or comes there before what is appended now: its CloudEvents id.
-pub(crate) fn at<'t>(events: &'t [Taken], target: &str) -> Option<&'t str> {
-    let is_there =
-        |event: &&Taken| event.dispatches.iter().any(|made| made.target == target && made.stage.is_ahead());
-    events.iter().find(is_there).map(|event| event.id.as_str())
+/// Whether an event is at `target`, or comes there before what is appended now.
+pub(crate) fn is_at(event: &Taken, target: &str) -> bool {
+    event.dispatches.iter().any(|made| made.target == target && made.stage.is_ahead())
 }

@@ -84,12 +84,14 @@ impl Taker<'_> {
         sieve: &mut Sieve<'_>,
         found: Vec<Found>,
     ) -> Result<Chunk, WorkerError> {
-        let mut items = Vec::with_capacity(found.len());
-        for (offset, delivery) in found {
-            let mut decision = self.decider.decide(self.system, &delivery);
-            sieve.skip(offset, &mut decision).await?;
-            items.push(Item::taken(self.system, delivery, decision));
-        }
-        self.publish(items).await
+        let decided = found.iter().map(|(offset, delivery)| {
+            let decision = self.decider.decide(self.system, delivery);
+            (*offset, decision)
+        });
+        let mut decisions: Vec<_> = decided.collect();
+        sieve.skip(&mut decisions).await?;
+        let items = found.into_iter().zip(decisions);
+        let items = items.map(|((_, delivery), (_, decision))| Item::taken(self.system, delivery, decision));
+        self.publish(items.collect()).await
     }
 }

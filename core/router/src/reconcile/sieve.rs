@@ -1,11 +1,11 @@
 //! Which entries of the journal the ledger does not know, and which of those come too late for a target. It does not know why
 //! the journal is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
-use postroom_ledger::{Body, InvalidFilter};
+use postroom_ledger::{Body, InvalidFilter, Taken};
 
 use super::later::Later;
 use crate::decide::{Decider, Decision, Unmappable, Verdict, Way};
@@ -15,7 +15,7 @@ use crate::session::{Session, WorkerError};
 
 /// Invalid events, newest first, among which a missed one is looked for.
 const INVALID_LOOKED_AT: u32 = 1_000;
-/// Events behind a missed one that are looked up together.
+/// Events behind missed ones that are looked up together.
 const LOOKED_UP_AT_ONCE: usize = 1_000;
 
 /// An event that was missed: its place in the journal, and itself as a delivery that nobody acks.
@@ -113,31 +113,37 @@ impl<'a> Sieve<'a> {
         Ok(self.invalid.get_or_insert_default())
     }
 
-    /// What would arrive at its target behind a later one of its subject goes nowhere: a declared skip.
-    pub(crate) async fn skip(&mut self, offset: u64, decision: &mut Decision) -> Result<(), WorkerError> {
-        let (Some(head), Verdict::Routed(dispatches), Some(later)) =
-            (&decision.head, &mut decision.verdict, &self.later)
-        else {
-            return Ok(());
+    /// What would arrive at its target behind a later one of its subject goes nowhere: a declared skip. Each decision with its
+    /// event's place in the journal.
+    pub(crate) async fn skip(&mut self, decisions: &mut [(u64, Decision)]) -> Result<(), WorkerError> {
+        let Some(later) = &self.later else { return Ok(()) };
+        let behind = |(offset, decision): &(u64, Decision)| {
+            decision.head.as_ref().map_or_else(Vec::new, |head| later.behind(head, *offset))
         };
-        let behind = later.behind(head, offset);
-        if behind.is_empty() {
-            return Ok(());
-        }
-        for behind in behind.chunks(LOOKED_UP_AT_ONCE) {
-            if dispatches.iter().all(|dispatch| matches!(dispatch.way, Way::Dead(_))) {
-                break;
-            }
-            let ahead = self.session.ledger.taken(behind).await?;
+        let behind: Vec<_> = decisions.iter().map(behind).collect();
+        let taken = self.taken(behind.iter().flatten().copied().collect()).await?;
+        for ((_, decision), behind) in decisions.iter_mut().zip(behind) {
+            let Verdict::Routed(dispatches) = &mut decision.verdict else { continue };
             for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
-                if let Some(by) = overtaken::at(&ahead, &dispatch.target) {
-                    let words = overtaken::words(by);
+                let mut ahead = behind.iter().filter_map(|key| taken.get(key));
+                if let Some(by) = ahead.find(|event| overtaken::is_at(event, &dispatch.target)) {
+                    let words = overtaken::words(&by.id);
                     dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
                     self.overtaken += 1;
                 }
             }
         }
         Ok(())
+    }
+
+    /// How far the dispatches of events came, by event.
+    async fn taken(&self, keys: HashSet<EventKey>) -> Result<HashMap<EventKey, Taken>, WorkerError> {
+        let (keys, mut taken) = (keys.into_iter().collect::<Vec<_>>(), HashMap::new());
+        for keys in keys.chunks(LOOKED_UP_AT_ONCE) {
+            let found = self.session.ledger.taken(keys).await?;
+            taken.extend(found.into_iter().map(|event| (event.key, event)));
+        }
+        Ok(taken)
     }
 }
 
