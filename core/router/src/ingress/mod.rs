@@ -93,6 +93,8 @@ struct Taker<'a> {
     audit_at: Instant,
     /// Whether nothing came the last time.
     is_quiet: bool,
+    /// How many that were missed were tried one by one: no more than a chunk of them can have been in hand when a hub stopped.
+    missed_with_care: usize,
 }
 
 impl<'a> Taker<'a> {
@@ -114,6 +116,7 @@ impl<'a> Taker<'a> {
             along,
             audit_at: Instant::now() + AUDIT_EVERY,
             is_quiet: false,
+            missed_with_care: 0,
         })
     }
 

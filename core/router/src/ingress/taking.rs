@@ -8,7 +8,7 @@ use postroom_event::EventKey;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Taker;
+use super::{CHUNK, Taker};
 use crate::poison::{Suspect, Suspects};
 use crate::reconcile::{Along, Found, Missed, Part, Sieve, When};
 use crate::session::{Session, WorkerError};
@@ -166,18 +166,22 @@ impl<'a> Taker<'a> {
         found: Vec<Found>,
         onward: &mut Onward<'_>,
     ) -> Result<(), WorkerError> {
-        if !self.is_careful(onward) {
-            let chunk = self.decide_missed(sieve, found).await?;
-            return onward.send(chunk).await;
-        }
-        for (offset, delivery) in found {
-            let mut suspects = Suspects::new(self.session);
-            let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
-                None => self.decide_missed(sieve, vec![(offset, delivery)]).await?,
-                Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
-            };
-            onward.send(chunk).await?;
-            suspects.spare().await?;
+        let mut rest = VecDeque::from(found);
+        while !rest.is_empty() {
+            if !self.is_careful(onward) || self.missed_with_care >= CHUNK {
+                let some = rest.drain(..rest.len().min(CHUNK)).collect();
+                let chunk = self.decide_missed(sieve, some).await?;
+                onward.send(chunk).await?;
+            } else if let Some((offset, delivery)) = rest.pop_front() {
+                self.missed_with_care += 1;
+                let mut suspects = Suspects::new(self.session);
+                let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
+                    None => self.decide_missed(sieve, vec![(offset, delivery)]).await?,
+                    Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
+                };
+                onward.send(chunk).await?;
+                suspects.spare().await?;
+            }
         }
         Ok(())
     }
