@@ -2,16 +2,14 @@
 //! the journal alone, and nothing but the journal tells.
 
 use bytes::Bytes;
-use chrono::Utc;
 use postroom_broker::memory::Server;
 use postroom_broker::{Broker, Message, Outgoing, Topology};
-use postroom_ledger::Pause;
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::Wire;
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::json;
 
-use crate::lanes::{Till, restarted, start, sums};
+use crate::lanes::{Till, pause, start, sums, with_till_paused};
 use crate::simulation::{Simulated, connectors, publish, put, until};
 use crate::work::{self, dock, small_ready, until_number};
 
@@ -106,24 +104,14 @@ async fn an_ingress_whose_binding_goes_while_nothing_comes_is_filled_from_the_jo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_that_lost_what_was_in_it_and_is_there_is_filled_again() {
     let till = Till::default();
-    let hub = start(&till, "").await;
-    let pause = Pause {
-        system: "till".to_owned(),
-        since: Utc::now().timestamp_micros(),
-        until: None,
-        actor: "a test".to_owned(),
-        reason: "a test".to_owned(),
-    };
-    hub.ledger.pause(pause.clone()).await.unwrap();
-    // A hub that starts knows it at once.
-    let hub = restarted(hub, &till).await;
+    let hub = with_till_paused(&till).await;
     for number in 1..=3 {
         hub.publish_about(&format!("a{number}"), "a", number).await;
     }
     sums(&hub, "the dispatches", |till| till.waiting == 3).await;
     let (lane, ledger) = (hub.name("lane.till"), hub.ledger.clone());
     let (council, server) = hub.killed().await;
-    ledger.resume(pause).await.unwrap();
+    ledger.resume(pause()).await.unwrap();
     server.purge(&lane);
     let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
     sums(&hub, "all", |till| till.delivered == 3).await;

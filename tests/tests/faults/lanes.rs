@@ -9,7 +9,7 @@ use postroom_broker::memory::Server;
 use postroom_connector::{
     ConnectorError, Failure, Handover, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
-use postroom_ledger::{DeadFilter, NewJob, TargetSums};
+use postroom_ledger::{DeadFilter, NewJob, Pause, TargetSums};
 use postroom_router::{DISCARD, LetterSet, REDRIVE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil};
 use tokio::sync::watch;
@@ -111,6 +111,24 @@ pub(crate) fn council(more: &str) -> TestCouncil {
 
 pub(crate) async fn start(till: &Till, more: &str) -> Simulated {
     Simulated::at_work(council(more), Server::new(), connectors().with_sink(till.clone())).await
+}
+
+/// The pause of the till in [`with_till_paused`].
+pub(crate) fn pause() -> Pause {
+    Pause {
+        system: "till".to_owned(),
+        since: 1,
+        until: None,
+        actor: "an officer".to_owned(),
+        reason: "so that nothing leaves its lane".to_owned(),
+    }
+}
+
+/// The hub at work on a ledger in which the till is paused: one that starts knows it at once.
+pub(crate) async fn with_till_paused(till: &Till) -> Simulated {
+    let hub = start(till, "").await;
+    hub.ledger.pause(pause()).await.unwrap();
+    restarted(hub, till).await
 }
 
 pub(crate) async fn restarted(hub: Simulated, till: &Till) -> Simulated {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use postroom_broker::memory::{Fault, Server};
 use postroom_broker::{Broker, Delivery};
 use postroom_event::EventKey;
-use postroom_ledger::{ImportState, Lease, Ledger, Pause};
+use postroom_ledger::{ImportState, Lease, Ledger};
 use postroom_router::lease;
 use postroom_telemetry::Form;
 use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
@@ -63,20 +63,11 @@ fn docked(hub: &Simulated) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ingress_and_a_lane_have_as_many_in_hand_after_an_unclean_stop_as_ever() {
     let till = Till::default();
-    let (council, server) = lanes::start(&till, "").await.stopped().await;
-    let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
-    let pause = Pause {
-        system: "till".to_owned(),
-        since: 1,
-        until: None,
-        actor: "an officer".to_owned(),
-        reason: "so that nothing leaves its lane".to_owned(),
-    };
-    ledger.pause(pause).await.unwrap();
-    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    let hub = lanes::with_till_paused(&till).await;
     fill_ingress(&hub.server, &hub.council, LANE_IN_HAND + MORE);
     let all = (LANE_IN_HAND + MORE) as u64;
     until("all on the lane", async || routed(&hub.ledger).await == all).await;
+    let ledger = hub.ledger.clone();
     let (council, server) = hub.stopped().await;
     // Whoever takes them next finds that they were not given back.
     for lease in [lease::of_ingress("shop"), lease::of_lane("till")] {

@@ -8,11 +8,11 @@ use postroom_broker::Delivery;
 use postroom_connector::{Connectors, Failure};
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey};
-use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Pause, Reason, Whole};
+use postroom_ledger::{DeadFilter, Dispatch, Entry, HeldDispatch, Ledger, NewJob, Reason, Whole};
 use postroom_router::{LetterSet, OVERTAKEN, RECONCILE, accept_restore, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 
-use crate::lanes::{Till, restarted, start, sums};
+use crate::lanes::{Till, restarted, start, sums, with_till_paused};
 use crate::reconcile::reconciled;
 use crate::simulation::{Simulated, connectors, publish, put, until};
 
@@ -205,18 +205,7 @@ async fn what_came_after_a_copy_of_the_ledger_was_made_is_taken_in_again_once_th
 #[tokio::test(flavor = "multi_thread")]
 async fn what_reached_no_queue_before_a_hub_was_killed_waits_for_its_event_and_overtakes_nothing() {
     let till = Till::default();
-    let (council, server) = start(&till, "").await.stopped().await;
-    let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
-    let pause = Pause {
-        system: "till".to_owned(),
-        since: 1,
-        until: None,
-        actor: "an officer".to_owned(),
-        reason: "so that the dispatches stay in their lane".to_owned(),
-    };
-    ledger.pause(pause).await.unwrap();
-    drop(ledger);
-    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    let hub = with_till_paused(&till).await;
     let events = [1, 2].map(|number| parcel_event(&format!("a{number}"), "a", number));
     for event in &events {
         publish(&hub.server, &hub.council, event).await;

@@ -90,7 +90,7 @@ impl Ledger {
         reader.end(found).await
     }
 
-    /// The first few thousand events about `subjects` that were recorded after the event in `row`, in that order; none at
+    /// The first 2,000 events about `subjects` that were recorded after the event in `row`, in that order; none at
     /// the end.
     ///
     /// # Errors
