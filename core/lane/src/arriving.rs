@@ -1,6 +1,6 @@
 //! How dispatches come to a lane: from the broker, from the ledger, and by the hand of an officer.
 
-use crate::action::{HoldReason, Write};
+use crate::action::{DeadReason, HoldReason, Write};
 use crate::book::{Dispatch, Phase, Place};
 use crate::input::{Arrival, DispatchKey, Kept, Standing};
 use crate::lane::{Course, Lane};
@@ -40,6 +40,17 @@ impl Lane {
             known.look_up = true;
         }
         self.hold_one(dispatch, HoldReason::Unconfirmed);
+    }
+
+    /// What cannot be sent is given up at once, and behind another it is when that one is done.
+    pub(crate) fn unsendable(&mut self, arrival: Arrival) {
+        let subject = arrival.subject;
+        let Some(dispatch) = self.take_in(arrival) else { return };
+        if self.book.head(subject) == Some(dispatch) {
+            self.give_up(dispatch, DeadReason::Unsendable);
+        } else {
+            self.hold_one(dispatch, HoldReason::Behind);
+        }
     }
 
     /// A delivery in hand. The answer is its dispatch, if it is a new one; a duplicate is acked once the ledger has

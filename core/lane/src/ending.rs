@@ -149,7 +149,7 @@ impl Lane {
     }
 
     /// The head of a subject becomes a dead letter; by its plan, what is in hand behind it is held.
-    fn give_up(&mut self, dispatch: DispatchKey, reason: DeadReason) {
+    pub(crate) fn give_up(&mut self, dispatch: DispatchKey, reason: DeadReason) {
         let Some(known) = self.book.dispatch(dispatch) else { return };
         let (subject, place, after) = (known.subject, known.place, known.plan.after_dead_letter);
         self.record(dispatch, Write::Dead { reason, after });

@@ -100,6 +100,9 @@ pub enum Input {
     /// A publish was not confirmed, or its subject is held, the circuit open or the target paused: the dispatch goes
     /// to the holds without an attempt. For targets that read their own queue, and only for them.
     Unconfirmed(Arrival),
+    /// No message can be made of a dispatch: it is a dead letter without an attempt, or waits for those before it. For the
+    /// same targets.
+    Unsendable(Arrival),
     /// The attempt at a dispatch ended.
     Ended(DispatchKey, Outcome),
     /// The ledger has every write up to this one.

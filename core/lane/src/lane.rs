@@ -103,6 +103,7 @@ impl Lane {
         match input {
             Input::Arrived(arrival) => self.arrived(arrival),
             Input::Unconfirmed(arrival) => self.unconfirmed(arrival),
+            Input::Unsendable(arrival) => self.unsendable(arrival),
             Input::Ended(dispatch, outcome) => self.ended(dispatch, outcome),
             Input::Committed(through) => self.committed(through),
             Input::Pause(pause) => *self.pause(pause) = true,

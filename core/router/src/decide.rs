@@ -11,6 +11,7 @@ use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decod
 use postroom_telemetry::TraceContext;
 use postroom_transform::{Data, Input, MetaValue, Metadata, RunError, Runner};
 
+use crate::outgoing::UNFILTERED_HEADER;
 use crate::table::{Candidate, Filtered};
 use crate::{Table, traced};
 
@@ -97,8 +98,22 @@ pub enum Way {
     Queue(Bytes),
     /// To the lane, where it is mapped at delivery.
     Lane,
-    /// No message can be made.
-    Dead(Unmappable),
+    /// To the lane, which runs the route's `when` again first: it could not be run.
+    Unfiltered(Unmappable),
+    /// No message can be made for the queue that the target reads itself.
+    Unsendable(Unmappable),
+    /// Nowhere: what came later of its subject is with the target already.
+    Skipped(Unmappable),
+}
+
+impl Way {
+    /// Why nothing can be made for the target now.
+    pub fn why_not(&self) -> Option<&Unmappable> {
+        match self {
+            Self::Queue(_) | Self::Lane => None,
+            Self::Unfiltered(why) | Self::Unsendable(why) | Self::Skipped(why) => Some(why),
+        }
+    }
 }
 
 /// Why no message can be made of an event; no value of it.
@@ -175,8 +190,23 @@ impl Decider {
     /// # Errors
     /// Why no message can be made.
     pub fn message(&mut self, route: &Route, event: Event<Data>) -> Result<Data, Unmappable> {
+        self.message_of_kept((event, &[]), route)
+    }
+
+    /// The same for an event that was put into a lane, or kept, with these headers.
+    pub(crate) fn message_of_kept(
+        &mut self,
+        (event, headers): (Event<Data>, &[(String, String)]),
+        route: &Route,
+    ) -> Result<Data, Unmappable> {
         let (head, rest, data) = Head::split(event);
-        map(&mut self.runner, route, &mut Input::new(data, &Envelope(&head, &rest)))
+        let envelope = Envelope(&head, &rest);
+        let mut input = Input::new(data, &envelope);
+        let is_unfiltered = headers.iter().any(|(name, _)| name == UNFILTERED_HEADER);
+        if is_unfiltered && !self.holds(route, Filtered::NotYet, &mut input)? {
+            return Err(Unmappable::new("filter", "the route's `when` is false for it now: discard it"));
+        }
+        map(&mut self.runner, route, &mut input)
     }
 
     /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
@@ -220,7 +250,8 @@ impl Decider {
             let way = match self.holds(route, filter, &mut input) {
                 Ok(true) => self.way(route, &mut input, &mut made),
                 Ok(false) => continue,
-                Err(unmappable) => Way::Dead(unmappable),
+                Err(unmappable) if self.council.is_queue_target(&route.to) => Way::Unsendable(unmappable),
+                Err(unmappable) => Way::Unfiltered(unmappable),
             };
             let id = DispatchId::new(&head.source, &head.id, &route.name);
             let (route, target) = (Arc::clone(&route.name), Arc::clone(&route.to));
@@ -257,7 +288,7 @@ impl Decider {
                 made.push((route, message.clone()));
                 Way::Queue(message)
             }
-            Err(unmappable) => Way::Dead(unmappable),
+            Err(unmappable) => Way::Unsendable(unmappable),
         }
     }
 }

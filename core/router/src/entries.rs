@@ -16,6 +16,7 @@ use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::health::seconds;
 use crate::item::{Item, Leg, Stage};
 use crate::lane_job::Job;
+use crate::outgoing::kept_headers;
 use crate::settle::Repeated;
 
 /// Now, in microseconds since the epoch.
@@ -98,10 +99,9 @@ fn handed(
     let (route, target) = (Arc::clone(&dispatch.route), Arc::clone(&dispatch.target));
     let fate = match &dispatch.way {
         // What is kept has an entry of its own, too.
-        Way::Queue(_) if leg.is_some_and(|leg| leg.stage == Stage::Kept) => Fate::InLane,
-        Way::Queue(_) => Fate::Queued,
-        Way::Lane => Fate::InLane,
-        Way::Dead(unmappable) => Fate::Dead(Box::new(DeadLetter {
+        Way::Queue(_) if leg.is_none_or(|leg| leg.stage != Stage::Kept) => Fate::Queued,
+        Way::Queue(_) | Way::Lane | Way::Unfiltered(_) | Way::Unsendable(_) => Fate::InLane,
+        Way::Skipped(unmappable) => Fate::Dead(Box::new(DeadLetter {
             dispatch: Dispatch {
                 id: dispatch.id,
                 event: head.key,
@@ -113,7 +113,7 @@ fn handed(
             reason: unmappable_reason(unmappable),
             failed_at: at,
             attempts: 0,
-            event: whole(delivery),
+            event: whole_of(delivery, dispatch),
             message: None,
         })),
     };
@@ -219,6 +219,11 @@ pub(crate) fn whole(delivery: &Delivery) -> Whole {
     }
 }
 
+/// The event of a dispatch, as it is kept.
+pub(crate) fn whole_of(delivery: &Delivery, dispatch: &decide::Dispatch) -> Whole {
+    Whole { headers: kept_headers(delivery, dispatch).collect(), ..whole(delivery) }
+}
+
 /// Says what a settled chunk came to.
 pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
     let (mut routed, mut no_route, mut invalid) = (0, 0, 0);
@@ -251,13 +256,12 @@ pub(crate) fn tell(system: &str, items: &[Item], repeated: u64) {
 /// delivered.
 fn tell_handed(dispatch: &decide::Dispatch, stage: Stage, took: i64) {
     match &dispatch.way {
-        Way::Queue(_) if stage == Stage::Kept => {}
-        Way::Queue(_) => {
+        Way::Queue(_) if stage != Stage::Kept => {
             telemetry::count_dispatches(&dispatch.target, "delivered", 1);
             telemetry::delivery_took(&dispatch.target, seconds(took));
         }
-        Way::Lane => {}
-        Way::Dead(unmappable) => {
+        Way::Queue(_) | Way::Lane | Way::Unfiltered(_) | Way::Unsendable(_) => {}
+        Way::Skipped(unmappable) => {
             tell_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), unmappable);
         }
     }

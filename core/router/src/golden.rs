@@ -12,7 +12,7 @@ use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::records::{Mapped, Origin, RecordMapper};
-use crate::{Decider, Table, Verdict, Way};
+use crate::{Decider, Table, Verdict};
 
 /// Most places told of one case.
 const MAX_PLACES: usize = 10;
@@ -82,9 +82,9 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
         Verdict::Routed(dispatches) => {
             match dispatches.into_iter().find(|dispatch| dispatch.route == route.name) {
                 None => Value::Null,
-                Some(dispatch) => match dispatch.way {
-                    Way::Dead(unmappable) => return Err(wrong(unmappable.to_string())),
-                    Way::Queue(_) | Way::Lane => {
+                Some(dispatch) => match dispatch.way.why_not() {
+                    Some(unmappable) => return Err(wrong(unmappable.to_string())),
+                    None => {
                         let message = decider.message(route, event);
                         message.map_err(|unmappable| wrong(unmappable.to_string()))?.into()
                     }

@@ -4,7 +4,7 @@ use postroom_broker::{Delivery, Names, Outgoing};
 use postroom_event::{EventKey, Refusal};
 use postroom_telemetry::{Failed, Span};
 
-use crate::decide::{Decision, Dispatch, Head, Verdict};
+use crate::decide::{Decision, Dispatch, Head, Verdict, Way};
 use crate::entries::now;
 use crate::outgoing::{outgoing, stamp};
 use crate::traced;
@@ -34,9 +34,9 @@ pub(crate) struct Leg {
 /// How far a dispatch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// No message can be made: it goes nowhere.
+    /// It goes nowhere.
     Apart,
-    /// It waits for the answer to one before it.
+    /// It waits for the answer to one before it, or cannot be sent.
     Waiting,
     /// It is published, and not answered.
     Sent,
@@ -96,13 +96,15 @@ impl Item {
         let mut publishes = Vec::with_capacity(dispatches.len());
         for dispatch in dispatches {
             let track = Track::of(&dispatch.target, &head.source, &head.subject);
+            let is_apart = matches!(dispatch.way, Way::Skipped(_));
+            let is_first = !is_apart && under.enter(&dispatch.target, track);
             let stage = match outgoing(names, &self.delivery, head, dispatch) {
-                None => Stage::Apart,
-                Some(publish) if under.enter(&dispatch.target, track) => {
+                Some(publish) if is_first => {
                     publishes.push(publish);
                     Stage::Sent
                 }
-                Some(_) => Stage::Waiting,
+                _ if is_apart => Stage::Apart,
+                _ => Stage::Waiting,
             };
             self.legs.push(Leg { track, stage });
         }

@@ -64,7 +64,7 @@ impl Keeper {
         desk.is_none_or(|desk| desk.may_pass(&step.head.source, &step.head.subject))
     }
 
-    /// Keeps a dispatch that was not confirmed, or may not be published; it is held with the next commit.
+    /// Keeps a dispatch that was not confirmed, or may not or cannot be published: with the next commit it is held, or dead.
     pub(crate) fn keep(&mut self, step: Step<'_>) -> Result<(), WorkerError> {
         let Step { delivery, head, dispatch, leg } = step;
         let Some(desk) = self.desks.get_mut(&dispatch.target) else { return Err(WorkerError::Unanswered) };
@@ -79,14 +79,19 @@ impl Keeper {
         };
         desk.prolonged(self.session.tenure.ends());
         let arrival = desk.arrival(&about, &head.source, self.tag);
-        let (source, event) = (head.source.as_str().into(), entries::whole(delivery));
-        let work = match &dispatch.way {
-            Way::Queue(body) => mapped(about, head, event, body),
-            Way::Lane => Work::unmapped(about, source, event),
-            Way::Dead(_) => return Err(WorkerError::Unanswered),
+        let (source, event) = (head.source.as_str().into(), entries::whole_of(delivery, dispatch));
+        let (work, input) = match &dispatch.way {
+            Way::Queue(body) => (mapped(about, head, event, body), Input::Unconfirmed(arrival.clone())),
+            Way::Lane | Way::Unfiltered(_) => {
+                (Work::unmapped(about, source, event), Input::Unconfirmed(arrival.clone()))
+            }
+            Way::Unsendable(why) => {
+                (Work::new(about, source, event, Err(why.clone())), Input::Unsendable(arrival.clone()))
+            }
+            Way::Skipped(_) => return Err(WorkerError::Unanswered),
         };
         desk.take_in(&arrival, || work);
-        desk.tell(Input::Unconfirmed(arrival));
+        desk.tell(input);
         if !desk.is_asking() {
             return Err(WorkerError::LeaseOver);
         }

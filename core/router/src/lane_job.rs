@@ -166,7 +166,8 @@ impl Reader {
             delivery,
         };
         let route = self.council.routes.iter().find(|route| route.name == name && route.to == self.target);
-        match route.map(|route| self.decider.message(route, event)) {
+        let headers = &job.delivery.headers;
+        match route.map(|route| self.decider.message_of_kept((event, headers), route)) {
             Some(Ok(message)) => {
                 let (event_type, subject) = (job.head.event_type.clone(), job.head.subject.clone());
                 let message = Arc::new(message.into());

@@ -16,12 +16,14 @@ pub const SOURCE_HEADER: &str = "postroom-event-source";
 pub const SUBJECT_HEADER: &str = "postroom-subject";
 /// Header: the replay that makes a dispatch once more; it is part of the dispatch's id.
 pub const REPLAY_HEADER: &str = "postroom-replay";
+/// Header: the route's `when` could not be run, and is run before the dispatch is mapped.
+pub(crate) const UNFILTERED_HEADER: &str = "postroom-unfiltered";
 /// How the names of the hub's own headers begin.
 pub(crate) const OWN_HEADERS: &str = "postroom-";
 /// What the hub calls itself in `app_id`.
 pub const APP_ID: &str = "postroom";
 
-/// What to publish for `dispatch`; `None` where it is dead.
+/// What to publish for `dispatch`, if there is anything.
 pub(crate) fn outgoing(
     names: &Names,
     delivery: &Delivery,
@@ -29,9 +31,11 @@ pub(crate) fn outgoing(
     dispatch: &Dispatch,
 ) -> Option<Outgoing> {
     let (queue, mut message) = match &dispatch.way {
-        Way::Dead(_) => return None,
+        Way::Unsendable(_) | Way::Skipped(_) => return None,
         Way::Queue(body) => (names.to(&dispatch.target), message(body.clone(), head, dispatch)),
-        Way::Lane => (names.lane(&dispatch.target), as_received(delivery, head, dispatch)),
+        Way::Lane | Way::Unfiltered(_) => {
+            (names.lane(&dispatch.target), as_received(delivery, head, dispatch))
+        }
     };
     message.message_id = Some(dispatch.id.to_string());
     message.correlation_id = Some(head.id.clone());
@@ -72,9 +76,19 @@ pub(crate) fn stamp(headers: &mut Vec<(String, String)>, head: &Head, taken_at: 
     headers.extend(traced::headers(head.trace.as_ref()));
 }
 
+/// The headers with which the event of a dispatch goes on, or is kept.
+pub(crate) fn kept_headers(
+    delivery: &Delivery,
+    dispatch: &Dispatch,
+) -> impl Iterator<Item = (String, String)> {
+    let is_unfiltered = matches!(dispatch.way, Way::Unfiltered(_) | Way::Unsendable(_));
+    let unfiltered = is_unfiltered.then(|| (UNFILTERED_HEADER.to_owned(), "1".to_owned()));
+    delivery.headers.iter().cloned().chain(unfiltered)
+}
+
 /// The event as it was received and stamped.
 fn as_received(delivery: &Delivery, head: &Head, dispatch: &Dispatch) -> Message {
-    let headers = delivery.headers.iter().cloned().chain(told_of(head, dispatch)).collect();
+    let headers = kept_headers(delivery, dispatch).chain(told_of(head, dispatch)).collect();
     Message {
         body: delivery.body.clone(),
         content_type: delivery.content_type.clone(),

@@ -1,5 +1,8 @@
-//! What stops the hub: after an unclean stop whatever may have been in hand then is noted before it is touched, one at a
-//! time (DESIGN 3.11). Each lease has notes of its own: an event on four lanes is four suspects.
+//! What stops the hub: after an unclean stop whatever may have been in hand then is noted before it is touched (DESIGN 3.11):
+//! at first some together, and one at a time what was noted when the hub stopped again. Each lease has notes of its own: an
+//! event on four lanes is four suspects.
+
+use std::collections::HashMap;
 
 use postroom_broker::Delivery;
 use postroom_event::{DispatchId, EventKey, Refusal, Rule};
@@ -12,6 +15,9 @@ use crate::session::{Session, WorkerError};
 /// What was in hand this often when the hub stopped uncleanly is not read again.
 pub const POISON_ATTEMPTS: u32 = 3;
 
+/// Most that are tried together.
+pub(crate) const TOGETHER: usize = 50;
+
 /// What may stop the hub.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Suspect<'a> {
@@ -19,6 +25,14 @@ pub(crate) enum Suspect<'a> {
     Body(&'a [u8]),
     /// A dispatch that its headers, or the ledger, tell.
     Dispatch(DispatchId),
+}
+
+/// What may be done with the first of some suspects.
+pub(crate) enum Trial {
+    /// So many of them are tried now.
+    Of(usize),
+    /// The first has been tried too often.
+    Refused(Refusal),
 }
 
 /// What is tried under one lease, and has done neither harm nor good so far.
@@ -55,15 +69,33 @@ impl Suspects {
         if self.noted.contains(&key) {
             return Ok(None);
         }
-        let attempts = self.session.ledger.tried(&[key]).await?.get(&key).copied().unwrap_or(0);
-        if attempts < POISON_ATTEMPTS {
-            self.session.record(vec![Entry::Trying(vec![key])]).await?;
+        match self.note_keys(&[key]).await? {
+            Trial::Of(_) => Ok(None),
+            Trial::Refused(refusal) => Ok(Some(refusal)),
         }
-        self.noted.push(key);
-        Ok((attempts >= POISON_ATTEMPTS).then(|| {
+    }
+
+    /// Notes that the first of `suspects`, of which there is one at least, are tried now: together as many as were never noted,
+    /// or one that was.
+    pub(crate) async fn note_first<'a>(
+        &mut self,
+        suspects: impl Iterator<Item = Suspect<'a>>,
+    ) -> Result<Trial, WorkerError> {
+        let lease = &self.session.tenure.fence.name;
+        let keys: Vec<_> = suspects.take(TOGETHER).map(|suspect| suspect.key(lease)).collect();
+        self.note_keys(&keys).await
+    }
+
+    async fn note_keys(&mut self, keys: &[EventKey]) -> Result<Trial, WorkerError> {
+        let tried = self.session.ledger.tried(keys).await?;
+        let now = &keys[..together(keys, &tried)];
+        self.noted.extend(now);
+        if now.iter().any(|key| tried.get(key).is_some_and(|&attempts| attempts >= POISON_ATTEMPTS)) {
             let words = format!("the hub stopped {POISON_ATTEMPTS} times while it had this event in hand");
-            Refusal::new(Rule::Poison, "", words)
-        }))
+            return Ok(Trial::Refused(Refusal::new(Rule::Poison, "", words)));
+        }
+        self.session.record(vec![Entry::Trying(now.to_vec())]).await?;
+        Ok(Trial::Of(now.len()))
     }
 
     /// Forgets what was noted: it did no harm, or it is put aside.
@@ -76,9 +108,27 @@ impl Suspects {
     }
 }
 
+/// How many of `keys`, from the first on, are tried together: all up to one that was tried before or comes twice, but the
+/// first in any case.
+fn together(keys: &[EventKey], tried: &HashMap<EventKey, u32>) -> usize {
+    let fresh =
+        (0..keys.len()).take_while(|&at| !tried.contains_key(&keys[at]) && !keys[..at].contains(&keys[at]));
+    fresh.count().max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_tried_before_is_tried_alone_and_nothing_twice_at_once() {
+        let [first, second, third] = [1, 2, 3].map(|number| EventKey(Uuid::from_u128(number)));
+        let tried = HashMap::from([(second, 1)]);
+        assert_eq!(together(&[first, third], &tried), 2);
+        assert_eq!(together(&[first, third, second], &tried), 2);
+        assert_eq!(together(&[second, first, third], &tried), 1);
+        assert_eq!(together(&[first, third, first], &tried), 2);
+    }
 
     #[test]
     fn one_event_is_another_suspect_on_every_lane_and_in_every_dispatch() {

@@ -136,7 +136,8 @@ impl Rehearsal {
         let council = Arc::clone(&self.council);
         let route = route(&council, letter)?;
         let source = event.source.clone();
-        let message = self.decider.message(route, event).map_err(Outlook::Refused)?;
+        let message =
+            self.decider.message_of_kept((event, &letter.event.headers), route).map_err(Outlook::Refused)?;
         Ok(Remade { source, message })
     }
 

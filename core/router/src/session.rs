@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::halts::{Halts, SLOW_WRITE};
 use crate::health::Health;
 use crate::lease::Tenure;
+use crate::reconcile::Laters;
 use crate::{Publishing, Table};
 
 /// How long a worker waits while the broker is blocked before it looks again.
@@ -28,6 +29,7 @@ pub(crate) struct Connected {
     pub(crate) broker: Arc<dyn Broker>,
     /// What halts the work.
     pub(crate) halts: Halts,
+    pub(crate) laters: Laters,
     pub(crate) health: Arc<Health>,
     /// Cancelled when the hub is asked to stop, and when the session ends.
     pub(crate) stop: CancellationToken,
@@ -42,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) broker: Arc<dyn Broker>,
     /// What halts the work.
     pub(crate) halts: Halts,
+    /// What reconciles found out in earlier sessions.
+    pub(crate) laters: Laters,
     /// Cancelled when the hub is asked to stop, when the session ends, and when the lease is over.
     pub(crate) stop: CancellationToken,
     /// The lease under which its workers work.
@@ -101,6 +105,7 @@ impl Connected {
             ledger: self.ledger.clone(),
             broker: Arc::clone(&self.broker),
             halts: self.halts.clone(),
+            laters: self.laters.clone(),
             stop: self.stop.child_token(),
             tenure,
         }

@@ -273,12 +273,14 @@ impl Settler {
             if step.leg.stage != Stage::Waiting || taken.contains(&step.leg.track) {
                 continue;
             }
-            if self.keeper.may_pass(&step) {
-                taken.insert(step.leg.track);
-                publishes.extend(outgoing(names, step.delivery, step.head, step.dispatch));
-                step.leg.stage = Stage::Sent;
-            } else {
-                self.keeper.keep(step)?;
+            let publish = outgoing(names, step.delivery, step.head, step.dispatch);
+            match publish.filter(|_| self.keeper.may_pass(&step)) {
+                Some(publish) => {
+                    taken.insert(step.leg.track);
+                    publishes.push(publish);
+                    step.leg.stage = Stage::Sent;
+                }
+                None => self.keeper.keep(step)?,
             }
         }
         Ok(publishes)

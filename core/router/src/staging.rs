@@ -1,5 +1,6 @@
 //! The worker of one lane whose sink batches: stages each dispatch in the ledger and acks it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use postroom_broker::{Acker, Consumer, Delivery};
@@ -8,7 +9,7 @@ use postroom_ledger::Entry;
 use crate::entries;
 use crate::fail_point::FailPoint;
 use crate::lane_job::{self, Arrived, Reader};
-use crate::poison::{Suspect, Suspects};
+use crate::poison::{Suspect, Suspects, TOGETHER, Trial};
 use crate::session::{Session, WorkerError};
 
 /// Unacked dispatches of one lane that stages; constant for ever (DESIGN 3.5).
@@ -33,7 +34,7 @@ async fn work(session: &Session, target: &str) -> Result<(), WorkerError> {
     let outcome = async {
         let mut careful = session.is_careful();
         while let Some(deliveries) =
-            next(session, consumer.as_mut(), target, if careful { 1 } else { CHUNK }).await?
+            next(session, consumer.as_mut(), target, if careful { TOGETHER } else { CHUNK }).await?
         {
             if careful {
                 careful = deliveries.iter().all(|delivery| delivery.redelivered);
@@ -75,13 +76,18 @@ async fn stage_with_care(
     acker: &dyn Acker,
     deliveries: Vec<Delivery>,
 ) -> Result<(), WorkerError> {
-    let mut suspects = Suspects::new(session);
-    for delivery in deliveries {
-        let arrived = match suspects.note(Suspect::on_lane(reader.target(), &delivery)).await? {
-            None => reader.read(delivery),
-            Some(refusal) => lane_job::unread(reader.target(), delivery, refusal.into()),
+    let mut rest = VecDeque::from(deliveries);
+    while !rest.is_empty() {
+        let mut suspects = Suspects::new(session);
+        let told = rest.iter().map(|delivery| Suspect::on_lane(reader.target(), delivery));
+        let arrived: Vec<_> = match suspects.note_first(told).await? {
+            Trial::Of(count) => rest.drain(..count).map(|one| reader.read(one)).collect(),
+            Trial::Refused(refusal) => {
+                let first = rest.pop_front();
+                first.map(|one| lane_job::unread(reader.target(), one, refusal.into())).into_iter().collect()
+            }
         };
-        stage(session, reader.target(), acker, &[arrived]).await?;
+        stage(session, reader.target(), acker, &arrived).await?;
         suspects.spare().await?;
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::entries::now;
 use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
-use crate::reconcile;
+use crate::reconcile::{self, Laters};
 use crate::session::{Connected, WorkerError, pause};
 
 /// Longest wait for the workers of a session to finish what they have in hand.
@@ -40,6 +40,7 @@ pub struct Hub {
     connect: Connect,
     leases: Leases,
     halts: Halts,
+    laters: Laters,
     health: Arc<Health>,
     stop: CancellationToken,
 }
@@ -92,7 +93,8 @@ impl Hub {
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
         let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
-        Self { council, connectors, ledger, table, connect, leases, halts, health, stop }
+        let laters = Laters::default();
+        Self { council, connectors, ledger, table, connect, leases, halts, laters, health, stop }
     }
 
     /// How it is, for those who watch it.
@@ -209,6 +211,7 @@ impl Hub {
             ledger: self.ledger.clone(),
             broker: Arc::clone(&broker),
             halts: self.halts.clone(),
+            laters: self.laters.clone(),
             health: Arc::clone(&self.health),
             stop: self.stop.child_token(),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroom_council::Route;
 use postroom_event::{Event, Received, STRUCTURED, decode};
-use postroom_router::{Decider, Table, Verdict, Way};
+use postroom_router::{Decider, Table, Verdict};
 use postroom_telemetry as telemetry;
 use postroom_transform::Data;
 use serde_json::{Value, json};
@@ -62,11 +62,11 @@ fn tell(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failu
         let dispatch = dispatches.iter().find(|dispatch| dispatch.route == route.name);
         routes.push(match dispatch {
             None => json!({"route": &*route.name, "target": &*route.to, "sent": false, "why": "its `when` is false"}),
-            Some(dispatch) => match &dispatch.way {
-                Way::Dead(unmappable) => json!({
+            Some(dispatch) => match dispatch.way.why_not() {
+                Some(unmappable) => json!({
                     "route": &*route.name, "target": &*route.to, "sent": false, "why": unmappable.to_string(),
                 }),
-                Way::Queue(_) | Way::Lane => sent(&mut decider, route, event.clone(), reveal),
+                None => sent(&mut decider, route, event.clone(), reveal),
             },
         });
     }

@@ -10,7 +10,7 @@ use postroom_tests::council::yard_rows;
 use postroom_tests::http_target::orders::{Does, Order};
 
 use crate::rig::{Asking, EVENTS, PARCELS};
-use crate::work::number;
+use crate::work::{dock, number};
 use dying::{Dying, check};
 
 /// Rows of one file of the yard: a whole chunk of its intake, and the rest.
@@ -80,6 +80,26 @@ async fn a_file_that_was_taken_whole_when_the_hub_died_is_put_away_and_not_taken
 async fn a_hub_that_dies_before_it_publishes_anything_doubles_nothing() {
     let twice = check(FailPoint::IngressDecided, &[1]).await;
     assert_eq!((twice.docked, twice.landed), (0, 0));
+}
+
+#[tokio::test]
+async fn an_event_that_kills_the_hub_is_found_out_among_those_that_were_tried_with_it() {
+    let mut dying = Dying::new(Asking::CannotLookUp);
+    dying.rig.start();
+    assert!(dying.rig.hub.stop().success());
+    dying.rig.publish(3).await;
+    // As it comes, then with the others, then alone and alone.
+    for _ in 0..4 {
+        dying.dies_at(FailPoint::IngressDecided, 1).await;
+    }
+    dying.rig.start();
+    assert_eq!(dying.rig.hub.wait_for("event.invalid")["rule"], "poison");
+    let status = dying.rig.hub.settled();
+    let of = |end: &str| number(&status, &format!("/sources/shop/events/{end}"));
+    assert_eq!((of("invalid"), of("routed")), (1, 2));
+    let numbers: Vec<_> =
+        dock(&dying.rig.hub, 2).await.iter().map(|one| one.body["number"].clone()).collect();
+    assert_eq!(numbers, [2, 3]);
 }
 
 #[tokio::test]

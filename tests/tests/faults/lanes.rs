@@ -138,11 +138,7 @@ pub(crate) async fn restarted(hub: Simulated, till: &Till) -> Simulated {
 
 /// Waits until the sums of the till are as `look` wants them.
 pub(crate) async fn sums(hub: &Simulated, what: &str, look: impl Fn(&TargetSums) -> bool) {
-    until(what, async || {
-        let sums = hub.ledger.sums().await.unwrap();
-        sums.targets.get("till").is_some_and(&look)
-    })
-    .await;
+    hub.until_sums("till", what, look).await;
 }
 
 /// Retries that a test can wait for.

@@ -35,4 +35,5 @@ mod rig;
 mod rules;
 mod simulation;
 mod skips;
+mod unsendable;
 mod work;

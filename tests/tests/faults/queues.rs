@@ -28,11 +28,7 @@ async fn start() -> Simulated {
 
 /// Waits until the sums of the dock are as `look` wants them.
 async fn sums(hub: &Simulated, what: &str, look: impl Fn(&TargetSums) -> bool) {
-    until(what, async || {
-        let sums = hub.ledger.sums().await.unwrap();
-        sums.targets.get("dock").is_some_and(&look)
-    })
-    .await;
+    hub.until_sums("dock", what, look).await;
 }
 
 /// The events in the queue of the dock, each once, in the order of its first message.

@@ -11,7 +11,7 @@ use postroom_broker::{Broker, Delivery, Message, Outgoing, Publication};
 use postroom_connector::Connectors;
 use postroom_connector_file::{FileSink, FileSource};
 use postroom_council::Council;
-use postroom_ledger::Ledger;
+use postroom_ledger::{Ledger, TargetSums};
 use postroom_router::{Connect, Hub};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event, yard_rows};
 use postroom_tests::hub::DEADLINE;
@@ -93,6 +93,11 @@ impl Simulated {
 
     pub(crate) async fn delivered(&self, target: &str) -> u64 {
         self.ledger.sums().await.unwrap().targets.get(target).map_or(0, |sums| sums.delivered)
+    }
+
+    /// Waits until the sums of `target` are as `look` wants them.
+    pub(crate) async fn until_sums(&self, target: &str, what: &str, look: impl Fn(&TargetSums) -> bool) {
+        until(what, async || self.ledger.sums().await.unwrap().targets.get(target).is_some_and(&look)).await;
     }
 
     /// Waits until the book holds so many moves, and gives their numbers in its order.

@@ -1,7 +1,7 @@
 //! Finding the dispatches of a lane that have neither ended nor been held. They have no rows of their own: their ids
 //! are derived from the outcomes of events, so that handing to a lane costs nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postroom_event::{DispatchId, EventKey};
@@ -12,9 +12,10 @@ use super::{Conn, Result, from_json, id};
 use crate::entry::Dispatch;
 use crate::waiting::{WaitingDispatch, WaitingPage};
 
-/// Events read at once.
-const PAGE: i64 = 10_000;
-/// An event younger than this may still be overtaken, in the order of rows, by one that another hub commits late.
+/// Events looked at together, at first and at most.
+const SPANS: (i64, i64) = (1_000, 16_000);
+/// Where several hubs write, an event younger than this may still be overtaken, in the order of rows, by one that another hub
+/// commits late.
 const MARGIN_MICROS: i64 = 600_000_000;
 
 /// What the events of one course share, for one target.
@@ -30,7 +31,6 @@ type EventRow = (i64, Vec<u8>, i64, String, String, i64);
 /// The dispatches to `target` that wait, from the event after `after`, at most about `most`.
 pub(crate) async fn page(conn: &mut Conn, target: &str, after: i64, most: usize) -> Result<WaitingPage> {
     let lanes = lanes(conn, target).await?;
-    let (now,): (i64,) = conn.query_said("SELECT {now}").one().await?;
     let settled: Option<(i64,)> =
         conn.query("SELECT event FROM settled WHERE target = $1").bind(target).optional().await?;
     let mut at = after.max(settled.map_or(0, |(event,)| event));
@@ -38,45 +38,71 @@ pub(crate) async fn page(conn: &mut Conn, target: &str, after: i64, most: usize)
     if after == 0 {
         page.found = again(conn, target).await?;
     }
-    loop {
-        let events: Vec<EventRow> = conn
-            .query(
-                "SELECT id, key, course, event_id, subject, received_at FROM event WHERE id > $1 ORDER BY id LIMIT $2",
-            )
-            .bind(at)
-            .bind(PAGE)
-            .all()
-            .await?;
-        let Some((last, ..)) = events.last() else { return Ok(page) };
-        at = *last;
-        let candidates = candidates(&lanes, &events, target)?;
-        let ids: Vec<DispatchId> = candidates.iter().map(|(_, waiting)| waiting.dispatch.id).collect();
-        let finished = finished(conn, &ids).await?;
-        let waiting: Vec<_> =
-            candidates.into_iter().filter(|(_, waiting)| !finished.contains(&waiting.dispatch.id)).collect();
-        page.clear_to = clear_to(&page, &events, waiting.first().map(|(row, _)| *row), now);
+    let (mut span, longest) = SPANS;
+    let mut is_clear = page.found.is_empty();
+    while let Some(last) = last_of_span(conn, at, span).await? {
+        let waiting = waiting(conn, &lanes, (at, last), target).await?;
+        is_clear &= is_old(conn, (at, last)).await?;
+        if is_clear {
+            page.clear_to = waiting.first().map_or(last, |(row, _)| row - 1);
+            is_clear = waiting.is_empty();
+        }
         page.found.extend(waiting.into_iter().map(|(_, waiting)| waiting));
+        (at, span) = (last, longest.min(2 * span));
         if page.found.len() >= most {
             page.next = Some(at);
-            return Ok(page);
+            break;
         }
     }
+    Ok(page)
 }
 
-fn clear_to(page: &WaitingPage, events: &[EventRow], first: Option<i64>, now: i64) -> i64 {
-    if !page.found.is_empty() {
-        return page.clear_to;
+/// The last event of so many rows behind `at`; none at the end.
+async fn last_of_span(conn: &mut Conn, at: i64, span: i64) -> Result<Option<i64>> {
+    let rows = "SELECT id FROM event WHERE id > $1 ORDER BY id LIMIT $2";
+    let sql = format!("SELECT max(id) FROM ({rows}) AS span");
+    let (last,): (Option<i64>,) = conn.query_said(&sql).bind(at).bind(span).one().await?;
+    Ok(last)
+}
+
+/// Whether no event can be committed any more before the last of those behind `after` and up to `last`.
+async fn is_old(conn: &mut Conn, (after, last): (i64, i64)) -> Result<bool> {
+    if conn.is_alone() {
+        return Ok(true);
     }
-    let clear = |(row, .., received_at): &&EventRow| {
-        first.is_none_or(|first| *row < first) && *received_at < now - MARGIN_MICROS
-    };
-    events.iter().take_while(clear).last().map_or(page.clear_to, |(row, ..)| *row)
+    let sql = "SELECT max(received_at) < {now} - $3 FROM event WHERE id > $1 AND id <= $2";
+    let (is_old,): (bool,) = conn.query_said(sql).bind(after).bind(last).bind(MARGIN_MICROS).one().await?;
+    Ok(is_old)
 }
 
-async fn lanes(conn: &mut Conn, target: &str) -> Result<HashMap<i64, Lane>> {
+/// Those of the events behind `after` and up to `last` that wait, each with its event's row, in their order.
+async fn waiting(
+    conn: &mut Conn,
+    lanes: &BTreeMap<i64, Lane>,
+    (after, last): (i64, i64),
+    target: &str,
+) -> Result<Vec<(i64, WaitingDispatch)>> {
+    if lanes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let courses: Vec<String> = lanes.keys().map(i64::to_string).collect();
+    let sql = format!(
+        "SELECT id, key, course, event_id, subject, received_at FROM event
+         WHERE id > $1 AND id <= $2 AND course IN ({}) ORDER BY id",
+        courses.join(", ")
+    );
+    let events: Vec<EventRow> = conn.query_said(&sql).bind(after).bind(last).all().await?;
+    let mut candidates = candidates(lanes, &events, target)?;
+    let ids: Vec<DispatchId> = candidates.iter().map(|(_, waiting)| waiting.dispatch.id).collect();
+    let finished = finished(conn, &ids).await?;
+    candidates.retain(|(_, waiting)| !finished.contains(&waiting.dispatch.id));
+    Ok(candidates)
+}
+
+async fn lanes(conn: &mut Conn, target: &str) -> Result<BTreeMap<i64, Lane>> {
     let rows: Vec<(i64, String, String, String)> =
         conn.query("SELECT id, source, event_type, routes FROM course").all().await?;
-    let mut lanes = HashMap::new();
+    let mut lanes = BTreeMap::new();
     for (course, source, event_type, routes) in rows {
         let routes: Routes = from_json(&routes)?;
         let own = routes.into_iter().filter(|(_, to, way)| to == target && way != "queue");
@@ -90,7 +116,7 @@ async fn lanes(conn: &mut Conn, target: &str) -> Result<HashMap<i64, Lane>> {
 
 /// Every dispatch of the events into the lane, with its event's row.
 fn candidates(
-    lanes: &HashMap<i64, Lane>,
+    lanes: &BTreeMap<i64, Lane>,
     events: &[EventRow],
     target: &str,
 ) -> Result<Vec<(i64, WaitingDispatch)>> {

@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::decide::Decider;
 use crate::decisions::STEP_EVERY;
+use crate::poison::TOGETHER;
 use crate::reconcile::{Along, Asked, When};
 use crate::redecide::Redecisions;
 use crate::session::{Session, WorkerError};
@@ -39,7 +40,7 @@ pub(crate) async fn run(session: Session, system: String) -> Result<(), WorkerEr
     Ok(())
 }
 
-/// Works until the session stops, the system is halted, or it is asked to reconcile; then it is begun anew.
+/// Works until the session stops, the system is halted, or it is asked to reconcile or has; then it is begun anew.
 async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     let queue = session.broker.names().ingress(&system);
     let traffic = Traffic::default();
@@ -49,12 +50,14 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
     let mut settler = Settler::load(&session, &system, consumer.acker(), traffic).await?;
     let outcome = async {
-        taker.take_missed(&mut settler).await?;
+        if taker.take_missed(&mut settler).await? {
+            return Ok(());
+        }
         if was_drained {
             taker.take_rest(&mut Onward::Settled(&mut settler), usize::MAX).await?;
         }
-        if session.is_careful() {
-            taker.recover(consumer.as_mut(), &mut settler).await?;
+        if session.is_careful() && taker.recover(consumer.as_mut(), &mut settler).await? == Recovered::Asked {
+            return Ok(());
         }
         let (chunks, settled) = mpsc::channel(PIPELINE);
         // A task of its own, so that both halves may use a core; it ends with this one.
@@ -76,6 +79,15 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     outcome
 }
 
+/// How the handling of a redelivered burst ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovered {
+    /// All of it is handled, or the session stops.
+    Whole,
+    /// The ingress is asked to reconcile.
+    Asked,
+}
+
 /// The half that decides and publishes.
 struct Taker<'a> {
     session: &'a Session,
@@ -93,7 +105,7 @@ struct Taker<'a> {
     audit_at: Instant,
     /// Whether nothing came the last time.
     is_quiet: bool,
-    /// How many that were missed were tried one by one: no more than a chunk of them can have been in hand when a hub stopped.
+    /// How many that were missed were tried with care: no more than a chunk of them can have been in hand when a hub stopped.
     missed_with_care: usize,
 }
 
@@ -152,12 +164,12 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Handles the redelivered burst after an unclean stop one by one (DESIGN 3.11), up to the first fresh event.
+    /// Handles the redelivered burst after an unclean stop with care (DESIGN 3.11), up to the first fresh event.
     async fn recover(
         &mut self,
         consumer: &mut dyn Consumer,
         settler: &mut Settler,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Recovered, WorkerError> {
         loop {
             settler.release().await?;
             let deliveries = tokio::select! {
@@ -169,16 +181,16 @@ impl<'a> Taker<'a> {
                     }
                     continue;
                 }
-                deliveries = self.next(consumer, 1) => deliveries?,
+                deliveries = self.next(consumer, TOGETHER) => deliveries?,
             };
-            let Some(deliveries) = deliveries else { return Ok(()) };
+            let Some(deliveries) = deliveries else { return Ok(Recovered::Whole) };
             if deliveries.is_empty() && self.asked.now(self.session).await? {
-                self.take_missed(settler).await?;
+                return Ok(Recovered::Asked);
             }
             let fresh = deliveries.iter().any(|delivery| !delivery.redelivered);
             self.take_in(deliveries, &mut Onward::Settled(settler)).await?;
             if fresh {
-                return Ok(());
+                return Ok(Recovered::Whole);
             }
         }
     }

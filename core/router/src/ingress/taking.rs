@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{CHUNK, Taker};
-use crate::poison::{Suspect, Suspects};
+use crate::poison::{Suspect, Suspects, Trial};
 use crate::reconcile::{Along, Found, Missed, Part, Sieve, When};
 use crate::session::{Session, WorkerError};
 use crate::settle::{Chunk, Settler};
@@ -24,7 +24,7 @@ const SOME: usize = 40;
 pub(super) enum Onward<'s> {
     /// To the other half, which settles them beside.
     Piped(mpsc::Sender<Chunk>),
-    /// They are settled at once; after an unclean stop, one event after the other.
+    /// They are settled at once, one after the other.
     Settled(&'s mut Settler),
 }
 
@@ -112,14 +112,14 @@ impl<'a> Taker<'a> {
         self.go_on(along, onward).await
     }
 
-    /// Takes in again what was lost with the queue, where somebody asked for it (DESIGN 3.12).
-    pub(super) async fn take_missed(&mut self, settler: &mut Settler) -> Result<(), WorkerError> {
-        let Some(mut missed) = Missed::asked(self.session, self.system).await? else { return Ok(()) };
+    /// Takes in again what was lost with the queue, where somebody asked for it (DESIGN 3.12); whether anybody did.
+    pub(super) async fn take_missed(&mut self, settler: &mut Settler) -> Result<bool, WorkerError> {
+        let Some(mut missed) = Missed::asked(self.session, self.system).await? else { return Ok(false) };
         while let Some(found) = missed.next().await? {
             self.session.wait_while_blocked().await;
             self.missed(&mut missed.sieve, found, &mut Onward::Settled(settler)).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Ends what is open.
@@ -148,11 +148,13 @@ impl<'a> Taker<'a> {
             let chunk = self.decide(deliveries).await?;
             return onward.send(chunk).await;
         }
-        for delivery in deliveries {
+        let mut rest = VecDeque::from(deliveries);
+        while !rest.is_empty() {
             let mut suspects = Suspects::new(self.session);
-            let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
-                None => self.decide(vec![delivery]).await?,
-                Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
+            let bodies = rest.iter().map(|delivery| Suspect::Body(&delivery.body));
+            let chunk = match suspects.note_first(bodies).await? {
+                Trial::Of(count) => self.decide(rest.drain(..count).collect()).await?,
+                Trial::Refused(refusal) => Chunk::poisoned(self.system, rest.drain(..1).collect(), &refusal),
             };
             onward.send(chunk).await?;
             suspects.spare().await?;
@@ -168,25 +170,30 @@ impl<'a> Taker<'a> {
     ) -> Result<(), WorkerError> {
         let mut rest = VecDeque::from(found);
         while !rest.is_empty() {
-            if !self.is_careful(onward) || self.missed_with_care >= CHUNK {
-                let some = rest.drain(..rest.len().min(CHUNK)).collect();
-                let chunk = self.decide_missed(sieve, some).await?;
-                onward.send(chunk).await?;
-            } else if let Some((offset, delivery)) = rest.pop_front() {
-                self.missed_with_care += 1;
-                let mut suspects = Suspects::new(self.session);
-                let chunk = match suspects.note(Suspect::Body(&delivery.body)).await? {
-                    None => self.decide_missed(sieve, vec![(offset, delivery)]).await?,
-                    Some(refusal) => Chunk::poisoned(self.system, vec![delivery], &refusal),
-                };
-                onward.send(chunk).await?;
-                suspects.spare().await?;
-            }
+            let mut suspects = Suspects::new(self.session);
+            let trial = if self.is_careful(onward) && self.missed_with_care < CHUNK {
+                let bodies = rest.iter().map(|(_, delivery)| Suspect::Body(&delivery.body));
+                suspects.note_first(bodies).await?
+            } else {
+                Trial::Of(rest.len().min(CHUNK))
+            };
+            let chunk = match trial {
+                Trial::Of(count) => {
+                    self.missed_with_care += count;
+                    self.decide_missed(sieve, rest.drain(..count).collect()).await?
+                }
+                Trial::Refused(refusal) => {
+                    let poison = rest.drain(..1).map(|(_, delivery)| delivery).collect();
+                    Chunk::poisoned(self.system, poison, &refusal)
+                }
+            };
+            onward.send(chunk).await?;
+            suspects.spare().await?;
         }
         Ok(())
     }
 
-    /// Whether events are tried one by one, each noted before it is (DESIGN 3.11).
+    /// Whether events are noted before they are tried (DESIGN 3.11).
     fn is_careful(&self, onward: &Onward<'_>) -> bool {
         matches!(onward, Onward::Settled(_)) && self.session.is_careful()
     }

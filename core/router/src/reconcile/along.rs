@@ -14,6 +14,7 @@ use postroom_ledger::JournalPlace;
 use postroom_telemetry as telemetry;
 use tokio::time::Instant;
 
+use super::AGAIN_WITHIN;
 use super::further::Further;
 use super::sieve::{Found, Sieve, identity};
 use crate::entries::{self, now};
@@ -23,8 +24,6 @@ use crate::session::{Session, WorkerError};
 /// Entries that may stand before a delivery without being missed at once: publishers on several channels may reach queue and
 /// journal in different orders.
 const LOOK_AHEAD: usize = 1_000;
-/// How long before the place an event may have come that is published again behind it.
-const AGAIN_WITHIN: Duration = Duration::from_secs(3_600);
 /// Times that the end of the journal is looked at anew for a delivery.
 const LOOKS: u32 = 2;
 /// How often the place is noted while both go on: from there the next session reads.

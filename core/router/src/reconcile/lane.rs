@@ -9,9 +9,10 @@ use postroom_ledger::{
     DeadLetter, Entry, Ledger, LedgerError, Made, Reason, Stage, Taken, WaitingDispatch, Whole,
 };
 use postroom_telemetry as telemetry;
+use postroom_transform::Data;
 
 use crate::Publishing;
-use crate::decide::{Dispatch, Head, Way};
+use crate::decide::{Decider, Dispatch, Head, Verdict, Way};
 use crate::entries::{now, whole};
 use crate::journal::{self, Journal};
 use crate::outgoing::{REPLAY_HEADER, outgoing};
@@ -21,8 +22,9 @@ use crate::session::WorkerError;
 
 /// Dispatches read from the ledger at once.
 const PAGE: usize = 10_000;
-/// An event came into the journal at most so long before the hub took it, or the whole journal is read.
-const BACKLOG_SECONDS: i64 = 86_400;
+/// How long before the oldest of what waits was taken by the hub all of it may have come into the journal, in seconds; else the
+/// whole journal is read.
+const LOOK_BACK: [i64; 3] = [60, 3_600, 86_400];
 
 /// What later dispatches of a subject can be there already, and what that says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,15 +83,14 @@ pub(crate) async fn resend(
     let broker = ground.broker.as_ref();
     let mut waiting = waiting(&ground.ledger, target).await?;
     let again = waiting.values().flatten().map(|waiting| waiting.dispatch.id).collect();
-    let mut resending = Resending { ground, late, again, unsure: Vec::new(), resent: Resent::default() };
-    let oldest = waiting.values().flatten().map(|waiting| waiting.received_at).min().unwrap_or(0);
-    let soon = u64::try_from(oldest / 1_000_000 - BACKLOG_SECONDS).unwrap_or(0);
+    let (decider, unsure, resent) =
+        (journal::decider(&ground.council, broker), Vec::new(), Resent::default());
+    let mut resending = Resending { ground, decider, late, again, unsure, resent };
     let mut publisher = broker.publisher().await?;
-    for start in [Start::Time(soon), Start::First] {
-        if waiting.is_empty() {
-            break;
-        }
-        let Some(mut journal) = Journal::open(broker, start).await? else { break };
+    let start = if waiting.is_empty() { None } else { Some(start(ground, &waiting).await?) };
+    if let Some(start) = start
+        && let Some(mut journal) = Journal::open(broker, start).await?
+    {
         while !waiting.is_empty()
             && let Some(entries) = journal.next().await?
         {
@@ -109,9 +110,34 @@ pub(crate) async fn resend(
     Ok(Some((resending.resent, resending.unsure)))
 }
 
+/// From where on the journal has all that waits. It is sent in one go: what is older may not come behind what is younger.
+async fn start(ground: &Publishing, waiting: &Waiting) -> Result<Start, WorkerError> {
+    let oldest = waiting.values().flatten().map(|waiting| waiting.received_at).min().unwrap_or(0);
+    for before in LOOK_BACK {
+        let start = Start::Time(u64::try_from(oldest / 1_000_000 - before).unwrap_or(0));
+        let Some(mut journal) = Journal::open(ground.broker.as_ref(), start).await? else { break };
+        let mut left: HashSet<EventKey> = waiting.keys().copied().collect();
+        while !left.is_empty()
+            && let Some(entries) = journal.next().await?
+        {
+            let events =
+                entries.iter().filter_map(|entry| journal::event_of(&ground.council, &entry.delivery));
+            for event in events {
+                left.remove(&event.key());
+            }
+        }
+        journal.close().await;
+        if left.is_empty() {
+            return Ok(start);
+        }
+    }
+    Ok(Start::First)
+}
+
 /// The filling of one lane.
 struct Resending<'a> {
     ground: &'a Publishing,
+    decider: Decider,
     late: Late,
     /// Everything that waited for the lane when it was looked up.
     again: HashSet<DispatchId>,
@@ -134,10 +160,22 @@ impl Resending<'_> {
                     continue;
                 }
                 self.resent.sent += 1;
-                batch.extend(again(self.ground.broker.as_ref(), &entry.delivery, &event, &found));
+                let way = self.way(&found, &event);
+                batch.extend(again(self.ground.broker.as_ref(), (&entry.delivery, &event), &found, way));
             }
         }
         Ok(batch)
+    }
+
+    /// How a dispatch goes into its lane again: its `when` may be one that cannot be run.
+    fn way(&mut self, found: &WaitingDispatch, event: &Event<Data>) -> Way {
+        let Some(owner) = self.ground.council.owner_of(&event.source) else { return Way::Lane };
+        let Verdict::Routed(dispatches) = self.decider.decide_event(&owner.name, event.clone()).verdict
+        else {
+            return Way::Lane;
+        };
+        let ways = dispatches.into_iter().filter(|made| made.route == found.dispatch.route);
+        ways.map(|made| made.way).find(|way| matches!(way, Way::Unfiltered(_))).unwrap_or(Way::Lane)
     }
 
     async fn is_skipped(
@@ -223,15 +261,15 @@ async fn bury(
 }
 
 /// The publish that puts a dispatch into its lane again.
-fn again<T>(
+fn again(
     broker: &dyn Broker,
-    delivery: &Delivery,
-    event: &Event<T>,
+    (delivery, event): (&Delivery, &Event<Data>),
     found: &WaitingDispatch,
+    way: Way,
 ) -> Option<Outgoing> {
     let (route, target) = (Arc::clone(&found.dispatch.route), Arc::clone(&found.dispatch.target));
     let own = found.dispatch.id != DispatchId::new(&event.source, &event.id, &route);
-    let dispatch = Dispatch { id: found.dispatch.id, route, target, way: Way::Lane };
+    let dispatch = Dispatch { id: found.dispatch.id, route, target, way };
     let mut publish = outgoing(broker.names(), delivery, &Head::of(event), &dispatch)?;
     if let Some(replay) = found.replay.as_ref().filter(|_| own) {
         publish.message.headers.push((REPLAY_HEADER.to_owned(), replay.clone()));

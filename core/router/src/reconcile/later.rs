@@ -2,6 +2,7 @@
 //! which is the one in which they were published.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroom_broker::Start;
 use postroom_event::EventKey;
@@ -12,6 +13,29 @@ use crate::session::{Session, WorkerError};
 
 /// Of each subject with an event that was missed: the known events behind it, with their places in the journal.
 pub(crate) struct Later(HashMap<(String, String), Vec<(u64, EventKey)>>);
+
+/// What was found for each job that has not ended, over every session of this hub. While an ingress takes in what was missed it
+/// takes nothing else, so that stays as it is.
+#[derive(Clone, Default)]
+pub(crate) struct Laters(Arc<Mutex<HashMap<i64, Arc<Later>>>>);
+
+impl Laters {
+    pub(super) fn of(&self, job: i64) -> Option<Arc<Later>> {
+        self.all().get(&job).cloned()
+    }
+
+    pub(super) fn keep(&self, job: i64, later: Option<&Arc<Later>>) {
+        later.and_then(|later| self.all().insert(job, Arc::clone(later)));
+    }
+
+    pub(super) fn forget(&self, job: i64) {
+        self.all().remove(&job);
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<i64, Arc<Later>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Later {
     /// Reads the journal from `start` on; at `first` the first event of `system` was missed. An event that was published

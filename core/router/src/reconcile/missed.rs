@@ -4,19 +4,21 @@
 use std::time::Duration;
 
 use postroom_broker::Start;
-use postroom_ledger::{Job, JobState};
+use postroom_ledger::{Job, JobState, JournalPlace};
 use postroom_telemetry as telemetry;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::sieve::{Found, Sieve};
-use super::{RECONCILE, open};
-use crate::entries::now;
+use super::{AGAIN_WITHIN, RECONCILE, open};
+use crate::entries::{self, now};
 use crate::journal::{self, Journal};
 use crate::session::{Session, WorkerError};
 
 /// How often an ingress looks whether it is asked to reconcile.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often it is noted how far it is looked, and whether it is asked to stop.
+const NOTE_EVERY: Duration = Duration::from_millis(500);
 /// An ingress is taken in its order, so what is before a known event is known: how far back such a one is looked for.
 const LOOK_BACK: [Duration; 3] =
     [Duration::from_secs(3_600), Duration::from_secs(86_400), Duration::from_secs(7 * 86_400)];
@@ -53,6 +55,7 @@ pub(crate) struct Missed<'a> {
     journal: Option<Journal>,
     /// Behind the last entry that was looked at.
     reached: u64,
+    noted_at: Option<Instant>,
 }
 
 impl<'a> Missed<'a> {
@@ -62,13 +65,15 @@ impl<'a> Missed<'a> {
             return Ok(None);
         };
         let remembered = journal::remembered(&session.council, now());
-        let (sieve, reached) = (Sieve::new(session, system, remembered), job.done);
-        let mut missed = Self { sieve, job, journal: None, reached };
+        let (mut sieve, reached) = (Sieve::new(session, system, remembered), job.done);
+        sieve.later = session.laters.of(job.id);
+        let mut missed = Self { sieve, job, journal: None, reached, noted_at: None };
         let start = missed.start(remembered).await?;
-        if missed.job.done == 0 {
-            missed.sieve.since(start);
-        }
         missed.journal = Journal::open(session.broker.as_ref(), start).await?;
+        if missed.journal.as_ref().is_some_and(|journal| journal.last().is_none()) {
+            // The journal was deleted and made again since.
+            missed.journal = Journal::open(session.broker.as_ref(), remembered).await?;
+        }
         Ok(Some(missed))
     }
 
@@ -77,20 +82,31 @@ impl<'a> Missed<'a> {
         loop {
             let session = self.sieve.session;
             let Some(journal) = &mut self.journal else { return self.end().await };
-            let last = journal.last().unwrap_or_default();
-            let state = session.ledger.progress(self.job.id, self.reached, last + 1, now()).await?;
-            if state == Some(JobState::Cancelling) {
-                return self.end().await;
+            if self.noted_at.is_none_or(|at| at.elapsed() >= NOTE_EVERY) {
+                self.noted_at = Some(Instant::now());
+                let end = journal.last().map_or(0, |last| last + 1);
+                let state = session.ledger.progress(self.job.id, self.reached, end, now()).await?;
+                if state == Some(JobState::Cancelling) {
+                    return self.end().await;
+                }
             }
             if session.stop.is_cancelled() {
                 return Ok(None);
             }
-            let Some(entries) = journal.next().await? else { return self.end().await };
+            let Some(entries) = journal.next().await? else {
+                let place = JournalPlace { position: self.reached, at: now(), is_reading: true };
+                if self.reached > 0 && session.council.journal {
+                    session.record(vec![entries::journal_read(self.sieve.system, place)]).await?;
+                }
+                return self.end().await;
+            };
             self.reached = entries.last().map_or(self.reached, |entry| entry.offset + 1);
             let own = entries.into_iter().filter(|entry| self.sieve.is_own(&entry.delivery)).collect();
             let unknown = self.sieve.unknown(own, |_| false).await?;
             if !unknown.is_empty() {
-                return Ok(Some(self.sieve.found(unknown).await?));
+                let found = self.sieve.found(unknown).await?;
+                session.laters.keep(self.job.id, self.sieve.later.as_ref());
+                return Ok(Some(found));
             }
         }
     }
@@ -102,24 +118,38 @@ impl<'a> Missed<'a> {
         let (found, overtaken) = (self.sieve.found, self.sieve.overtaken);
         let outcome = json!({"taken_in": found, "overtaken": overtaken});
         self.sieve.session.ledger.finish(self.job.id, outcome, now()).await?;
+        self.sieve.session.laters.forget(self.job.id);
         telemetry::ingress_reconciled(self.sieve.system, found, overtaken);
         Ok(None)
     }
 
-    /// Where to begin: where a stopped hub was, else where everything before is known; never before what the ledger
-    /// remembers.
+    /// Where to begin: where a stopped hub was, else up to where everything is recorded, or known; never before what the ledger
+    /// remembers. What was published again is looked for an hour further back.
     async fn start(&mut self, remembered: Start) -> Result<Start, WorkerError> {
         let session = self.sieve.session;
+        let is_from_first = self.job.params["from"] == "first";
+        let place = session.ledger.journal_place(self.sieve.system).await?;
+        let place = place.filter(|place| !is_from_first && journal::remembers(&session.council, place.at));
+        if let Some(place) = place {
+            self.sieve.since(journal::since(place.at, AGAIN_WITHIN));
+        }
         if self.job.done > 0 {
             let first = journal::first_offset(session.broker.as_ref(), remembered).await?;
-            return Ok(first.map_or(remembered, |first| Start::Offset(first.max(self.job.done))));
+            return Ok(
+                first.map_or(remembered, |first| Start::Offset(first.max(self.job.done.saturating_sub(1))))
+            );
         }
-        if self.job.params["from"] == "first" {
+        if is_from_first {
             return Ok(remembered);
+        }
+        if let Some(place) = place {
+            // The last that is recorded is read too: it tells that it is the same journal.
+            return Ok(Start::Offset(place.position.saturating_sub(1)));
         }
         for age in LOOK_BACK.into_iter().filter(|age| *age < session.council.keep) {
             let start = journal::since(now(), age);
             if self.begins_known(start).await? {
+                self.sieve.since(start);
                 return Ok(start);
             }
         }

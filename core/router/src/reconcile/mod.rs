@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 pub(crate) use along::{Along, Part, When};
 pub(crate) use emptied::Emptied;
 use lane::{Late, Resent, resend};
+pub(crate) use later::Laters;
 pub(crate) use missed::{Asked, Missed};
 pub(crate) use sieve::{Found, Sieve};
 
@@ -38,6 +39,8 @@ use crate::{PublishError, Publishing, unrouted};
 pub const RECONCILE: &str = "reconcile";
 /// The kind of job that nobody carries out: it proposes a replay to a system whose own queue was deleted.
 pub const PROPOSED_REPLAY: &str = "proposed-replay";
+/// How long before a place in the journal an event may have come that is published again behind it.
+const AGAIN_WITHIN: Duration = Duration::from_secs(3_600);
 /// How often it is looked whether what is unsure has arrived.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Jobs under one lease among which that of the hub is looked for.

@@ -2,6 +2,7 @@
 //! the journal is read.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
@@ -29,7 +30,7 @@ pub(crate) struct Sieve<'a> {
     /// The newest that are known to be invalid, once that was asked.
     invalid: Option<HashSet<Fingerprint>>,
     /// Which known events are behind those that were missed, once one was missed.
-    later: Option<Later>,
+    pub(super) later: Option<Arc<Later>>,
     /// From where on what was published again is known for it.
     since: Start,
     /// Events that were missed.
@@ -88,7 +89,8 @@ impl<'a> Sieve<'a> {
         if let Some(first) = missed.first()
             && self.later.is_none()
         {
-            self.later = Some(Later::look(self.session, self.system, (self.since, first.offset)).await?);
+            let later = Later::look(self.session, self.system, (self.since, first.offset)).await?;
+            self.later = Some(Arc::new(later));
         }
         self.found += missed.len() as u64;
         let found =
@@ -124,11 +126,11 @@ impl<'a> Sieve<'a> {
         let taken = self.taken(behind.iter().flatten().copied().collect()).await?;
         for ((_, decision), behind) in decisions.iter_mut().zip(behind) {
             let Verdict::Routed(dispatches) = &mut decision.verdict else { continue };
-            for dispatch in dispatches.iter_mut().filter(|dispatch| !matches!(dispatch.way, Way::Dead(_))) {
+            for dispatch in dispatches {
                 let mut ahead = behind.iter().filter_map(|key| taken.get(key));
                 if let Some(by) = ahead.find(|event| overtaken::is_at(event, &dispatch.target)) {
                     let words = overtaken::words(&by.id);
-                    dispatch.way = Way::Dead(Unmappable { code: overtaken::CODE, words });
+                    dispatch.way = Way::Skipped(Unmappable { code: overtaken::CODE, words });
                     self.overtaken += 1;
                 }
             }

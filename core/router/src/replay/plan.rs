@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Fate, Line, MOST_LINES, Plan, Request, changed};
-use crate::decide::{Decider, Dispatch, Head, Verdict, Way};
+use crate::decide::{Decider, Dispatch, Head, Verdict};
 use crate::journal::{self, Journal};
 use crate::session::WorkerError;
 use crate::{PublishError, Publishing};
@@ -267,7 +267,7 @@ fn fits(wanted: Option<&String>, found: &str) -> bool {
 
 /// What becomes of a dispatch that the configuration makes now; `known` is the one that was made before.
 fn fate(dispatch: &Dispatch, known: Option<&Made>, again: bool) -> Fate {
-    if let Way::Dead(unmappable) = &dispatch.way {
+    if let Some(unmappable) = dispatch.way.why_not() {
         return Fate::Unmappable { code: unmappable.code };
     }
     let Some(stage) = known.map(|known| known.stage) else { return Fate::New };

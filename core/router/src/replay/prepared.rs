@@ -58,7 +58,7 @@ impl Prepared {
                 next_at: None,
                 at: now(),
             })),
-            Way::Lane | Way::Dead(_) => None,
+            Way::Lane | Way::Unfiltered(_) | Way::Unsendable(_) | Way::Skipped(_) => None,
         };
         Some(Self { publish, dispatch: recorded, held })
     }
