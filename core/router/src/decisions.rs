@@ -29,6 +29,8 @@ pub const DISCARD: &str = "discard";
 pub(crate) const STEP_EVERY: Duration = Duration::from_secs(1);
 /// The kind of job by which a lane learns of holds that it did not write.
 pub(crate) const TAKE_UP: &str = "take-up";
+/// Jobs of that kind carried out one after the other: whoever submits them keeps to a rate.
+const TAKEN_UP_TOGETHER: usize = 20;
 /// Why a dispatch is held that was the dead head of its subject: it goes before the others of it.
 pub(crate) const REDRIVEN_FIRST: &str = "redriven";
 /// Why a dispatch is held whose subject went on without it: it goes behind the others of it (a declared skip).
@@ -93,23 +95,35 @@ impl Decisions {
     }
 
     /// Carries out one step of the oldest job of the lease that the session works under; nothing until the last step is a
-    /// while ago.
+    /// while ago. Holds that are to be taken up are, as they come.
     pub(crate) async fn next(&mut self, session: &Session) -> Result<Vec<Decided>, WorkerError> {
         if self.last_step.is_some_and(|step| step.elapsed() < STEP_EVERY) {
             return Ok(Vec::new());
         }
+        let mut decided = Vec::new();
+        for _ in 0..TAKEN_UP_TOGETHER {
+            let Some((kind, more)) = self.one_job(session).await? else { break };
+            decided.extend(more);
+            if kind != TAKE_UP {
+                break;
+            }
+        }
+        Ok(decided)
+    }
+
+    /// One step of the oldest job, and of which kind it is.
+    async fn one_job(&mut self, session: &Session) -> Result<Option<(String, Vec<Decided>)>, WorkerError> {
         let kinds = [REDRIVE.to_owned(), DISCARD.to_owned(), TAKE_UP.to_owned()];
         let lease = std::slice::from_ref(&session.tenure.fence.name);
-        let Some(job) = session.ledger.next_job(&kinds, lease, now()).await? else {
-            return Ok(Vec::new());
-        };
+        let Some(job) = session.ledger.next_job(&kinds, lease, now()).await? else { return Ok(None) };
         self.last_step = Some(Instant::now());
         let so_far = Outcome::of(&job);
-        match serde_json::from_value::<LetterSet>(job.params.clone()) {
-            Ok(set) if job.state != JobState::Cancelling => self.step(session, &job, &set, so_far).await,
-            Ok(_) => so_far.finish(session, &job).await.map(|()| Vec::new()),
-            Err(_) => so_far.unreadable().finish(session, &job).await.map(|()| Vec::new()),
-        }
+        let decided = match serde_json::from_value::<LetterSet>(job.params.clone()) {
+            Ok(set) if job.state != JobState::Cancelling => self.step(session, &job, &set, so_far).await?,
+            Ok(_) => so_far.finish(session, &job).await.map(|()| Vec::new())?,
+            Err(_) => so_far.unreadable().finish(session, &job).await.map(|()| Vec::new())?,
+        };
+        Ok(Some((job.kind, decided)))
     }
 
     async fn step(

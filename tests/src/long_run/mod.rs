@@ -80,7 +80,9 @@ pub fn run(plan: &Plan, http_target: &Path, mut say: impl FnMut(&str)) -> Report
     ground.measure();
     let findings = judge(plan, &mut ground, &load, &met, &status);
     load.end();
-    Report { plan: *plan, met, findings, published_within, finished_within, most_memory: ground.most_memory }
+    let Ground { most_memory, lost_by_the_broker, .. } = ground;
+    let plan = *plan;
+    Report { plan, met, findings, published_within, finished_within, most_memory, lost_by_the_broker }
 }
 
 impl Load {

@@ -93,6 +93,21 @@ async fn what_the_ledger_has_forgotten_is_not_taken_in_again_from_a_journal_that
     assert_eq!(till.numbers("a"), [1, 2]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconcile_notes_up_to_where_the_journal_is_recorded_so_that_nobody_reads_that_again() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    let place = JournalPlace { position: 0, at: Utc::now().timestamp_micros(), is_reading: false };
+    hub.ledger.record(vec![Entry::JournalRead { system: "shop".to_owned(), place }]).await.unwrap();
+    let job = reconciled(&hub, lease::of_ingress("shop")).await;
+    assert_eq!(job.outcome.unwrap()["taken_in"], 0);
+    assert_eq!(hub.ledger.journal_place("shop").await.unwrap().unwrap().position, 2);
+    hub.stopped().await;
+}
+
 /// Each number is taken once, and those of one parcel in their order.
 fn assert_all_once_in_order(till: &Till) {
     let mut by_parcel: BTreeMap<String, Vec<u64>> = BTreeMap::new();
