@@ -13,7 +13,7 @@ use crate::rows::{Row, Rows};
 use crate::{Encoding, ReadError, rules};
 
 /// The field of a mixed record that holds its kind.
-const KIND: &str = "kind";
+pub(crate) const KIND: &str = "kind";
 
 /// CSV whose rows are all of one kind: either `columns` (no header) or `header = true`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@ use postroom_event::Reading;
 use serde::Deserialize;
 
 use crate::decode::Text;
-use crate::{Csv, Json, JsonLines, MixedCsv, ReadError, Xml};
+use crate::{Csv, FixedWidth, Json, JsonLines, MixedCsv, ReadError, Xml};
 
 /// The steps through an input: records and refused records, then the end or the reason why reading ended early.
 pub type Readings = Box<dyn Iterator<Item = Result<Reading, ReadError>> + Send>;
@@ -21,6 +21,9 @@ pub enum Format {
     /// Delimited text in which one column tells the kind of the row.
     #[serde(rename = "mixed-csv")]
     MixedCsv(MixedCsv),
+    /// Lines in which every field has its place.
+    #[serde(rename = "fixed-width")]
+    FixedWidth(FixedWidth),
     /// One JSON document: a record, or a list of records.
     #[serde(rename = "json")]
     Json(Json),
@@ -57,6 +60,7 @@ impl Format {
         match self {
             Self::Csv(csv) => csv.check(),
             Self::MixedCsv(mixed) => mixed.check(),
+            Self::FixedWidth(fixed) => fixed.check(),
             Self::Json(json) => json.check(),
             Self::JsonLines(_) => Ok(()),
             Self::Xml(xml) => xml.check(),
@@ -64,11 +68,12 @@ impl Format {
     }
 
     /// The fields that every record has as text: the columns of CSV without a header, the required columns of CSV with
-    /// one. None where the settings do not fix them.
+    /// one, the fields of fixed-width lines of one kind. None where the settings do not fix them.
     pub fn fields(&self) -> Option<Vec<String>> {
         match self {
             Self::Csv(csv) if csv.header && !csv.required.is_empty() => Some(csv.required.clone()),
             Self::Csv(csv) => csv.columns.clone(),
+            Self::FixedWidth(fixed) => fixed.names(),
             _ => None,
         }
     }
@@ -83,6 +88,10 @@ impl Format {
             }
             Self::MixedCsv(mixed) => {
                 let mut reader = mixed.reader(text(mixed.encoding));
+                steps(move || reader.step())
+            }
+            Self::FixedWidth(fixed) => {
+                let mut reader = fixed.reader(text(fixed.encoding));
                 steps(move || reader.step())
             }
             Self::Json(json) => {

@@ -1,4 +1,4 @@
-//! Records from bytes and back, as a stream, with line numbers: CSV, mixed-record CSV, JSON, JSON Lines and XML.
+//! Records from bytes and back, as a stream, with line numbers: CSV, mixed-record CSV, fixed-width text, JSON, JSON Lines and XML.
 //!
 //! A [`Format`] says how a system writes its files and reads them strictly: what is not in the stated encoding, is cut
 //! off or does not add up refuses the whole input; what is wrong with one row refuses that row and the rest goes on. A
@@ -9,6 +9,7 @@ mod csv;
 mod decode;
 mod encode;
 mod encoding;
+mod fixed_width;
 mod format;
 mod json;
 mod json_lines;
@@ -23,10 +24,13 @@ mod xml_events;
 
 pub use csv::{Csv, MixedCsv, MixedRecord};
 pub use encoding::Encoding;
+pub use fixed_width::{FixedField, FixedRecord, FixedWidth, Place};
 pub use format::{Format, FormatError, Readings};
 pub use json::Json;
 pub use json_lines::JsonLines;
-pub use layout::{CsvLayout, JsonLinesLayout, Layout, Newline, WriteError, XmlLayout};
+pub use layout::{
+    Align, CsvLayout, FixedWidthLayout, JsonLinesLayout, Layout, LayoutField, Newline, WriteError, XmlLayout,
+};
 pub use read_error::ReadError;
 pub use rules::RULES;
 pub use xml::{Trailer, Xml};
@@ -35,7 +39,7 @@ pub use xml::{Trailer, Xml};
 pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 /// Largest JSON document that is one record, and most bytes around the records of a document, in bytes of UTF-8.
 pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
-/// Most columns of a row.
+/// Most columns of a row, or fields of a line.
 pub const MAX_COLUMNS: usize = 1_024;
 /// Size of the buffers through which an input is read, in bytes.
 pub const BUFFER_BYTES: usize = 64 * 1024;

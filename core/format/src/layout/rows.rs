@@ -58,12 +58,12 @@ impl CsvLayout {
     }
 }
 
-fn not_text(number: usize, path: &str) -> WriteError {
+pub(super) fn not_text(number: usize, path: &str) -> WriteError {
     WriteError::NotText { number, place: path.to_owned() }
 }
 
 /// The text at a dotted path: empty where nothing stands, none where an object or a list does.
-fn text<'a>(message: &'a Value, path: &str) -> Option<Cow<'a, str>> {
+pub(super) fn text<'a>(message: &'a Value, path: &str) -> Option<Cow<'a, str>> {
     let value = path.split('.').try_fold(message, |value, key| value.get(key));
     match value.unwrap_or(&Value::Null) {
         Value::Null => Some(Cow::Borrowed("")),

@@ -7,7 +7,9 @@ use postroom_format::{Layout, ReadError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const FORMATS: [&str; 7] = [
+const FORMATS: [&str; 9] = [
+    r#"{ kind = "fixed-width", fields = [{ name = "a", width = 2 }, { name = "b", width = 1 }] }"#,
+    r#"{ kind = "fixed-width", may_end_early = true, kind_at = { start = 2, width = 1 }, records = { a = { name = "x", fields = [{ name = "b", width = 3 }] } } }"#,
     r#"{ kind = "csv", columns = ["a", "b"] }"#,
     r#"{ kind = "csv", header = true, encoding = "utf-16" }"#,
     r#"{ kind = "mixed-csv", encoding = "windows-1252", records = { 1 = { name = "x", columns = ["a"] } } }"#,

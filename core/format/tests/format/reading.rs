@@ -82,9 +82,69 @@ fn mixed_rows_are_told_apart_by_their_kind_and_an_unknown_kind_is_refused() {
     );
 }
 
+const FIXED: &str = r#"{ kind = "fixed-width", fields = [{ name = "uprn", width = 4 }, { width = 1 }, { name = "name", width = 5 }] }"#;
+const KINDS: &str = r#"{ kind = "fixed-width", kind_at = { start = 1, width = 2 }, records = { H = { name = "head", fields = [{ name = "of", width = 4 }] }, D1 = { name = "row", fields = [{ width = 2 }, { name = "sum", width = 3 }] } } }"#;
+
+#[test]
+fn fields_of_fixed_width_are_counted_in_characters_and_lose_the_spaces_around_them() {
+    check(
+        FIXED,
+        "0012|Zoë  \r\n   1|  a b\n\n    |     ",
+        &[
+            r#"line 1: {"name":"Zoë","uprn":"0012"}"#,
+            r#"line 2: {"name":"a b","uprn":"1"}"#,
+            r#"line 4: {"name":"","uprn":""}"#,
+        ],
+    );
+    let kept = FIXED.replace("fields", "keep_spaces = true, fields");
+    check(&kept, "   1|  a b\n", &[r#"line 1: {"name":"  a b","uprn":"   1"}"#]);
+}
+
+#[test]
+fn a_line_that_is_too_short_or_too_long_is_refused_and_the_rest_goes_on() {
+    check(
+        FIXED,
+        "0012|Zoë\n0012|Zoë  x\n0012|Zoë    \n0\n0012|Zoë  \n",
+        &[
+            "line 1: missing-columns at name",
+            "line 2: surplus-columns at ",
+            r#"line 3: {"name":"Zoë","uprn":"0012"}"#,
+            "line 4: missing-columns at uprn",
+            r#"line 5: {"name":"Zoë","uprn":"0012"}"#,
+        ],
+    );
+    check(
+        FIXED,
+        "0012|Zoë  \n0012|Z",
+        &[r#"line 1: {"name":"Zoë","uprn":"0012"}"#, "refused: line 2: cut-off at "],
+    );
+    let early = FIXED.replace("fields", "may_end_early = true, fields");
+    check(
+        &early,
+        "0012\n0012|Z",
+        &[r#"line 1: {"name":"","uprn":"0012"}"#, r#"line 2: {"name":"Z","uprn":"0012"}"#],
+    );
+}
+
+#[test]
+fn lines_of_fixed_width_are_told_apart_by_what_stands_at_one_place() {
+    check(
+        KINDS,
+        "H Zb\nD1 12\nX \nD1 ab",
+        &[
+            r#"line 1: {"kind":"head","of":"H Zb"}"#,
+            r#"line 2: {"kind":"row","sum":"12"}"#,
+            "line 3: unknown-record at kind",
+            r#"line 4: {"kind":"row","sum":"ab"}"#,
+        ],
+    );
+    check(KINDS, "H Zb\nD", &[r#"line 1: {"kind":"head","of":"H Zb"}"#, "refused: line 2: cut-off at "]);
+}
+
 #[test]
 fn an_input_of_another_kind_or_encoding_is_refused_whatever_the_format() {
-    for toml in [COLUMNS, HEADER, MIXED, BATCH, r#"{ kind = "json" }"#, r#"{ kind = "jsonl" }"#] {
+    for toml in [COLUMNS, HEADER, MIXED, FIXED, KINDS, BATCH, r#"{ kind = "json" }"#, r#"{ kind = "jsonl" }"#]
+    {
         check(toml, "", &["refused: line 1: empty at "]);
         check(toml, "<!DOCTYPE html><html>", &["refused: line 1: wrong-kind at "]);
         check(toml, *b"PK\x03\x04\x14\0", &["refused: line 1: wrong-kind at "]);
@@ -234,6 +294,22 @@ fn a_format_that_contradicts_itself_is_refused() {
         (r#"kind = "mixed-csv", records = {}"#, "records"),
         (r#"kind = "mixed-csv", column = 0, records = { 1 = { name = "a", columns = ["b"] } }"#, "column"),
         (r#"kind = "mixed-csv", records = { 1 = { name = "a", columns = ["kind"] } }"#, "records.1.columns"),
+        (r#"kind = "fixed-width""#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ width = 3 }]"#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ name = "a", width = 0 }]"#, "fields"),
+        (
+            r#"kind = "fixed-width", fields = [{ name = "a", width = 1 }, { name = "a", width = 1 }]"#,
+            "fields",
+        ),
+        (r#"kind = "fixed-width", kind_at = { start = 1, width = 1 }"#, "fields"),
+        (
+            r#"kind = "fixed-width", kind_at = { start = 0, width = 1 }, records = { 1 = { name = "a", fields = [] } }"#,
+            "kind_at",
+        ),
+        (
+            r#"kind = "fixed-width", kind_at = { start = 1, width = 1 }, records = { 1 = { name = "a", fields = [{ name = "kind", width = 1 }] } }"#,
+            "records.1.fields",
+        ),
         (r#"kind = "json", records = "items""#, "records"),
         (r#"kind = "xml", record = "a:b""#, "record"),
         (r#"kind = "xml", record = "a", trailer = { count = "/a" }"#, "trailer.count"),
@@ -259,4 +335,6 @@ fn the_fields_of_rows_are_known_where_the_settings_fix_them() {
     assert_eq!(format(COLUMNS).fields(), Some(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(format(HEADER).fields(), Some(vec!["UPRN".to_owned()]));
     assert_eq!(format(MIXED).fields(), None);
+    assert_eq!(format(FIXED).fields(), Some(vec!["uprn".to_owned(), "name".to_owned()]));
+    assert_eq!(format(KINDS).fields(), None);
 }

@@ -39,6 +39,23 @@ fn rows_take_their_columns_by_dotted_paths_and_leave_values_as_they_are() {
 }
 
 #[test]
+fn lines_of_fixed_width_are_filled_up_and_never_cut() {
+    let fields = r#"kind = "fixed-width", newline = "lf", fields = [
+        { text = "D1", width = 2 }, { path = "uprn", width = 6, align = "right", pad = "0" },
+        { path = "name.last", width = 4 }, { width = 1 }]"#
+        .replace('\n', " ");
+    check(
+        &fields,
+        &[json!({"uprn": 12, "name": {"last": "Zoë"}}), json!({"uprn": 123_456})],
+        "D1000012Zoë  \nD1123456     \n",
+    );
+    let refused = |message| write(&fields, &[message]).expect_err("refused").to_string();
+    assert_eq!(refused(json!({"uprn": 1_234_567})), "message 1: `uprn` is longer than 6 characters");
+    assert_eq!(refused(json!({"name": {"last": "a\nb"}})), "message 1: `name.last` has a line end in it");
+    assert_eq!(refused(json!({"uprn": []})), "message 1: `uprn` is an object or a list, not a text");
+}
+
+#[test]
 fn json_lines_hold_a_message_on_each_line() {
     check(r#"kind = "jsonl""#, &[json!({"a": "x\ny"}), json!([1])], "{\"a\":\"x\\ny\"}\n[1]\n");
 }
@@ -89,6 +106,11 @@ fn a_layout_that_contradicts_itself_is_refused() {
         (r#"kind = "csv", columns = ["a..b"]"#, "columns"),
         (r#"kind = "csv", columns = ["a"], encoding = "utf-16""#, "encoding"),
         (r#"kind = "xml", root = "a b", record = "x""#, "root"),
+        (r#"kind = "fixed-width", fields = []"#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ path = "a", width = 0 }]"#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ path = "a..b", width = 1 }]"#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ text = "ab", width = 1 }]"#, "fields"),
+        (r#"kind = "fixed-width", fields = [{ path = "a", text = "a", width = 1 }]"#, "fields"),
     ] {
         let outer: toml::Table = format!("format = {{ {wrong} }}").parse().expect("TOML");
         let layout: Layout = outer["format"].clone().try_into().expect("a layout");
