@@ -1,7 +1,8 @@
 //! The order of a lane: which dispatch of one target starts, waits, is held, is given up or is acked, as a pure state
 //! machine. Inputs in, actions out: no clock, no I/O, no random number, no bodies. It does not know brokers, ledgers,
 //! connectors or routes; whoever drives it does what it asks for, in the order in which it asks, and says what came
-//! of it. The same machine keeps the holds of a target that reads its own queue ([`Input::Unconfirmed`]).
+//! of it. The same machine keeps the holds of a target that reads its own queue ([`Input::Unconfirmed`],
+//! [`Input::Unsendable`]).
 //!
 //! # A dispatch
 //!

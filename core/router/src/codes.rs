@@ -12,7 +12,7 @@ pub const RECORD_CODES: &[(&str, &str)] = &[
 
 /// Why a dispatch is dead.
 pub const DEAD_CODES: &[(&str, &str)] = &[
-    ("filter", "the route's `when` could not be run on this event"),
+    ("filter", "the route's `when` could not be run on this event, or is false for it now that it can"),
     ("mapping", "the route's mapping could not be run on this event"),
     ("message", "what the mapping made does not fit the target's schema"),
     ("no-such-route", "the route was removed while the dispatch waited"),

@@ -209,6 +209,22 @@ impl Decider {
         map(&mut self.runner, route, &mut input)
     }
 
+    /// The event of `system` in a delivery, where it breaks no rule.
+    pub(crate) fn valid(&self, system: &str, delivery: &Delivery) -> Option<Event<Data>> {
+        self.check_properties(system, delivery).ok()?;
+        let headers = &delivery.headers;
+        let content_type = delivery.content_type.as_deref();
+        let received = Received { content_type, headers, body: &delivery.body };
+        let event = decode(&received, self.council.max_body).ok()?;
+        self.check_event(system, &event).ok().map(|()| event)
+    }
+
+    /// Whether `route` wants an event.
+    pub(crate) fn wants(&mut self, route: &Route, event: Event<Data>) -> Result<bool, Unmappable> {
+        let (head, rest, data) = Head::split(event);
+        self.holds(route, Filtered::NotYet, &mut Input::new(data, &Envelope(&head, &rest)))
+    }
+
     /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
     fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
         if let Some(property) = delivery.forbidden.first() {

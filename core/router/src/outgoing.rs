@@ -16,7 +16,7 @@ pub const SOURCE_HEADER: &str = "postroom-event-source";
 pub const SUBJECT_HEADER: &str = "postroom-subject";
 /// Header: the replay that makes a dispatch once more; it is part of the dispatch's id.
 pub const REPLAY_HEADER: &str = "postroom-replay";
-/// Header: the route's `when` could not be run, and is run before the dispatch is mapped.
+/// Header: the route's `when` is run before the dispatch is mapped: nobody knows that it is true.
 pub(crate) const UNFILTERED_HEADER: &str = "postroom-unfiltered";
 /// How the names of the hub's own headers begin.
 pub(crate) const OWN_HEADERS: &str = "postroom-";
@@ -81,9 +81,19 @@ pub(crate) fn kept_headers(
     delivery: &Delivery,
     dispatch: &Dispatch,
 ) -> impl Iterator<Item = (String, String)> {
-    let is_unfiltered = matches!(dispatch.way, Way::Unfiltered(_) | Way::Unsendable(_));
-    let unfiltered = is_unfiltered.then(|| (UNFILTERED_HEADER.to_owned(), "1".to_owned()));
-    delivery.headers.iter().cloned().chain(unfiltered)
+    delivery.headers.iter().cloned().chain(dispatch.way.why_not().map(|_| unfiltered()))
+}
+
+/// That the route's `when` is run before a dispatch is mapped.
+pub(crate) fn unfiltered() -> (String, String) {
+    (UNFILTERED_HEADER.to_owned(), "1".to_owned())
+}
+
+/// An event of the journal without what its sender put into headers that are the hub's.
+pub(crate) fn cleaned(delivery: &Delivery) -> Delivery {
+    let mut delivery = delivery.clone();
+    delivery.headers.retain(|(name, _)| !name.starts_with(OWN_HEADERS));
+    delivery
 }
 
 /// The event as it was received and stamped.

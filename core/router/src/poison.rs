@@ -69,10 +69,10 @@ impl Suspects {
         if self.noted.contains(&key) {
             return Ok(None);
         }
-        match self.note_keys(&[key]).await? {
-            Trial::Of(_) => Ok(None),
-            Trial::Refused(refusal) => Ok(Some(refusal)),
-        }
+        Ok(match self.note_keys(&[key]).await? {
+            Trial::Of(_) => None,
+            Trial::Refused(refusal) => Some(refusal),
+        })
     }
 
     /// Notes that the first of `suspects`, of which there is one at least, are tried now: together as many as were never noted,

@@ -24,7 +24,7 @@ log_events! {
     info "hub.stopped" "the hub has stopped"
     fn hub_stopped();
 
-    /// Whoever did this work before stopped in the middle of it, so redelivered events are handled one by one at first.
+    /// Whoever did this work before stopped in the middle of it, so redelivered events are handled with care at first, fifty together at most.
     /// If it happens again, look for what ended the hub.
     warn "lease.recovering" "the work before was not ended cleanly"
     fn lease_recovering(lease: &str);
@@ -187,8 +187,8 @@ log_events! {
     info "sums.agree" "every input is accounted for again"
     fn sums_agree();
 
-    /// A worker of the hub stopped on a defect; it is started again, and what it had in hand is delivered again, one by
-    /// one. Please report it.
+    /// A worker of the hub stopped on a defect; it is started again, and what it had in hand is delivered again, and
+    /// handled with care. Please report it.
     error "worker.crashed" "a worker crashed"
     fn worker_crashed(worker: &str);
 

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use lapin::options::QueueDeleteOptions;
 use lapin::{Connection, ConnectionProperties};
+use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::GOES_ON_WITHIN;
 use super::council::{self, target};
 use super::faults::{Fault, Met};
 use super::plan::{Plan, Reach};
@@ -33,6 +35,8 @@ const EVERY: u64 = 3;
 const TIMES: u64 = 40;
 /// How often the wire is cut while a delivery limit is low: once more than the limit.
 const CUTS: usize = 3;
+/// How often it is looked whether a replay has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How far back a replay begins, in seconds before its queue was deleted.
 const REPLAYED: u64 = 120;
 
@@ -243,7 +247,26 @@ impl Ground {
             "--reason",
             "its queue was deleted",
         ]);
-        self.hub.wait_for("replay.finished");
+        self.await_replays();
+    }
+
+    /// Waits until every replay that was asked for has ended.
+    fn await_replays(&self) {
+        let deadline = Instant::now() + GOES_ON_WITHIN;
+        loop {
+            let jobs = self.hub.json(&["jobs", "list", "--limit", "100000", "--json"]);
+            let is_open = |job: &&Value| {
+                job["kind"] == "replay" && (job["state"] == "submitted" || job["state"] == "running")
+            };
+            let open: Vec<_> = jobs.as_array().into_iter().flatten().filter(is_open).collect();
+            if open.is_empty() {
+                return;
+            }
+            let steps: Vec<_> =
+                open.iter().map(|job| format!("{} of {}", job["done"], job["total"])).collect();
+            assert!(Instant::now() < deadline, "replays that do not end: {steps:?}");
+            wait(LOOK_EVERY);
+        }
     }
 
     /// Looks at the memory of the hub.

@@ -154,14 +154,22 @@ async fn answers(
     notes: Arc<Notes>,
     late: impl Future<Output = ()>,
 ) -> Vec<Publication> {
-    let mut late = std::pin::pin!(late);
+    let (mut late, mut is_late) = (std::pin::pin!(late), false);
     let mut answers = Vec::with_capacity(pending.len());
     for publish in pending {
-        answers.push(tokio::select! {
+        let answer = publish.answer(&notes);
+        if is_late {
+            answers.push(answer.now_or_never().unwrap_or(Publication::Unknown));
+            continue;
+        }
+        tokio::select! {
             biased;
-            answer = publish.answer(&notes) => answer,
-            () = &mut late => Publication::Unknown,
-        });
+            answer = answer => answers.push(answer),
+            () = &mut late => {
+                is_late = true;
+                answers.push(Publication::Unknown);
+            }
+        }
     }
     answers
 }
@@ -171,6 +179,16 @@ mod tests {
     use std::future;
 
     use super::*;
+
+    #[tokio::test]
+    async fn once_answers_are_late_those_that_are_there_are_taken_and_the_others_are_unknown() {
+        let never = || Pending::Sending(future::pending().boxed());
+        let there = || Pending::Answered(Publication::Nacked);
+        let answers =
+            answers(vec![there(), never(), never(), there(), never()], Arc::default(), async {}).await;
+        let is_there: Vec<_> = answers.iter().map(|answer| *answer == Publication::Nacked).collect();
+        assert_eq!(is_there, [true, false, false, true, false]);
+    }
 
     #[tokio::test]
     async fn a_confirm_that_never_comes_is_unknown_and_the_others_keep_their_answers() {

@@ -118,7 +118,7 @@ impl Ledger {
     }
 
     /// The dispatches to `target` that were handed to its lane and have neither ended nor been held, in the order of their
-    /// recording, from `after` (0 at first, then [`WaitingPage::next`]), at most about `most` (a page of events more).
+    /// recording, from `after` (0 at first, then [`WaitingPage::next`]), at most about `most` (those of some thousand events more).
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -128,7 +128,7 @@ impl Ledger {
         after: i64,
         most: usize,
     ) -> Result<WaitingPage, LedgerError> {
-        let mut reader = self.reader().await?;
+        let mut reader = self.snapshot().await?;
         let found = unreceived::page(reader.conn(), target, after, most).await;
         reader.end(found).await
     }

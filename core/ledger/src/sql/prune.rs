@@ -47,6 +47,7 @@ pub(crate) async fn step(
         .filter(|event| !event.dispatches.iter().any(|dispatch| open.contains(dispatch)))
         .collect();
     remove_events(conn, &gone, &mut pruned).await?;
+    lower_marks(conn).await?;
     remove_invalid(conn, before, most, &mut pruned).await?;
     if next.is_none() {
         remove_batches(conn, before, most).await?;
@@ -138,6 +139,16 @@ async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> R
     }
     pruned.events = gone.len() as u64;
     add_past(conn, "event", counts).await
+}
+
+/// A number that is free again is given to a new event: no mark stays above the newest.
+async fn lower_marks(conn: &mut Conn) -> Result<()> {
+    let newest = "(SELECT coalesce(max(id), 0) FROM event)";
+    for (table, mark) in [("mark", "indexed_to"), ("settled", "event")] {
+        let sql = format!("UPDATE {table} SET {mark} = {newest} WHERE {mark} > {newest}");
+        conn.query_said(&sql).execute().await?;
+    }
+    Ok(())
 }
 
 async fn remove_row(conn: &mut Conn, row: i64) -> Result<()> {

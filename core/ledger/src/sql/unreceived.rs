@@ -10,6 +10,7 @@ use super::dispatch::finished;
 use super::trace::Routes;
 use super::{Conn, Result, from_json, id};
 use crate::entry::Dispatch;
+use crate::hold::LANE_FULL;
 use crate::waiting::{WaitingDispatch, WaitingPage};
 
 /// Events looked at together, at first and at most.
@@ -39,7 +40,7 @@ pub(crate) async fn page(conn: &mut Conn, target: &str, after: i64, most: usize)
         page.found = again(conn, target).await?;
     }
     let (mut span, longest) = SPANS;
-    let mut is_clear = page.found.is_empty();
+    let mut is_clear = page.found.is_empty() && !is_entering(conn, target).await?;
     while let Some(last) = last_of_span(conn, at, span).await? {
         let waiting = waiting(conn, &lanes, (at, last), target).await?;
         is_clear &= is_old(conn, (at, last)).await?;
@@ -57,6 +58,13 @@ pub(crate) async fn page(conn: &mut Conn, target: &str, after: i64, most: usize)
     Ok(page)
 }
 
+/// Whether any dispatch of the target is on its way into its lane, where it waits again.
+async fn is_entering(conn: &mut Conn, target: &str) -> Result<bool> {
+    let sql = "SELECT position FROM held WHERE target = $1 AND code = $2 LIMIT 1";
+    let entering: Option<(i64,)> = conn.query(sql).bind(target).bind(LANE_FULL).optional().await?;
+    Ok(entering.is_some())
+}
+
 /// The last event of so many rows behind `at`; none at the end.
 async fn last_of_span(conn: &mut Conn, at: i64, span: i64) -> Result<Option<i64>> {
     let rows = "SELECT id FROM event WHERE id > $1 ORDER BY id LIMIT $2";
@@ -70,7 +78,7 @@ async fn is_old(conn: &mut Conn, (after, last): (i64, i64)) -> Result<bool> {
     if conn.is_alone() {
         return Ok(true);
     }
-    let sql = "SELECT max(received_at) < {now} - $3 FROM event WHERE id > $1 AND id <= $2";
+    let sql = "SELECT coalesce(max(received_at), 0) < {now} - $3 FROM event WHERE id > $1 AND id <= $2";
     let (is_old,): (bool,) = conn.query_said(sql).bind(after).bind(last).bind(MARGIN_MICROS).one().await?;
     Ok(is_old)
 }

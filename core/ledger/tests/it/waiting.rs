@@ -63,6 +63,39 @@ async fn what_is_settled_is_not_looked_through_again_until_something_is_redriven
     assert_eq!(waiting(&ledger).await, ["0", "last"]);
 }
 
+async fn what_comes_after_everything_was_forgotten_waits_and_is_known_to_the_next_run(place: Place) {
+    let ledger = place.open().await;
+    for id in ["1", "2", "3"] {
+        let entries = vec![Entry::Event(event(id, vec![("tax", Fate::InLane)])), delivered(id, "tax")];
+        ledger.record(entries).await.expect("recorded");
+    }
+    assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), None);
+    assert_eq!(ledger.prune(i64::MAX, 10).await.expect("pruned").events, 3);
+    ledger.record(vec![Entry::Event(event("4", vec![("tax", Fate::InLane)]))]).await.expect("recorded");
+    assert_eq!(waiting(&ledger).await, ["4"]);
+    let ledger = place.open().await;
+    let key = event("4", vec![]).key;
+    assert!(ledger.known(&[key]).await.expect("read").contains(&key));
+}
+
+async fn nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane(place: Place) {
+    const EVENTS: usize = 12_000;
+    let ledger = place.open().await;
+    let mut on_its_way = held("first", "tax");
+    on_its_way.reason.code = postroom_ledger::LANE_FULL.to_owned();
+    let first = Entry::Event(event("first", vec![("tax", Fate::InLane)]));
+    ledger.record(vec![first, Entry::Held(on_its_way.clone())]).await.expect("recorded");
+    let ids: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
+    for chunk in ids.chunks(2_000) {
+        let lanes = chunk.iter().map(|id| Entry::Event(event(id, vec![("tax", Fate::InLane)])));
+        let ends = chunk.iter().map(|id| delivered(id, "tax"));
+        ledger.record(lanes.chain(ends).collect()).await.expect("recorded");
+    }
+    assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), None);
+    ledger.record(vec![Entry::Entered(vec![on_its_way.dispatch.id])]).await.expect("recorded");
+    assert_eq!(waiting(&ledger).await, ["first"]);
+}
+
 async fn a_replay_under_an_id_of_its_own_counts_waits_and_is_traced(place: Place) {
     let ledger = place.open().await;
     ledger
@@ -83,5 +116,7 @@ async fn a_replay_under_an_id_of_its_own_counts_waits_and_is_traced(place: Place
 promises!(
     a_dispatch_waits_until_it_has_ended_or_is_held,
     what_is_settled_is_not_looked_through_again_until_something_is_redriven,
+    what_comes_after_everything_was_forgotten_waits_and_is_known_to_the_next_run,
+    nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane,
     a_replay_under_an_id_of_its_own_counts_waits_and_is_traced,
 );

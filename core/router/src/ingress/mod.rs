@@ -56,7 +56,7 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
         if was_drained {
             taker.take_rest(&mut Onward::Settled(&mut settler), usize::MAX).await?;
         }
-        if session.is_careful() && taker.recover(consumer.as_mut(), &mut settler).await? == Recovered::Asked {
+        if session.is_careful() && taker.recover(consumer.as_mut(), &mut settler).await? {
             return Ok(());
         }
         let (chunks, settled) = mpsc::channel(PIPELINE);
@@ -77,15 +77,6 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     taker.close().await;
     consumer.close().await;
     outcome
-}
-
-/// How the handling of a redelivered burst ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recovered {
-    /// All of it is handled, or the session stops.
-    Whole,
-    /// The ingress is asked to reconcile.
-    Asked,
 }
 
 /// The half that decides and publishes.
@@ -164,12 +155,13 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Handles the redelivered burst after an unclean stop with care (DESIGN 3.11), up to the first fresh event.
+    /// Handles the redelivered burst after an unclean stop with care (DESIGN 3.11), up to the first fresh event; whether the ingress is
+    /// asked to reconcile instead.
     async fn recover(
         &mut self,
         consumer: &mut dyn Consumer,
         settler: &mut Settler,
-    ) -> Result<Recovered, WorkerError> {
+    ) -> Result<bool, WorkerError> {
         loop {
             settler.release().await?;
             let deliveries = tokio::select! {
@@ -183,14 +175,14 @@ impl<'a> Taker<'a> {
                 }
                 deliveries = self.next(consumer, TOGETHER) => deliveries?,
             };
-            let Some(deliveries) = deliveries else { return Ok(Recovered::Whole) };
+            let Some(deliveries) = deliveries else { return Ok(false) };
             if deliveries.is_empty() && self.asked.now(self.session).await? {
-                return Ok(Recovered::Asked);
+                return Ok(true);
             }
             let fresh = deliveries.iter().any(|delivery| !delivery.redelivered);
             self.take_in(deliveries, &mut Onward::Settled(settler)).await?;
             if fresh {
-                return Ok(Recovered::Whole);
+                return Ok(false);
             }
         }
     }

@@ -51,7 +51,7 @@ impl Emptied {
         let states = session.ledger.lane_states().await?;
         let Some(state) = states.iter().find(|state| state.target == target) else { return Ok(()) };
         let waiting = waiting(&session.ledger, target).await?;
-        let waiting: HashSet<_> = waiting.into_values().flatten().map(|one| one.dispatch.id).collect();
+        let waiting: HashSet<_> = waiting.into_iter().map(|one| one.dispatch.id).collect();
         let gone = waiting.intersection(&before).count() as u64 > state.in_hand;
         // One by one after an unclean stop, more than the worker counts is on its way to it while it has any.
         if gone && (!session.is_careful() || state.in_hand == 0) {

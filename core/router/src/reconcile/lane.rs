@@ -1,6 +1,6 @@
 //! Sending again what a lane should hold: dispatches without receipt, hold or dead letter, from the journal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use postroom_broker::{Broker, Delivery, Entry as Found, Outgoing, Start};
@@ -12,10 +12,10 @@ use postroom_telemetry as telemetry;
 use postroom_transform::Data;
 
 use crate::Publishing;
-use crate::decide::{Decider, Dispatch, Head, Verdict, Way};
+use crate::decide::{Decider, Dispatch, Head, Unmappable, Way};
 use crate::entries::{now, whole};
 use crate::journal::{self, Journal};
-use crate::outgoing::{REPLAY_HEADER, outgoing};
+use crate::outgoing::{REPLAY_HEADER, cleaned, outgoing, unfiltered};
 use crate::overtaken;
 use crate::resend::{Patience, Published, publish_all};
 use crate::session::WorkerError;
@@ -57,15 +57,12 @@ type Unsure = (WaitingDispatch, Delivery);
 
 type Waiting = HashMap<EventKey, Vec<WaitingDispatch>>;
 
-/// What the lane of `target` should hold, by event.
-pub(crate) async fn waiting(ledger: &Ledger, target: &str) -> Result<Waiting, LedgerError> {
-    let mut waiting = Waiting::new();
-    let mut after = 0;
+/// What the lane of `target` should hold, in the order of the ledger.
+pub(crate) async fn waiting(ledger: &Ledger, target: &str) -> Result<Vec<WaitingDispatch>, LedgerError> {
+    let (mut waiting, mut after) = (Vec::new(), 0);
     loop {
         let page = ledger.unreceived(target, after, PAGE).await?;
-        for found in page.found {
-            waiting.entry(found.dispatch.event).or_default().push(found);
-        }
+        waiting.extend(page.found);
         match page.next {
             Some(next) => after = next,
             None => return Ok(waiting),
@@ -81,13 +78,17 @@ pub(crate) async fn resend(
     (late, patience): (Late, Patience<'_>),
 ) -> Result<Option<(Resent, Vec<Unsure>)>, WorkerError> {
     let broker = ground.broker.as_ref();
-    let mut waiting = waiting(&ground.ledger, target).await?;
-    let again = waiting.values().flatten().map(|waiting| waiting.dispatch.id).collect();
+    let all = waiting(&ground.ledger, target).await?;
+    let again = all.iter().map(|waiting| waiting.dispatch.id).collect();
     let (decider, unsure, resent) =
         (journal::decider(&ground.council, broker), Vec::new(), Resent::default());
     let mut resending = Resending { ground, decider, late, again, unsure, resent };
     let mut publisher = broker.publisher().await?;
-    let start = if waiting.is_empty() { None } else { Some(start(ground, &waiting).await?) };
+    let start = if all.is_empty() { None } else { Some(resending.start(&all).await?) };
+    let mut waiting = Waiting::new();
+    for found in all {
+        waiting.entry(found.dispatch.event).or_default().push(found);
+    }
     if let Some(start) = start
         && let Some(mut journal) = Journal::open(broker, start).await?
     {
@@ -110,30 +111,6 @@ pub(crate) async fn resend(
     Ok(Some((resending.resent, resending.unsure)))
 }
 
-/// From where on the journal has all that waits. It is sent in one go: what is older may not come behind what is younger.
-async fn start(ground: &Publishing, waiting: &Waiting) -> Result<Start, WorkerError> {
-    let oldest = waiting.values().flatten().map(|waiting| waiting.received_at).min().unwrap_or(0);
-    for before in LOOK_BACK {
-        let start = Start::Time(u64::try_from(oldest / 1_000_000 - before).unwrap_or(0));
-        let Some(mut journal) = Journal::open(ground.broker.as_ref(), start).await? else { break };
-        let mut left: HashSet<EventKey> = waiting.keys().copied().collect();
-        while !left.is_empty()
-            && let Some(entries) = journal.next().await?
-        {
-            let events =
-                entries.iter().filter_map(|entry| journal::event_of(&ground.council, &entry.delivery));
-            for event in events {
-                left.remove(&event.key());
-            }
-        }
-        journal.close().await;
-        if left.is_empty() {
-            return Ok(start);
-        }
-    }
-    Ok(Start::First)
-}
-
 /// The filling of one lane.
 struct Resending<'a> {
     ground: &'a Publishing,
@@ -146,6 +123,38 @@ struct Resending<'a> {
 }
 
 impl Resending<'_> {
+    /// From where on the journal has all that waits, and each subject in the order of the ledger. It is sent in one go: what is
+    /// older may not come behind what is younger.
+    async fn start(&self, all: &[WaitingDispatch]) -> Result<Start, WorkerError> {
+        // When the event of a replay came is not known.
+        let backs = if all.iter().any(|found| found.replay.is_some()) { &LOOK_BACK[2..] } else { &LOOK_BACK };
+        let oldest = all.iter().map(|found| found.received_at).min().unwrap_or(0);
+        for back in backs {
+            let start = Start::Time(u64::try_from(oldest / 1_000_000 - back).unwrap_or(0));
+            let Some(mut journal) = Journal::open(self.ground.broker.as_ref(), start).await? else { break };
+            let mut due = Due::of(all);
+            while due.is_possible
+                && !due.order.is_empty()
+                && let Some(entries) = journal.next().await?
+            {
+                let valid = entries.iter().filter_map(|entry| self.event(&entry.delivery));
+                valid.for_each(|event| due.came(&event));
+            }
+            journal.close().await;
+            if due.is_possible && due.order.is_empty() {
+                return Ok(start);
+            }
+        }
+        Ok(Start::First)
+    }
+
+    /// The event in an entry, where it is valid: an invalid one may stand under the same id.
+    fn event(&self, delivery: &Delivery) -> Option<Event<Data>> {
+        let Publishing { council, broker, .. } = self.ground;
+        let system = journal::system_of(council, broker.as_ref(), delivery)?;
+        self.decider.valid(system, delivery)
+    }
+
     /// What is sent again of `entries`; it waits no more.
     async fn batch(
         &mut self,
@@ -154,7 +163,7 @@ impl Resending<'_> {
     ) -> Result<Vec<Outgoing>, WorkerError> {
         let mut batch = Vec::new();
         for entry in entries {
-            let Some(event) = journal::event_of(&self.ground.council, &entry.delivery) else { continue };
+            let Some(event) = self.event(&entry.delivery) else { continue };
             for found in waiting.remove(&event.key()).unwrap_or_default() {
                 if self.is_skipped(&found, &entry.delivery).await? {
                     continue;
@@ -167,15 +176,17 @@ impl Resending<'_> {
         Ok(batch)
     }
 
-    /// How a dispatch goes into its lane again: its `when` may be one that cannot be run.
+    /// How a dispatch goes into its lane again: its `when` may be one that cannot be run, or is mended since.
     fn way(&mut self, found: &WaitingDispatch, event: &Event<Data>) -> Way {
-        let Some(owner) = self.ground.council.owner_of(&event.source) else { return Way::Lane };
-        let Verdict::Routed(dispatches) = self.decider.decide_event(&owner.name, event.clone()).verdict
-        else {
+        let council = Arc::clone(&self.ground.council);
+        let Some(route) = council.routes.iter().find(|route| route.name == found.dispatch.route) else {
             return Way::Lane;
         };
-        let ways = dispatches.into_iter().filter(|made| made.route == found.dispatch.route);
-        ways.map(|made| made.way).find(|way| matches!(way, Way::Unfiltered(_))).unwrap_or(Way::Lane)
+        match self.decider.wants(route, event.clone()) {
+            Ok(true) => Way::Lane,
+            Ok(false) => Way::Unfiltered(Unmappable { code: "filter", words: String::new() }),
+            Err(why) => Way::Unfiltered(why),
+        }
     }
 
     async fn is_skipped(
@@ -201,6 +212,39 @@ impl Resending<'_> {
         let unsure = self.late == Late::Asked && ledger.later(dispatch, came).await?.is_some();
         self.unsure.extend(unsure.then(|| (found.clone(), delivery.clone())));
         Ok(unsure)
+    }
+}
+
+/// What is still to be found in the journal, by source and subject, in the order of the ledger.
+struct Due {
+    order: HashMap<(String, String), VecDeque<EventKey>>,
+    /// Whether nothing was found before what the ledger has before it.
+    is_possible: bool,
+}
+
+impl Due {
+    fn of(all: &[WaitingDispatch]) -> Self {
+        let mut order = HashMap::<_, VecDeque<EventKey>>::new();
+        for found in all {
+            let events = order.entry((found.source.to_string(), found.dispatch.subject.clone())).or_default();
+            if !events.contains(&found.dispatch.event) {
+                events.push_back(found.dispatch.event);
+            }
+        }
+        Self { order, is_possible: true }
+    }
+
+    fn came(&mut self, event: &Event<Data>) {
+        let (key, track) = (event.key(), (event.source.clone(), event.subject.clone()));
+        let Some(events) = self.order.get_mut(&track) else { return };
+        if events.front() == Some(&key) {
+            events.pop_front();
+            if events.is_empty() {
+                self.order.remove(&track);
+            }
+        } else {
+            self.is_possible &= !events.contains(&key);
+        }
     }
 }
 
@@ -243,7 +287,9 @@ async fn skip(
     if has_ended(ground, found).await? {
         return Ok(false);
     }
-    bury(ground, found, whole(delivery), (overtaken::CODE, &overtaken::words(by))).await?;
+    let mut event = whole(&cleaned(delivery));
+    event.headers.push(unfiltered());
+    bury(ground, found, event, (overtaken::CODE, &overtaken::words(by))).await?;
     Ok(true)
 }
 
@@ -270,7 +316,7 @@ fn again(
     let (route, target) = (Arc::clone(&found.dispatch.route), Arc::clone(&found.dispatch.target));
     let own = found.dispatch.id != DispatchId::new(&event.source, &event.id, &route);
     let dispatch = Dispatch { id: found.dispatch.id, route, target, way };
-    let mut publish = outgoing(broker.names(), delivery, &Head::of(event), &dispatch)?;
+    let mut publish = outgoing(broker.names(), &cleaned(delivery), &Head::of(event), &dispatch)?;
     if let Some(replay) = found.replay.as_ref().filter(|_| own) {
         publish.message.headers.push((REPLAY_HEADER.to_owned(), replay.clone()));
     }

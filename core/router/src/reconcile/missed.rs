@@ -19,10 +19,6 @@ use crate::session::{Session, WorkerError};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often it is noted how far it is looked, and whether it is asked to stop.
 const NOTE_EVERY: Duration = Duration::from_millis(500);
-/// An ingress is taken in its order, so what is before a known event is known: how far back such a one is looked for.
-const LOOK_BACK: [Duration; 3] =
-    [Duration::from_secs(3_600), Duration::from_secs(86_400), Duration::from_secs(7 * 86_400)];
-
 /// When to look next.
 pub(crate) struct Asked {
     at: Instant,
@@ -56,6 +52,8 @@ pub(crate) struct Missed<'a> {
     /// Behind the last entry that was looked at.
     reached: u64,
     noted_at: Option<Instant>,
+    /// When the journal was opened, in microseconds since the epoch.
+    opened_at: i64,
 }
 
 impl<'a> Missed<'a> {
@@ -67,12 +65,14 @@ impl<'a> Missed<'a> {
         let remembered = journal::remembered(&session.council, now());
         let (mut sieve, reached) = (Sieve::new(session, system, remembered), job.done);
         sieve.later = session.laters.of(job.id);
-        let mut missed = Self { sieve, job, journal: None, reached, noted_at: None };
+        let mut missed = Self { sieve, job, journal: None, reached, noted_at: None, opened_at: now() };
         let start = missed.start(remembered).await?;
         missed.journal = Journal::open(session.broker.as_ref(), start).await?;
         if missed.journal.as_ref().is_some_and(|journal| journal.last().is_none()) {
-            // The journal was deleted and made again since.
+            // The journal was deleted and made again since: no place in it means what it did.
             missed.journal = Journal::open(session.broker.as_ref(), remembered).await?;
+            (missed.reached, missed.job.total, missed.sieve.later) = (0, 0, None);
+            session.laters.forget(missed.job.id);
         }
         Ok(Some(missed))
     }
@@ -82,9 +82,14 @@ impl<'a> Missed<'a> {
         loop {
             let session = self.sieve.session;
             let Some(journal) = &mut self.journal else { return self.end().await };
+            // What came after the job was begun is in the queue.
+            let end = match self.job.total {
+                0 => journal.last().map_or(0, |last| last + 1),
+                total => total,
+            };
             if self.noted_at.is_none_or(|at| at.elapsed() >= NOTE_EVERY) {
                 self.noted_at = Some(Instant::now());
-                let end = journal.last().map_or(0, |last| last + 1);
+                self.job.total = end;
                 let state = session.ledger.progress(self.job.id, self.reached, end, now()).await?;
                 if state == Some(JobState::Cancelling) {
                     return self.end().await;
@@ -93,8 +98,9 @@ impl<'a> Missed<'a> {
             if session.stop.is_cancelled() {
                 return Ok(None);
             }
-            let Some(entries) = journal.next().await? else {
-                let place = JournalPlace { position: self.reached, at: now(), is_reading: true };
+            let entries = if self.reached < end { journal.next().await? } else { None };
+            let Some(entries) = entries else {
+                let place = JournalPlace { position: self.reached, at: self.opened_at, is_reading: true };
                 if self.reached > 0 && session.council.journal {
                     session.record(vec![entries::journal_read(self.sieve.system, place)]).await?;
                 }
@@ -123,8 +129,7 @@ impl<'a> Missed<'a> {
         Ok(None)
     }
 
-    /// Where to begin: where a stopped hub was, else up to where everything is recorded, or known; never before what the ledger
-    /// remembers. What was published again is looked for an hour further back.
+    /// Where to begin: where a stopped hub was, else up to where everything is recorded; never before what the ledger remembers. What was published again is looked for an hour further back.
     async fn start(&mut self, remembered: Start) -> Result<Start, WorkerError> {
         let session = self.sieve.session;
         let is_from_first = self.job.params["from"] == "first";
@@ -139,39 +144,7 @@ impl<'a> Missed<'a> {
                 first.map_or(remembered, |first| Start::Offset(first.max(self.job.done.saturating_sub(1))))
             );
         }
-        if is_from_first {
-            return Ok(remembered);
-        }
-        if let Some(place) = place {
-            // The last that is recorded is read too: it tells that it is the same journal.
-            return Ok(Start::Offset(place.position.saturating_sub(1)));
-        }
-        for age in LOOK_BACK.into_iter().filter(|age| *age < session.council.keep) {
-            let start = journal::since(now(), age);
-            if self.begins_known(start).await? {
-                self.sieve.since(start);
-                return Ok(start);
-            }
-        }
-        Ok(remembered)
-    }
-
-    /// Whether the first valid event of the system from `start` on is known.
-    async fn begins_known(&mut self, start: Start) -> Result<bool, WorkerError> {
-        let session = self.sieve.session;
-        let Some(mut journal) = Journal::open(session.broker.as_ref(), start).await? else {
-            return Ok(false);
-        };
-        let mut first = None;
-        while first.is_none()
-            && let Some(entries) = journal.next().await?
-        {
-            first = entries.iter().find_map(|entry| {
-                self.sieve.is_own(&entry.delivery).then(|| self.sieve.key(&entry.delivery)).flatten()
-            });
-        }
-        journal.close().await;
-        let known = session.ledger.known(first.as_slice()).await?;
-        Ok(!known.is_empty())
+        // The last that is recorded is read too: it tells that it is the same journal.
+        Ok(place.map_or(remembered, |place| Start::Offset(place.position.saturating_sub(1))))
     }
 }

@@ -327,7 +327,7 @@ async fn look(ground: &Publishing) -> Result<Lost, WorkerError> {
     for (system, _) in ground.council.targets().filter(|(_, target)| !target.is_queue()) {
         let waiting = lane::waiting(&ground.ledger, &system.name).await?;
         if !waiting.is_empty() {
-            lost.dispatches.insert(system.name.clone(), waiting.values().map(Vec::len).sum::<usize>() as u64);
+            lost.dispatches.insert(system.name.clone(), waiting.len() as u64);
         }
     }
     Ok(lost)

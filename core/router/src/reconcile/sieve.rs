@@ -9,7 +9,7 @@ use postroom_event::EventKey;
 use postroom_ledger::{Body, InvalidFilter, Taken};
 
 use super::later::Later;
-use crate::decide::{Decider, Decision, Unmappable, Verdict, Way};
+use crate::decide::{Decision, Unmappable, Verdict, Way};
 use crate::journal;
 use crate::overtaken;
 use crate::session::{Session, WorkerError};
@@ -26,7 +26,6 @@ pub(crate) type Found = (u64, Delivery);
 pub(crate) struct Sieve<'a> {
     pub(crate) session: &'a Session,
     pub(crate) system: &'a str,
-    decider: Decider,
     /// The newest that are known to be invalid, once that was asked.
     invalid: Option<HashSet<Fingerprint>>,
     /// Which known events are behind those that were missed, once one was missed.
@@ -41,8 +40,7 @@ pub(crate) struct Sieve<'a> {
 
 impl<'a> Sieve<'a> {
     pub(crate) fn new(session: &'a Session, system: &'a str, since: Start) -> Self {
-        let decider = journal::decider(&session.council, session.broker.as_ref());
-        Self { session, system, decider, invalid: None, later: None, since, found: 0, overtaken: 0 }
+        Self { session, system, invalid: None, later: None, since, found: 0, overtaken: 0 }
     }
 
     /// What was published again is looked for from `since` on only: everything before is known.
@@ -53,15 +51,6 @@ impl<'a> Sieve<'a> {
     pub(crate) fn is_own(&self, delivery: &Delivery) -> bool {
         let (council, broker) = (&self.session.council, self.session.broker.as_ref());
         journal::system_of(council, broker, delivery) == Some(self.system)
-    }
-
-    /// The key of a valid event.
-    pub(crate) fn key(&mut self, delivery: &Delivery) -> Option<EventKey> {
-        let decision = self.decider.decide(self.system, delivery);
-        match decision.verdict {
-            Verdict::Invalid(_) => None,
-            Verdict::NoRoute | Verdict::Routed(_) => decision.head.map(|head| head.key),
-        }
     }
 
     /// Those of `own` that neither the ledger knows nor whoever has them `in_hand`. What was given up as invalid is not even

@@ -8,9 +8,9 @@ use postroom_ledger::{Dispatch, HeldDispatch, Message, Reason, Whole};
 
 use super::Sent;
 use crate::decide::{self, Decider, Head, Verdict, Way};
-use crate::entries::now;
+use crate::entries::{now, whole};
 use crate::journal;
-use crate::outgoing::{OWN_HEADERS, REPLAY_HEADER, outgoing};
+use crate::outgoing::{REPLAY_HEADER, cleaned, outgoing};
 use crate::session::Session;
 
 /// Why a dispatch is held that a replay sends: it goes behind what is held of its subject.
@@ -33,13 +33,14 @@ impl Prepared {
     ) -> Option<Self> {
         let (council, broker) = (&session.council, session.broker.as_ref());
         let system = journal::system_of(council, broker, &found.delivery)?;
-        let decision = decider.decide(system, &found.delivery);
+        let delivery = cleaned(&found.delivery);
+        let decision = decider.decide(system, &delivery);
         let (head, Verdict::Routed(dispatches)) = (decision.head?, decision.verdict) else { return None };
         let mut dispatch = dispatches.into_iter().find(|dispatch| *dispatch.route == *send.route)?;
         if send.again {
             dispatch.id = DispatchId::again(&head.source, &head.id, &dispatch.route, replay);
         }
-        let mut publish = outgoing(broker.names(), &found.delivery, &head, &dispatch)?;
+        let mut publish = outgoing(broker.names(), &delivery, &head, &dispatch)?;
         let replay = send.again.then(|| (REPLAY_HEADER.to_owned(), replay.to_owned()));
         publish.message.headers.extend(replay.clone());
         let recorded = recorded(&head, &dispatch);
@@ -47,7 +48,7 @@ impl Prepared {
             Way::Queue(body) => Some(Box::new(HeldDispatch {
                 dispatch: recorded.clone(),
                 source: head.source.as_str().into(),
-                event: kept(&found.delivery, replay),
+                event: kept(&delivery, replay),
                 message: Some(Message {
                     bytes: body.to_vec(),
                     content_type: publish.message.content_type.clone(),
@@ -64,14 +65,10 @@ impl Prepared {
     }
 }
 
-/// The event of the journal, without what its sender put into headers that are the hub's.
 fn kept(delivery: &Delivery, replay: Option<(String, String)>) -> Whole {
-    let theirs = delivery.headers.iter().filter(|(name, _)| !name.starts_with(OWN_HEADERS)).cloned();
-    Whole {
-        content_type: delivery.content_type.clone(),
-        headers: theirs.chain(replay).collect(),
-        body: delivery.body.to_vec(),
-    }
+    let mut whole = whole(delivery);
+    whole.headers.extend(replay);
+    whole
 }
 
 fn reason() -> Reason {
