@@ -192,6 +192,13 @@ impl TestHub {
         }
     }
 
+    /// Which of `events` was heard last; nothing where none was.
+    pub fn last_of(&mut self, events: &[&str]) -> String {
+        while self.hear(Instant::now()) {}
+        let heard = self.lines.iter().rev().filter_map(|line| line["event"].as_str());
+        heard.into_iter().find(|event| events.contains(event)).unwrap_or_default().to_owned()
+    }
+
     /// From now on only new lines are waited for.
     pub fn listen_anew(&mut self) {
         while self.hear(Instant::now()) {}

@@ -19,7 +19,7 @@ use crate::fail_point::FailPoint;
 use crate::ingress::PREFETCH;
 use crate::item::{Stage, Step};
 use crate::outgoing::{APP_ID, REPLAY_HEADER, told};
-use crate::session::{Session, WorkerError};
+use crate::session::{Session, WorkerError, answers};
 use crate::taker::Taker;
 use crate::traced;
 use crate::work::{Tried, Work};
@@ -203,7 +203,8 @@ async fn release(
         })
     });
     let (started_at, began) = (entries::now(), Instant::now());
-    let answers = publisher.publish(publishes.collect()).await?.wait().await;
+    let confirms = publisher.publish(publishes.collect()).await?;
+    let answers = answers(&session.stop, confirms).await?;
     FailPoint::ReleaseAnswered.pass();
     for ((attempt, _), answer) in starts.iter().zip(answers) {
         let failed = |failure, words| Err(ConnectorError::new(failure, words, ""));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::codes::{DEAD_CODES, HOLD_CODES};
 use crate::outgoing::APP_ID;
-use crate::session::{Session, WorkerError};
+use crate::session::{Session, WorkerError, answers};
 
 /// How often the outbox is looked into when it was empty.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +36,8 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
         }
         session.may_start()?;
         let outgoing = receipts.iter().map(|receipt| outgoing(session.broker.as_ref(), receipt)).collect();
-        let answers = publisher.publish(outgoing).await?.wait().await;
+        let confirms = publisher.publish(outgoing).await?;
+        let answers = answers(&session.stop, confirms).await?;
         let confirmed = receipts.iter().zip(answers);
         let confirmed = confirmed.filter(|(_, answer)| matches!(answer, Publication::Confirmed(_)));
         let sent: Vec<i64> = confirmed.map(|(receipt, _)| receipt.position).collect();

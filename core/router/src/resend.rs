@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fail_point::FailPoint;
 use crate::outgoing::{SOURCE_HEADER, SUBJECT_HEADER};
-use crate::session::{WorkerError, pause};
+use crate::session::{WorkerError, answers, pause};
 use crate::traffic::Track;
 
 /// First and longest wait before what a queue refused is published once more.
@@ -89,7 +89,10 @@ pub(crate) async fn publish_tracked(
         let publishes = wave.iter().map(|(_, outgoing)| outgoing.clone()).collect();
         let confirms = publisher.publish(publishes).await?;
         FailPoint::IntakeSent.pass();
-        let answers = confirms.wait().await;
+        let answers = match patience {
+            Patience::Never => confirms.wait().await,
+            Patience::Until(stop) => answers(stop, confirms).await?,
+        };
         let refused = refused(wave, &answers)?;
         if let Some((_, first)) = refused.first() {
             let Outgoing { exchange, routing_key, .. } = first;

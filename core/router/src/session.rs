@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_broker::{Broker, BrokerError};
+use postroom_broker::{Broker, BrokerError, Confirms, Publication};
 use postroom_connector::{Connectors, SettingsError};
 use postroom_council::Council;
 use postroom_ledger::{Entry, Ledger, LedgerError};
@@ -16,6 +16,8 @@ use crate::lease::Tenure;
 use crate::reconcile::Laters;
 use crate::{Publishing, Table};
 
+/// How long answers are waited for once a session is over. A queue that is deleted answers nothing.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a worker waits while the broker is blocked before it looks again.
 pub(crate) const BLOCKED_LOOK: Duration = Duration::from_millis(200);
 
@@ -170,6 +172,22 @@ impl Session {
     /// Waits, or less when the session stops.
     pub(crate) async fn pause(&self, length: Duration) {
         pause(&self.stop, length).await;
+    }
+}
+
+/// The answers to what was sent. Once `stop` is cancelled they are waited for a little only: what is not answered then comes
+/// again under its id.
+pub(crate) async fn answers(
+    stop: &CancellationToken,
+    confirms: Confirms,
+) -> Result<Vec<Publication>, WorkerError> {
+    let mut answers = pin!(confirms.wait());
+    tokio::select! {
+        biased;
+        answers = &mut answers => Ok(answers),
+        () = stop.cancelled() => {
+            tokio::time::timeout(LAST_ANSWERS, answers).await.map_err(|_| WorkerError::Unanswered)
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::keeper::Keeper;
 use crate::lease::Tenure;
 use crate::outgoing::outgoing;
 use crate::redecide::Round;
-use crate::session::{Session, WorkerError};
+use crate::session::{Session, WorkerError, answers};
 use crate::traffic::Traffic;
 
 /// How long a lost answer may be ahead of the news that the session is lost with it.
@@ -250,7 +250,7 @@ impl Settler {
     /// Awaits what is sent, and publishes what had to wait for it, until every dispatch is answered for.
     async fn until_answered(&mut self, chunk: &mut Chunk) -> Result<(), WorkerError> {
         if let Some(confirms) = chunk.confirms.take() {
-            let answers = confirms.wait().await;
+            let answers = answers(&self.session.stop, confirms).await?;
             self.answered(&mut chunk.items, answers).await?;
         }
         loop {
@@ -258,7 +258,8 @@ impl Settler {
             if publishes.is_empty() {
                 return Ok(());
             }
-            let answers = self.publisher.publish(publishes).await?.wait().await;
+            let confirms = self.publisher.publish(publishes).await?;
+            let answers = answers(&self.session.stop, confirms).await?;
             self.answered(&mut chunk.items, answers).await?;
             FailPoint::IngressPublishing.pass();
         }

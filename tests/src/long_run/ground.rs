@@ -141,8 +141,14 @@ impl Ground {
             }
             Fault::WireDead => {
                 self.wire.swallow();
-                // It may be without a session already, and in the middle of beginning the next.
-                self.hub.wait_for_any(&["broker.lost", "broker.waiting"]);
+                // One that is without a session says so no second time.
+                if self.hub.last_of(&["broker.connected", "broker.lost", "broker.waiting"])
+                    == "broker.connected"
+                {
+                    self.hub.wait_for_any(&["broker.lost", "broker.waiting"]);
+                } else {
+                    wait(A_WHILE);
+                }
                 self.wire.mend();
             }
             Fault::IngressDeleted(source) => self.delete(&format!("ingress.{}", council::source(source))),

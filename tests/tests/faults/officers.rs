@@ -139,7 +139,10 @@ fn far_away(id: &str, parcel: &str, number: u64) -> Value {
 
 /// A hub that does not run, with one dead letter at each of its three kinds of target.
 async fn three_dead() -> TestHub {
-    let mut hub = with_press();
+    three_dead_of(with_press()).await
+}
+
+async fn three_dead_of(mut hub: TestHub) -> TestHub {
     hub.start();
     hub.wait_for("hub.ready");
     publish(&hub, &[far_away("far", "a", 1)]).await;
@@ -198,7 +201,10 @@ fn until_all_delivered(hub: &TestHub) -> Value {
 
 #[tokio::test]
 async fn what_a_later_dispatch_went_past_is_left_and_listed_unless_stale_ones_are_asked_for() {
-    let mut hub = three_dead().await;
+    let hub = with_press();
+    let going_on = "after_dead_letter = \"continue\"\nmessage =";
+    hub.council.edit("routes/parcel-to-dock/route.toml", "message =", going_on);
+    let mut hub = three_dead_of(hub).await;
     mend_messages(&hub);
     hub.start();
     publish(&hub, &[parcel_event("near", "a", 2)]).await;
@@ -344,7 +350,8 @@ async fn lists_are_filtered_and_grouped_and_a_name_nobody_knows_is_an_error() {
         (false, "postroom: name what you mean, by ids or by filters: see --help\n")
     );
     let (done, words) = said(&hub, &["dead", "discard", "--target", "dock", "--reason", "gone", "--dry-run"]);
-    let expected = "1 dead letter would be given up for good: dock 1\ndry run: nothing was done\n";
+    let expected = "1 dead letter would be given up for good: dock 1\n  \
+                    1 hold their subjects up: what waits behind them goes on\ndry run: nothing was done\n";
     assert_eq!((done, words.as_str()), (true, expected));
 }
 
