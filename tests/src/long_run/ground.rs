@@ -1,7 +1,7 @@
 //! What a run happens on: a broker of its own, the wire to it, the hub, and its HTTP targets; and how each fault is done
 //! to them. It knows no promise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -207,14 +207,14 @@ impl Ground {
     }
 
     /// Does what operations.md says of a queue that the broker lost: RabbitMQ 3.10 forgets one that was declared within seconds
-    /// of its end, and then has no leader for it. What a system read itself is replayed.
+    /// of its end, and then has no process or no leader for it. What a system read itself is replayed.
     fn delete_what_the_broker_lost(&mut self) {
-        if self.without_leader().is_empty() {
+        if self.lost_queues().is_empty() {
             return;
         }
         // Right behind a start others have none yet either.
         wait(A_WHILE);
-        for queue in self.without_leader() {
+        for queue in self.lost_queues() {
             self.lost_by_the_broker += 1;
             let read = (0..self.plan.targets).find(|number| queue == format!("to.{}", target(*number)));
             match read {
@@ -224,13 +224,15 @@ impl Ground {
         }
     }
 
-    /// The hub's queues for which its only node does not lead, without their prefix.
-    fn without_leader(&self) -> Vec<String> {
-        let each = "[io:format(\"~s~n\", [element(1, S)]) || S <- ets:tab2list(ra_state), element(2, S) =/= leader].";
-        let listed = self.rabbit.ctl(&["eval", each]);
-        let own = format!("_{}", self.council().prefix);
-        let names = listed.lines().filter_map(|line| Some(line.split_once(&own)?.1.to_owned()));
-        names.collect()
+    /// The hub's queues, without their prefix, for which the only node has no process, or does not lead.
+    fn lost_queues(&self) -> BTreeSet<String> {
+        let followers = "[io:format(\"~s~n\", [element(1, S)]) || S <- ets:tab2list(ra_state), element(2, S) =/= leader].";
+        let (followers, states) =
+            (self.rabbit.ctl(&["eval", followers]), self.rabbit.ctl(&["list_queues", "name", "state"]));
+        let prefix = self.council().prefix.clone();
+        let own = |name: &str| Some(name.split_once(prefix.as_str())?.1.to_owned());
+        let down = states.lines().filter_map(|line| line.strip_suffix("\tdown"));
+        followers.lines().chain(down).filter_map(own).collect()
     }
 
     fn delete_and_replay(&mut self, to: usize) {
