@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::rig::{Delivered, Down, IN_PLACE_OVER, Rig, TRANSIENT, Unknown, held, kept, settings};
 use postroom_lane::{
-    Bytes, DeadReason, DispatchKey, HoldReason, Input, Outcome, Pause, RETRY, Standing, SubjectKey, Write,
+    AfterDeadLetter, Bytes, DeadReason, DispatchKey, HoldReason, Input, Outcome, Pause, RETRY, Standing,
+    SubjectKey, Write,
 };
 
 #[test]
@@ -193,4 +194,17 @@ fn an_unconfirmed_publish_is_held_at_once_and_the_next_of_its_subject_behind_it(
     assert_eq!(rig.commit().acked(), [1, 2]);
     let attempt = rig.pass(RETRY[0]).attempts()[0];
     assert_eq!((attempt.dispatch, attempt.bytes, attempt.look_up), (DispatchKey(1), Bytes::InLedger, true));
+}
+
+#[test]
+fn what_cannot_be_sent_is_dead_without_an_attempt_and_the_next_of_its_subject_waits_behind_it() {
+    let mut rig = Rig::new();
+    let first = rig.arrival(1, 7);
+    let dead = Write::Dead { reason: DeadReason::Unsendable, after: AfterDeadLetter::HoldSubject };
+    assert_eq!(rig.tell(Input::Unsendable(first)).writes(), [(1, dead)]);
+    let second = rig.arrival(2, 7);
+    assert_eq!(rig.tell(Input::Unsendable(second)).held(), [2]);
+    let committed = rig.commit();
+    assert_eq!((committed.acked(), committed.started()), (vec![1, 2], vec![]));
+    assert!(!rig.lane.may_pass(SubjectKey(7)) && rig.lane.may_pass(SubjectKey(8)));
 }

@@ -19,6 +19,7 @@ use crate::session::{Session, WorkerError};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often it is noted how far it is looked, and whether it is asked to stop.
 const NOTE_EVERY: Duration = Duration::from_millis(500);
+
 /// When to look next.
 pub(crate) struct Asked {
     at: Instant,
@@ -129,7 +130,8 @@ impl<'a> Missed<'a> {
         Ok(None)
     }
 
-    /// Where to begin: where a stopped hub was, else up to where everything is recorded; never before what the ledger remembers. What was published again is looked for an hour further back.
+    /// Where to begin: where a stopped hub was, else up to where everything is recorded; never before what the ledger
+    /// remembers. What was published again is looked for an hour further back.
     async fn start(&mut self, remembered: Start) -> Result<Start, WorkerError> {
         let session = self.sieve.session;
         let is_from_first = self.job.params["from"] == "first";
