@@ -234,7 +234,7 @@ impl Due {
         Self { order, is_possible: true }
     }
 
-    fn came(&mut self, event: &Event<Data>) {
+    fn came<T>(&mut self, event: &Event<T>) {
         let (key, track) = (event.key(), (event.source.clone(), event.subject.clone()));
         let Some(events) = self.order.get_mut(&track) else { return };
         if events.front() == Some(&key) {
@@ -321,4 +321,51 @@ fn again(
         publish.message.headers.push((REPLAY_HEADER.to_owned(), replay.clone()));
     }
     Some(publish)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(id: &str, subject: &str) -> WaitingDispatch {
+        let event = EventKey::new("/shop", id);
+        let (route, target, event_type) = ("to-till".into(), "till".into(), "parcel.moved.v1".into());
+        let id_of = DispatchId::new("/shop", id, "to-till");
+        let dispatch = postroom_ledger::Dispatch {
+            id: id_of,
+            event,
+            route,
+            target,
+            event_type,
+            subject: subject.to_owned(),
+        };
+        let (source, event_id) = ("/shop".into(), id.to_owned());
+        WaitingDispatch { dispatch, source, event_id, replay: None, received_at: 1 }
+    }
+
+    fn event(id: &str, subject: &str) -> Event<()> {
+        Event {
+            id: id.to_owned(),
+            source: "/shop".to_owned(),
+            event_type: "parcel.moved.v1".to_owned(),
+            subject: subject.to_owned(),
+            time: None,
+            extensions: Default::default(),
+            data: (),
+        }
+    }
+
+    #[test]
+    fn a_time_of_the_journal_will_do_where_it_has_each_subject_whole_and_in_the_order_of_the_ledger() {
+        let all = [waiting("1", "a"), waiting("2", "a"), waiting("3", "b")];
+        for (found, whole) in [
+            (&[("1", "a"), ("3", "b"), ("9", "a"), ("2", "a")][..], true),
+            (&[("1", "a"), ("3", "b")], false),
+            (&[("2", "a"), ("1", "a"), ("2", "a"), ("3", "b")], false),
+        ] {
+            let mut due = Due::of(&all);
+            found.iter().for_each(|(id, subject)| due.came(&event(id, subject)));
+            assert_eq!(due.is_possible && due.order.is_empty(), whole, "{found:?}");
+        }
+    }
 }
