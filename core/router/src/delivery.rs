@@ -18,7 +18,7 @@ use crate::entries;
 use crate::fail_point::FailPoint;
 use crate::lane_job::{self, Arrived};
 use crate::poison::Suspect;
-use crate::session::{Session, WorkerError};
+use crate::session::{LAST_ANSWERS, Session, WorkerError};
 use crate::sums::LaneNote;
 use crate::taker::Taker;
 use crate::traced;
@@ -47,7 +47,7 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
         let mut consumer = session.broker.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
         let outcome = worker.work(consumer.as_mut()).await;
         if outcome.is_err() {
-            worker.write_what_ended().await;
+            worker.write_what_ends().await;
         }
         consumer.close().await;
         match outcome? {
@@ -218,22 +218,23 @@ impl Worker<'_> {
         }
     }
 
-    /// Writes what has ended, though the session is over: its target has it, and would get it again. What cannot be written is
-    /// delivered again under its key.
-    async fn write_what_ended(&mut self) {
-        while let Some(ended) = self.attempts.try_join_next() {
-            if self.ended(ended).is_err() {
-                return;
-            }
-        }
+    /// Writes what ends, though the session is over: its target has it, and would get it again. What has not ended after a while,
+    /// or cannot be written, is delivered again under its key.
+    async fn write_what_ends(&mut self) {
+        let over = Instant::now() + LAST_ANSWERS;
         loop {
             self.begin_write();
-            if self.commit.is_none() {
+            if self.commit.is_none() && self.attempts.is_empty() {
                 return;
             }
-            match committed(&mut self.commit).await {
-                Ok(last) => self.desk.tell(Input::Committed(last)),
-                Err(_) => return,
+            tokio::select! {
+                committed = committed(&mut self.commit) => match committed {
+                    Ok(last) => self.desk.tell(Input::Committed(last)),
+                    Err(_) => return,
+                },
+                // One that crashed has left nothing to be written.
+                Some(ended) = self.attempts.join_next() => drop(self.ended(ended)),
+                () = sleep_until(over), if !self.attempts.is_empty() => self.attempts = JoinSet::new(),
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::reconcile::Laters;
 use crate::{Publishing, Table};
 
 /// How long answers are waited for once a session is over. A queue that is deleted answers nothing.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a worker waits while the broker is blocked before it looks again.
 pub(crate) const BLOCKED_LOOK: Duration = Duration::from_millis(200);
 

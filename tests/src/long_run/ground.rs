@@ -117,6 +117,7 @@ impl Ground {
             Fault::BrokerRestarted => {
                 self.rabbit.stop();
                 self.rabbit.start_again();
+                self.delete_what_the_broker_lost();
             }
             Fault::BrokerKilled => {
                 self.rabbit.kill();
@@ -207,7 +208,7 @@ impl Ground {
     }
 
     /// Does what operations.md says of a queue that the broker lost: RabbitMQ 3.10 forgets one that was declared within seconds
-    /// of its end, and then has no process or no leader for it. What a system read itself is replayed.
+    /// of its end, by whatever, and then has no process or no leader for it. What a system read itself is replayed.
     fn delete_what_the_broker_lost(&mut self) {
         if self.lost_queues().is_empty() {
             return;

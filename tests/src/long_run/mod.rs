@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 
 mod council;
+mod evidence;
 mod faults;
 mod ground;
 mod oracle;
@@ -53,8 +54,9 @@ struct Load {
     read: Arc<AtomicU64>,
 }
 
-/// Runs the plan and judges it; `http_target` is the program of HTTP targets, `say` hears how far it is.
-pub fn run(plan: &Plan, http_target: &Path, mut say: impl FnMut(&str)) -> Report {
+/// Runs the plan and judges it; `http_target` is the program of HTTP targets, `evidence` the folder for what tells of a broken
+/// promise, and `say` hears how far it is.
+pub fn run(plan: &Plan, http_target: &Path, evidence: &Path, mut say: impl FnMut(&str)) -> Report {
     let runtime = Runtime::new().expect("threads for the load");
     let mut ground = Ground::prepare(*plan, http_target, runtime.handle().clone());
     let load = Load::start(plan, &ground, &runtime);
@@ -80,6 +82,9 @@ pub fn run(plan: &Plan, http_target: &Path, mut say: impl FnMut(&str)) -> Report
     ground.measure();
     let findings = judge(plan, &mut ground, &load, &met, &status);
     load.end();
+    if !findings.broken.is_empty() {
+        evidence::keep(evidence, &mut ground.hub, &met, &findings);
+    }
     let Ground { most_memory, lost_by_the_broker, .. } = ground;
     let plan = *plan;
     Report { plan, met, findings, published_within, finished_within, most_memory, lost_by_the_broker }

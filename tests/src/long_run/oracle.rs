@@ -1,7 +1,7 @@
 //! The oracle: from what was published, what arrived and what the hub declares, whether the promises were kept. Pure; it
 //! knows nothing of the hub but its words for what it gave up.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use postroom_event::DispatchId;
 use serde_json::Value;
@@ -52,6 +52,8 @@ pub(super) struct Findings {
     pub(super) broken: BTreeMap<&'static str, u64>,
     /// Some of them, word for word.
     pub(super) words: Vec<String>,
+    /// The events that those are about.
+    pub(super) suspects: BTreeSet<u64>,
 }
 
 /// What the oracle knows.
@@ -70,6 +72,13 @@ impl Findings {
         *count += 1;
         if *count <= MOST_WORDS as u64 {
             self.words.push(format!("{promise}: {words}"));
+        }
+    }
+
+    fn complain_of(&mut self, event: u64, promise: &'static str, words: &str) {
+        self.complain(promise, words);
+        if self.broken[promise] <= MOST_WORDS as u64 {
+            self.suspects.insert(event);
         }
     }
 }
@@ -139,7 +148,7 @@ impl Oracle<'_> {
             }
             if arrival.key != self.key(arrival.number, target) {
                 let words = format!("event {} at target {target} under {}", arrival.number, arrival.key);
-                findings.complain("one dispatch, one key", &words);
+                findings.complain_of(arrival.number, "one dispatch, one key", &words);
             }
             if let Some(at) = first.get(&arrival.number).copied() {
                 if !arrival.again {
@@ -151,7 +160,7 @@ impl Oracle<'_> {
             let before = last.insert(self.plan.subject(arrival.number), arrival.number).unwrap_or_default();
             if arrival.number < before {
                 let words = format!("target {target}: event {} came after {before}", arrival.number);
-                findings.complain("in order of its subject", &words);
+                findings.complain_of(arrival.number, "in order of its subject", &words);
             }
         }
         *findings.arrived.entry(reach).or_default() += first.len() as u64;
@@ -165,12 +174,16 @@ impl Oracle<'_> {
                 }
                 Some(code) => {
                     let words = format!("target {target}: event {number} as `{code}`");
-                    findings.complain(
+                    findings.complain_of(
+                        number,
                         "a fault costs a backlog, and no dead letter but of what a queue lost",
                         &words,
                     );
                 }
-                None => findings.complain("nothing is lost", &format!("target {target}: event {number}")),
+                None => {
+                    let words = format!("target {target}: event {number}");
+                    findings.complain_of(number, "nothing is lost", &words);
+                }
             }
         }
     }
@@ -183,8 +196,11 @@ impl Oracle<'_> {
             met.fault.may_double(target) && met.begun <= first + AROUND && first <= met.ended + AROUND
         });
         if !has_reason {
-            let words = format!("target {target}: event {} came again", arrival.number);
-            findings.complain("twice only where an answer was lost", &words);
+            let words = format!(
+                "target {target}: event {} came at {first} and again at {}",
+                arrival.number, arrival.at
+            );
+            findings.complain_of(arrival.number, "twice only where an answer was lost", &words);
         }
     }
 }

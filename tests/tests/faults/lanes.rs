@@ -23,7 +23,16 @@ pub(crate) struct Till {
     crashes: Arc<Mutex<HashSet<String>>>,
     asked: Arc<AtomicU64>,
     took: Arc<Mutex<Vec<(String, u64)>>>,
-    shut: Arc<watch::Sender<bool>>,
+    shut: Arc<watch::Sender<Shut>>,
+}
+
+/// What it neither takes nor answers.
+#[derive(Debug, Clone, Default)]
+enum Shut {
+    #[default]
+    Nothing,
+    Everything,
+    About(String),
 }
 
 impl Till {
@@ -43,11 +52,16 @@ impl Till {
 
     /// From now on it takes nothing and answers nothing, until [`Self::open`].
     pub(crate) fn shut(&self) {
-        self.shut.send_replace(true);
+        self.shut.send_replace(Shut::Everything);
+    }
+
+    /// From now on it takes everything but what is about `parcel`, until [`Self::open`].
+    fn open_but(&self, parcel: &str) {
+        self.shut.send_replace(Shut::About(format!("parcel:{parcel}")));
     }
 
     pub(crate) fn open(&self) {
-        self.shut.send_replace(false);
+        self.shut.send_replace(Shut::Nothing);
     }
 
     pub(crate) fn heal(&self) {
@@ -82,7 +96,12 @@ impl SinkKind for Till {
 impl Sink for Till {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.shut.subscribe().wait_for(|shut| !*shut).await.unwrap();
+        let is_open = |shut: &Shut| match shut {
+            Shut::Nothing => true,
+            Shut::Everything => false,
+            Shut::About(subject) => handover.items.iter().all(|item| item.subject != *subject),
+        };
+        self.shut.subscribe().wait_for(is_open).await.unwrap();
         for item in &handover.items {
             assert!(!self.crashes.lock().unwrap().contains(&item.subject), "the till is told to crash");
             if let Some(failure) = self.fails.lock().unwrap().get(&item.subject) {
@@ -267,6 +286,25 @@ async fn a_subject_that_fails_is_held_and_released_in_order_once_the_target_take
     sums(&hub, "a5", |till| till.delivered == 6).await;
     assert_eq!(till.numbers("a"), [1, 2, 3, 4, 5]);
     hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_ends_after_its_session_is_written_and_not_made_again() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    till.shut();
+    hub.put_about("first", "a", 1);
+    hub.put_about("second", "b", 2);
+    until("both to be under way", async || till.asked() == 2).await;
+    hub.server.cut();
+    till.open_but("b");
+    sums(&hub, "the first to be written, and its ack to fail", |till| till.delivered == 1).await;
+    till.open();
+    sums(&hub, "the second to be written", |till| till.delivered == 2).await;
+    hub.put_about("third", "b", 3);
+    sums(&hub, "the next session to deliver", |till| till.delivered == 3).await;
+    assert_eq!((till.numbers("a"), till.numbers("b"), till.asked()), (vec![1], vec![2, 3], 3));
+    hub.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
