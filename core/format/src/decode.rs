@@ -95,6 +95,25 @@ impl Text {
         self.budget = Budget { left: limit, limit, line: self.line };
     }
 
+    /// The next line that is not blank, with its end, into `line`: its number, or none at the end.
+    pub(crate) fn next_line(
+        &mut self,
+        line: &mut Vec<u8>,
+        is_blank: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<Option<u64>> {
+        loop {
+            self.allow(MAX_RECORD_BYTES);
+            line.clear();
+            let number = self.line();
+            if self.read_until(b'\n', line)? == 0 {
+                return Ok(None);
+            }
+            if !is_blank(line) {
+                return Ok(Some(number));
+            }
+        }
+    }
+
     fn refill(&mut self) -> io::Result<()> {
         while self.out.left().is_empty() {
             if let Some((rule, words)) = &self.pending {

@@ -2,7 +2,6 @@
 //! lines of one kind, or a kind that stands at one place of every line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
 
 use postroom_event::{Fault, Reading, Record};
 use serde::Deserialize;
@@ -182,17 +181,8 @@ pub(crate) struct FixedReader {
 
 impl FixedReader {
     pub(crate) fn step(&mut self) -> Result<Option<Reading>, ReadError> {
-        let line = loop {
-            self.text.allow(MAX_RECORD_BYTES);
-            self.bytes.clear();
-            let line = self.text.line();
-            if self.text.read_until(b'\n', &mut self.bytes)? == 0 {
-                return Ok(None);
-            }
-            if !matches!(self.bytes.as_slice(), b"\n" | b"\r\n") {
-                break line;
-            }
-        };
+        let is_blank = |line: &[u8]| matches!(line, b"\n" | b"\r\n");
+        let Some(line) = self.text.next_line(&mut self.bytes, is_blank)? else { return Ok(None) };
         self.number += 1;
         let number = self.number;
         let is_ended = self.bytes.last() == Some(&b'\n');

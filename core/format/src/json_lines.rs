@@ -1,13 +1,11 @@
 //! JSON Lines: a JSON value on each line. A line that is not JSON is refused, and the rest goes on.
 
-use std::io::BufRead;
-
 use postroom_event::{Fault, Reading, Record, Refusal, read_value};
 use serde::Deserialize;
 
 use crate::decode::Text;
 use crate::json_scan::{fault, position};
-use crate::{Encoding, MAX_RECORD_BYTES, ReadError, rules};
+use crate::{Encoding, ReadError, rules};
 
 /// JSON Lines (`kind = "jsonl"`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -33,17 +31,8 @@ pub(crate) struct LineReader {
 
 impl LineReader {
     pub(crate) fn step(&mut self) -> Result<Option<Reading>, ReadError> {
-        let line = loop {
-            self.text.allow(MAX_RECORD_BYTES);
-            self.bytes.clear();
-            let line = self.text.line();
-            if self.text.read_until(b'\n', &mut self.bytes)? == 0 {
-                return Ok(None);
-            }
-            if !self.bytes.trim_ascii().is_empty() {
-                break line;
-            }
-        };
+        let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
+        let Some(line) = self.text.next_line(&mut self.bytes, is_blank)? else { return Ok(None) };
         self.number += 1;
         match read_value(self.bytes.trim_ascii_end()) {
             Ok(value) => Ok(Some(Reading::Record(Record { number: self.number, line, value }))),

@@ -196,17 +196,19 @@ async fn release(
     let publishes = starts.iter().filter_map(|(attempt, _)| {
         let work = desk.work(attempt.dispatch)?;
         let event = event_id(work, max_body);
-        Some(if desk.taker == Taker::Lane {
+        let publish = if desk.taker == Taker::Lane {
             entering(names, work, event)
         } else {
             publish(names, work, event)
-        })
+        };
+        Some((attempt.dispatch, publish))
     });
+    let (dispatches, publishes): (Vec<_>, Vec<_>) = publishes.unzip();
     let (started_at, began) = (entries::now(), Instant::now());
-    let confirms = publisher.publish(publishes.collect()).await?;
+    let confirms = publisher.publish(publishes).await?;
     let answers = answers(&session.stop, confirms).await?;
     FailPoint::ReleaseAnswered.pass();
-    for ((attempt, _), answer) in starts.iter().zip(answers) {
+    for (dispatch, answer) in dispatches.into_iter().zip(answers) {
         let failed = |failure, words| Err(ConnectorError::new(failure, words, ""));
         let result = match answer {
             Publication::Confirmed(_) => Ok(Receipt::default()),
@@ -219,7 +221,7 @@ async fn release(
             }
             Publication::Unknown => failed(Failure::Unknown, "the broker did not confirm it"),
         };
-        desk.ended(attempt.dispatch, Tried { started_at, took: began.elapsed(), result });
+        desk.ended(dispatch, Tried { started_at, took: began.elapsed(), result });
     }
     Ok(())
 }

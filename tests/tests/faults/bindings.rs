@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use postroom_broker::memory::Server;
 use postroom_broker::{Broker, Message, Outgoing, Topology};
+use postroom_router::{ROUTE_HEADER, SUBJECT_HEADER};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::wire::Wire;
 use postroom_tests::rabbitmq::Rabbit;
@@ -117,6 +118,32 @@ async fn a_lane_that_lost_what_was_in_it_and_is_there_is_filled_again() {
     sums(&hub, "all", |till| till.delivered == 3).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);
     hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_is_filled_with_the_valid_event_of_an_id_and_with_no_header_that_is_not_the_hubs() {
+    let till = Till::default();
+    let hub = with_till_paused(&till).await;
+    let mut message = in_binary_mode(&hub.council, "a1", "a");
+    message.headers.extend([(ROUTE_HEADER, "parcel-to-book"), (SUBJECT_HEADER, "parcel:b")].map(text));
+    publish_message(&hub.server, &hub.council, message.clone()).await;
+    sums(&hub, "the dispatch", |till| till.waiting == 1).await;
+    message.body = Bytes::from_static(b"{}");
+    publish_message(&hub.server, &hub.council, message).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "another", |till| till.waiting == 2).await;
+    let (lane, ledger) = (hub.name("lane.till"), hub.ledger.clone());
+    let (council, server) = hub.stopped().await;
+    ledger.resume(pause()).await.unwrap();
+    server.delete(&lane);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "both", |till| (till.delivered, till.dead) == (2, 0)).await;
+    assert_eq!((till.numbers("a"), till.numbers("b")), (vec![1, 2], vec![]));
+    hub.stopped().await;
+}
+
+fn text((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// An event in binary mode: what tells it from another is in its headers.

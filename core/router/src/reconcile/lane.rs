@@ -1,6 +1,6 @@
 //! Sending again what a lane should hold: dispatches without receipt, hold or dead letter, from the journal.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use postroom_broker::{Broker, Delivery, Entry as Found, Outgoing, Start};
@@ -17,14 +17,12 @@ use crate::entries::{now, whole};
 use crate::journal::{self, Journal};
 use crate::outgoing::{REPLAY_HEADER, cleaned, outgoing, unfiltered};
 use crate::overtaken;
+use crate::reconcile::due::{self, Due};
 use crate::resend::{Patience, Published, publish_all};
 use crate::session::WorkerError;
 
 /// Dispatches read from the ledger at once.
 const PAGE: usize = 10_000;
-/// How long before the oldest of what waits was taken by the hub all of it may have come into the journal, in seconds; else the
-/// whole journal is read.
-const LOOK_BACK: [i64; 3] = [60, 3_600, 86_400];
 
 /// What later dispatches of a subject can be there already, and what that says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,22 +124,17 @@ impl Resending<'_> {
     /// From where on the journal has all that waits, and each subject in the order of the ledger. It is sent in one go: what is
     /// older may not come behind what is younger.
     async fn start(&self, all: &[WaitingDispatch]) -> Result<Start, WorkerError> {
-        // When the event of a replay came is not known.
-        let backs = if all.iter().any(|found| found.replay.is_some()) { &LOOK_BACK[2..] } else { &LOOK_BACK };
-        let oldest = all.iter().map(|found| found.received_at).min().unwrap_or(0);
-        for back in backs {
-            let start = Start::Time(u64::try_from(oldest / 1_000_000 - back).unwrap_or(0));
+        for start in due::starts(all) {
             let Some(mut journal) = Journal::open(self.ground.broker.as_ref(), start).await? else { break };
             let mut due = Due::of(all);
-            while due.is_possible
-                && !due.order.is_empty()
+            while due.is_open()
                 && let Some(entries) = journal.next().await?
             {
                 let valid = entries.iter().filter_map(|entry| self.event(&entry.delivery));
                 valid.for_each(|event| due.came(&event));
             }
             journal.close().await;
-            if due.is_possible && due.order.is_empty() {
+            if due.is_met() {
                 return Ok(start);
             }
         }
@@ -212,39 +205,6 @@ impl Resending<'_> {
         let unsure = self.late == Late::Asked && ledger.later(dispatch, came).await?.is_some();
         self.unsure.extend(unsure.then(|| (found.clone(), delivery.clone())));
         Ok(unsure)
-    }
-}
-
-/// What is still to be found in the journal, by source and subject, in the order of the ledger.
-struct Due {
-    order: HashMap<(String, String), VecDeque<EventKey>>,
-    /// Whether nothing was found before what the ledger has before it.
-    is_possible: bool,
-}
-
-impl Due {
-    fn of(all: &[WaitingDispatch]) -> Self {
-        let mut order = HashMap::<_, VecDeque<EventKey>>::new();
-        for found in all {
-            let events = order.entry((found.source.to_string(), found.dispatch.subject.clone())).or_default();
-            if !events.contains(&found.dispatch.event) {
-                events.push_back(found.dispatch.event);
-            }
-        }
-        Self { order, is_possible: true }
-    }
-
-    fn came<T>(&mut self, event: &Event<T>) {
-        let (key, track) = (event.key(), (event.source.clone(), event.subject.clone()));
-        let Some(events) = self.order.get_mut(&track) else { return };
-        if events.front() == Some(&key) {
-            events.pop_front();
-            if events.is_empty() {
-                self.order.remove(&track);
-            }
-        } else {
-            self.is_possible &= !events.contains(&key);
-        }
     }
 }
 
@@ -321,51 +281,4 @@ fn again(
         publish.message.headers.push((REPLAY_HEADER.to_owned(), replay.clone()));
     }
     Some(publish)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waiting(id: &str, subject: &str) -> WaitingDispatch {
-        let event = EventKey::new("/shop", id);
-        let (route, target, event_type) = ("to-till".into(), "till".into(), "parcel.moved.v1".into());
-        let id_of = DispatchId::new("/shop", id, "to-till");
-        let dispatch = postroom_ledger::Dispatch {
-            id: id_of,
-            event,
-            route,
-            target,
-            event_type,
-            subject: subject.to_owned(),
-        };
-        let (source, event_id) = ("/shop".into(), id.to_owned());
-        WaitingDispatch { dispatch, source, event_id, replay: None, received_at: 1 }
-    }
-
-    fn event(id: &str, subject: &str) -> Event<()> {
-        Event {
-            id: id.to_owned(),
-            source: "/shop".to_owned(),
-            event_type: "parcel.moved.v1".to_owned(),
-            subject: subject.to_owned(),
-            time: None,
-            extensions: Default::default(),
-            data: (),
-        }
-    }
-
-    #[test]
-    fn a_time_of_the_journal_will_do_where_it_has_each_subject_whole_and_in_the_order_of_the_ledger() {
-        let all = [waiting("1", "a"), waiting("2", "a"), waiting("3", "b")];
-        for (found, whole) in [
-            (&[("1", "a"), ("3", "b"), ("9", "a"), ("2", "a")][..], true),
-            (&[("1", "a"), ("3", "b")], false),
-            (&[("2", "a"), ("1", "a"), ("2", "a"), ("3", "b")], false),
-        ] {
-            let mut due = Due::of(&all);
-            found.iter().for_each(|(id, subject)| due.came(&event(id, subject)));
-            assert_eq!(due.is_possible && due.order.is_empty(), whole, "{found:?}");
-        }
-    }
 }

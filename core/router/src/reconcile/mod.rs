@@ -4,6 +4,7 @@
 //! That a queue is gone is noted as a job before it is made again, so that a hub that stops in between goes on.
 
 mod along;
+mod due;
 mod emptied;
 mod first_place;
 mod further;
