@@ -45,9 +45,11 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
     };
     loop {
         let mut consumer = session.broker.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
-        let outcome = worker.work(consumer.as_mut()).await;
-        if outcome.is_err() {
-            worker.write_what_ends().await;
+        let mut outcome = worker.work(consumer.as_mut()).await;
+        if outcome.is_err()
+            && let Err(crashed) = worker.write_what_ends().await
+        {
+            outcome = Err(crashed);
         }
         consumer.close().await;
         match outcome? {
@@ -219,21 +221,20 @@ impl Worker<'_> {
     }
 
     /// Writes what ends, though the session is over: its target has it, and would get it again. What has not ended after a while,
-    /// or cannot be written, is delivered again under its key.
-    async fn write_what_ends(&mut self) {
-        let over = Instant::now() + LAST_ANSWERS;
+    /// or cannot be written, is delivered again under its key. An error where an attempt crashed.
+    async fn write_what_ends(&mut self) -> Result<(), WorkerError> {
+        let (over, mut crashed) = (Instant::now() + LAST_ANSWERS, Ok(()));
         loop {
             self.begin_write();
             if self.commit.is_none() && self.attempts.is_empty() {
-                return;
+                return crashed;
             }
             tokio::select! {
                 committed = committed(&mut self.commit) => match committed {
                     Ok(last) => self.desk.tell(Input::Committed(last)),
-                    Err(_) => return,
+                    Err(_) => return crashed,
                 },
-                // One that crashed has left nothing to be written.
-                Some(ended) = self.attempts.join_next() => drop(self.ended(ended)),
+                Some(ended) = self.attempts.join_next() => crashed = crashed.and(self.ended(ended)),
                 () = sleep_until(over), if !self.attempts.is_empty() => self.attempts = JoinSet::new(),
             }
         }

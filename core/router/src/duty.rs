@@ -9,6 +9,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::health::Standing;
 use crate::lease::{self, LOOK_EVERY, Leases, Tenure};
+use crate::poison::spare_all;
 use crate::session::{Connected, Session, WorkerError};
 use crate::staging::BatchTarget;
 use crate::supervise::DRAIN_TIMEOUT;
@@ -74,7 +75,7 @@ impl Duty {
             connected.health.stands(&name, Standing::Nobody);
             match &ended {
                 // What crashed is recovered with care by whoever takes it next.
-                Err(Failed { error: WorkerError::Crashed(_), .. }) => leases.forget(&tenure),
+                ended if is_crash(ended) => leases.forget(&tenure),
                 // If the ledger does not answer, the next one waits until the lease has run out.
                 _ => drop(leases.give_back(&tenure).await),
             }
@@ -102,13 +103,17 @@ impl Duty {
         let drain = async {
             while let Some(ended) = workers.join_next().await {
                 let ended = self.outcome(ended);
-                if result.is_ok() {
+                if result.is_ok() || is_crash(&ended) {
                     result = ended;
                 }
             }
         };
         let _cut_short = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
         workers.shutdown().await;
+        if !is_crash(&result) {
+            // What cannot be written counts as one try of those that are due.
+            drop(spare_all(&session).await);
+        }
         result
     }
 
@@ -164,6 +169,10 @@ impl Duty {
         }
         Ok(())
     }
+}
+
+fn is_crash(ended: &Result<(), Failed>) -> bool {
+    matches!(ended, Err(Failed { error: WorkerError::Crashed(_), .. }))
 }
 
 fn spawn(

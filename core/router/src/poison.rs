@@ -2,7 +2,8 @@
 //! at first some together, and one at a time what was noted when the hub stopped again. Each lease has notes of its own: an
 //! event on four lanes is four suspects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use postroom_broker::Delivery;
 use postroom_event::{DispatchId, EventKey, Refusal, Rule};
@@ -35,10 +36,34 @@ pub(crate) enum Trial {
     Refused(Refusal),
 }
 
-/// What is tried under one lease, and has done neither harm nor good so far.
+/// Everything that the workers under one lease have noted and not forgotten.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Noted(Arc<Mutex<HashSet<EventKey>>>);
+
+/// What a worker tries under its lease, and has done neither harm nor good so far.
 pub(crate) struct Suspects {
     session: Session,
     noted: Vec<EventKey>,
+}
+
+impl Noted {
+    fn change(&self, change: impl FnOnce(&mut HashSet<EventKey>)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Forgets everything that is noted under the lease of `session`: its workers have ended, and nothing of it has stopped them.
+pub(crate) async fn spare_all(session: &Session) -> Result<(), WorkerError> {
+    let mut noted = Vec::new();
+    session.noted.change(|all| noted.extend(all.drain()));
+    forget(session, noted).await
+}
+
+async fn forget(session: &Session, noted: Vec<EventKey>) -> Result<(), WorkerError> {
+    if !noted.is_empty() {
+        session.record(vec![Entry::Survived(noted)]).await?;
+    }
+    Ok(())
 }
 
 impl<'a> Suspect<'a> {
@@ -90,6 +115,7 @@ impl Suspects {
         let tried = self.session.ledger.tried(keys).await?;
         let now = &keys[..together(keys, &tried)];
         self.noted.extend(now);
+        self.session.noted.change(|all| all.extend(now));
         if now.iter().any(|key| tried.get(key).is_some_and(|&attempts| attempts >= POISON_ATTEMPTS)) {
             let words = format!("the hub stopped {POISON_ATTEMPTS} times while it had this event in hand");
             return Ok(Trial::Refused(Refusal::new(Rule::Poison, "", words)));
@@ -100,11 +126,9 @@ impl Suspects {
 
     /// Forgets what was noted: it did no harm, or it is put aside.
     pub(crate) async fn spare(&mut self) -> Result<(), WorkerError> {
-        if !self.noted.is_empty() {
-            let noted = std::mem::take(&mut self.noted);
-            self.session.record(vec![Entry::Survived(noted)]).await?;
-        }
-        Ok(())
+        let noted = std::mem::take(&mut self.noted);
+        self.session.noted.change(|all| all.retain(|key| !noted.contains(key)));
+        forget(&self.session, noted).await
     }
 }
 

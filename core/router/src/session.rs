@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::halts::{Halts, SLOW_WRITE};
 use crate::health::Health;
 use crate::lease::Tenure;
+use crate::poison::Noted;
 use crate::reconcile::Laters;
 use crate::{Publishing, Table};
 
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) stop: CancellationToken,
     /// The lease under which its workers work.
     pub(crate) tenure: Tenure,
+    /// What they try with care.
+    pub(crate) noted: Noted,
 }
 
 /// Why a worker ended before it was asked to.
@@ -110,6 +113,7 @@ impl Connected {
             laters: self.laters.clone(),
             stop: self.stop.child_token(),
             tenure,
+            noted: Noted::default(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! A hub that was killed, or crashed, with dispatches in the hands of its lanes: what may have been the cause is tried one
 //! by one, and what was the cause three times is put aside.
 
-use postroom_broker::memory::Server;
+use postroom_broker::memory::{Fault, Server};
 use postroom_connector::Failure;
+use postroom_event::EventKey;
 use postroom_ledger::DeadFilter;
 use postroom_router::{DISCARD, lease};
-use postroom_tests::council::TestCouncil;
+use postroom_tests::council::{TestCouncil, parcel_event};
+use uuid::Uuid;
 
 use crate::lanes::{Till, council, decide, start, sums};
 use crate::simulation::{Simulated, connectors, until};
@@ -83,4 +85,24 @@ async fn while_a_slow_dispatch_is_tried_with_care_its_lane_does_what_officers_de
     till.open();
     sums(&hub, "the slow one", |till| till.delivered == 1).await;
     hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_tried_with_care_when_its_session_was_lost_is_no_suspect_any_more() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.server.fail_next(Fault::Unanswered, 1);
+    hub.put_about("a1", "a", 1);
+    until("it to be under way", async || !hub.docked().is_empty()).await;
+    hub.server.fail_next(Fault::Unanswered, 1);
+    let hub = killed(hub, &till).await;
+    let body = parcel_event("a1", "a", 1).to_string();
+    let name = format!("{}\n{body}", lease::of_ingress("shop"));
+    let suspect = EventKey(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
+    let is_suspect = async || hub.ledger.tried(&[suspect]).await.unwrap().contains_key(&suspect);
+    until("it to be tried again", is_suspect).await;
+    hub.server.cut();
+    until("it to be forgotten", async || !is_suspect().await).await;
+    sums(&hub, "it to be delivered", |till| till.delivered == 1).await;
+    hub.end().await;
 }
