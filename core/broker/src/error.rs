@@ -71,6 +71,14 @@ pub enum BrokerError {
         /// What was asked.
         doing: String,
     },
+    /// A queue is there, and the broker has nobody who serves it.
+    #[error("consuming queue {queue:?}: the broker does not serve it: {detail}")]
+    Unserved {
+        /// Which one.
+        queue: String,
+        /// The cause as the broker words it.
+        detail: String,
+    },
     /// Another hub holds the lock of this prefix.
     #[error("another hub runs on this prefix: it holds the queue {queue:?}")]
     Locked {
@@ -89,9 +97,11 @@ impl BrokerError {
     /// What it means for the next attempt.
     pub const fn failure(&self) -> Failure {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Lost { .. } | Self::Missing { .. } => {
-                Failure::Transient
-            }
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Lost { .. }
+            | Self::Missing { .. }
+            | Self::Unserved { .. } => Failure::Transient,
             Self::Url
             | Self::Refused { .. }
             | Self::Denied { .. }

@@ -39,7 +39,8 @@ pub trait Broker: Send + Sync {
     /// `prefetch` the same for a queue for ever: lowering it reorders redelivery (DESIGN 3.5).
     ///
     /// # Errors
-    /// [`BrokerError::Missing`] when there is no such queue; else how the session failed.
+    /// [`BrokerError::Missing`] when there is no such queue; [`BrokerError::Unserved`] when the broker does not serve it, and has
+    /// ended the session; else how the session failed.
     async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError>;
 
     /// Reads `stream` from `start` to what is its end now, on a channel of its own, at most `prefetch` entries ahead,
@@ -60,6 +61,12 @@ pub trait Broker: Send + Sync {
     /// # Errors
     /// [`BrokerError::Missing`] when there is no such queue; else how the session failed.
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError>;
+
+    /// Deletes `queue` with what is in it; nothing where there is none.
+    ///
+    /// # Errors
+    /// How the session failed.
+    async fn delete(&self, queue: &str) -> Result<(), BrokerError>;
 
     /// Whether there is a queue, or a stream, of this name.
     ///

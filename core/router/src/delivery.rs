@@ -44,7 +44,7 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
         noted: LaneNote::default(),
     };
     loop {
-        let mut consumer = session.broker.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
+        let mut consumer = session.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
         let mut outcome = worker.work(consumer.as_mut()).await;
         if outcome.is_err()
             && let Err(crashed) = worker.write_what_ends().await

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use postroom_broker::Names;
 use postroom_connector::{Connectors, SettingsError, Sink};
 use postroom_council::Council;
 use postroom_telemetry as telemetry;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 use crate::health::Standing;
 use crate::lease::{self, LOOK_EVERY, Leases, Tenure};
@@ -56,11 +58,27 @@ impl Duty {
         }
     }
 
+    /// The queue that it consumes.
+    fn queue(&self, names: &Names) -> String {
+        match self {
+            Self::TakeIn(system) => names.ingress(system),
+            Self::Deliver(system) => names.lane(system),
+            Self::Watch => names.unrouted(),
+        }
+    }
+
     /// Does it whenever this hub has the lease, until the session stops.
     pub(crate) async fn run(self, connected: Connected, leases: Leases) -> Result<(), Failed> {
         let name = self.lease();
         let failed = |error| Failed { worker: name.clone(), error };
+        let queue = self.queue(connected.broker.names());
         while !connected.stop.is_cancelled() {
+            let is_given_up = connected.council.journal && connected.forgotten.is_given_up(&queue);
+            let wait = connected.forgotten.wait(&queue, Instant::now());
+            if !is_given_up && !wait.is_zero() {
+                connected.pause(wait).await;
+                continue;
+            }
             let taken = leases.take(&name).await.map_err(|error| failed(error.into()))?;
             let Some(tenure) = taken else {
                 connected.health.stands(&name, Standing::Elsewhere);
@@ -71,11 +89,15 @@ impl Duty {
                 telemetry::lease_recovering(&name);
             }
             connected.health.stands(&name, Standing::Here);
-            let ended = self.serve(&connected, &tenure).await;
+            let ended = if is_given_up {
+                delete(&connected, &queue).await.map_err(failed)
+            } else {
+                self.serve(&connected, &tenure).await
+            };
             connected.health.stands(&name, Standing::Nobody);
             match &ended {
-                // What crashed is recovered with care by whoever takes it next.
-                ended if is_crash(ended) => leases.forget(&tenure),
+                // What crashed, or was only made again, is recovered with care by whoever takes it next.
+                ended if is_crash(ended) || (is_given_up && tenure.unclean) => leases.forget(&tenure),
                 // If the ledger does not answer, the next one waits until the lease has run out.
                 _ => drop(leases.give_back(&tenure).await),
             }
@@ -169,6 +191,14 @@ impl Duty {
         }
         Ok(())
     }
+}
+
+/// Deletes a queue that the broker does not serve. The next session makes it again, and fills it from journal and ledger.
+async fn delete(connected: &Connected, queue: &str) -> Result<(), WorkerError> {
+    telemetry::queue_given_up(queue);
+    connected.broker.delete(queue).await?;
+    connected.forgotten.deleted(queue);
+    Err(WorkerError::QueueDeleted(queue.to_owned()))
 }
 
 fn is_crash(ended: &Result<(), Failed>) -> bool {

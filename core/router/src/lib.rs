@@ -15,6 +15,7 @@ mod desk;
 mod duty;
 mod entries;
 mod fail_point;
+mod forgotten;
 mod golden;
 mod halts;
 mod health;

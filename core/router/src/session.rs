@@ -4,12 +4,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_broker::{Broker, BrokerError, Confirms, Publication};
+use postroom_broker::{Broker, BrokerError, Confirms, Consumer, Publication};
 use postroom_connector::{Connectors, SettingsError};
 use postroom_council::Council;
 use postroom_ledger::{Entry, Ledger, LedgerError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::forgotten::Forgotten;
 use crate::halts::{Halts, SLOW_WRITE};
 use crate::health::Health;
 use crate::lease::Tenure;
@@ -33,6 +35,8 @@ pub(crate) struct Connected {
     /// What halts the work.
     pub(crate) halts: Halts,
     pub(crate) laters: Laters,
+    /// The queues that the broker does not serve.
+    pub(crate) forgotten: Forgotten,
     pub(crate) health: Arc<Health>,
     /// Cancelled when the hub is asked to stop, and when the session ends.
     pub(crate) stop: CancellationToken,
@@ -49,6 +53,7 @@ pub(crate) struct Session {
     pub(crate) halts: Halts,
     /// What reconciles found out in earlier sessions.
     pub(crate) laters: Laters,
+    forgotten: Forgotten,
     /// Cancelled when the hub is asked to stop, when the session ends, and when the lease is over.
     pub(crate) stop: CancellationToken,
     /// The lease under which its workers work.
@@ -111,6 +116,7 @@ impl Connected {
             broker: Arc::clone(&self.broker),
             halts: self.halts.clone(),
             laters: self.laters.clone(),
+            forgotten: self.forgotten.clone(),
             stop: self.stop.child_token(),
             tenure,
             noted: Noted::default(),
@@ -138,6 +144,23 @@ impl Session {
     /// Whether the redelivered burst is handled one by one (DESIGN 3.11).
     pub(crate) fn is_careful(&self) -> bool {
         self.tenure.unclean
+    }
+
+    /// A consumer of the queue of its duty, which holds so many unacked deliveries at most.
+    pub(crate) async fn consumer(
+        &self,
+        queue: &str,
+        prefetch: u16,
+    ) -> Result<Box<dyn Consumer>, WorkerError> {
+        let opened = self.broker.consumer(queue, prefetch).await;
+        match &opened {
+            Ok(_) => self.forgotten.served(queue),
+            Err(BrokerError::Unserved { detail, .. }) => {
+                self.forgotten.unserved(queue, detail, Instant::now());
+            }
+            Err(_) => {}
+        }
+        Ok(opened?)
     }
 
     /// Whether anything may still be started under the lease.

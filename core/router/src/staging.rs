@@ -28,7 +28,7 @@ pub(crate) async fn run(session: Session, target: String) -> Result<(), WorkerEr
 /// Works until the session stops or the target is halted.
 async fn work(session: &Session, target: &str) -> Result<(), WorkerError> {
     let queue = session.broker.names().lane(target);
-    let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
+    let mut consumer = session.consumer(&queue, PREFETCH).await?;
     let acker = consumer.acker();
     let mut reader = Reader::new(&session.council, &session.table, target);
     let outcome = async {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Table;
 use crate::duty::{Duty, Failed};
 use crate::entries::now;
+use crate::forgotten::Forgotten;
 use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
@@ -41,6 +42,7 @@ pub struct Hub {
     leases: Leases,
     halts: Halts,
     laters: Laters,
+    forgotten: Forgotten,
     health: Arc<Health>,
     stop: CancellationToken,
 }
@@ -93,8 +95,8 @@ impl Hub {
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
         let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
-        let laters = Laters::default();
-        Self { council, connectors, ledger, table, connect, leases, halts, laters, health, stop }
+        let (laters, forgotten) = (Laters::default(), Forgotten::default());
+        Self { council, connectors, ledger, table, connect, leases, halts, laters, forgotten, health, stop }
     }
 
     /// How it is, for those who watch it.
@@ -212,6 +214,7 @@ impl Hub {
             broker: Arc::clone(&broker),
             halts: self.halts.clone(),
             laters: self.laters.clone(),
+            forgotten: self.forgotten.clone(),
             health: Arc::clone(&self.health),
             stop: self.stop.child_token(),
         };

@@ -85,9 +85,18 @@ pub fn run(plan: &Plan, http_target: &Path, evidence: &Path, mut say: impl FnMut
     if !findings.broken.is_empty() {
         evidence::keep(evidence, &mut ground.hub, &met, &findings);
     }
-    let Ground { most_memory, lost_by_the_broker, .. } = ground;
+    let Ground { most_memory, made_again, deleted_by_hand, .. } = ground;
     let plan = *plan;
-    Report { plan, met, findings, published_within, finished_within, most_memory, lost_by_the_broker }
+    Report {
+        plan,
+        met,
+        findings,
+        published_within,
+        finished_within,
+        most_memory,
+        made_again,
+        deleted_by_hand,
+    }
 }
 
 impl Load {

@@ -43,6 +43,20 @@ async fn a_consumer_that_is_dropped_gives_back_in_order() {
 }
 
 #[tokio::test]
+async fn a_queue_whose_process_is_gone_is_told_from_a_lost_session_and_can_be_made_again() {
+    let rabbit = Rabbit::shared();
+    let (broker, next) = (council(rabbit).await, council(rabbit).await);
+    let queue = broker.names().lane("council-tax");
+    rabbit.ctl(&["eval", &format!("ra:stop_server(quorum_queues, {{'%2F_{queue}', node()}}).")]);
+    let refused = broker.consumer(&queue, PREFETCH).await.err().unwrap();
+    assert!(matches!(refused, BrokerError::Unserved { .. }), "{refused}");
+    timeout(DEADLINE, broker.lost()).await.unwrap();
+    next.delete(&queue).await.unwrap();
+    next.delete(&queue).await.unwrap();
+    assert!(!next.exists(&queue).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_queue_deleted_under_a_consumer_ends_it() {
     let rabbit = Rabbit::shared();
     let broker = council(rabbit).await;

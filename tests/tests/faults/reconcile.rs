@@ -10,7 +10,7 @@ use postroom_tests::hub::TestHub;
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::Value;
 
-use crate::lanes::{Till, council, restarted, start, sums};
+use crate::lanes::{Till, council, pause, restarted, start, sums, with_till_paused};
 use crate::simulation::{Simulated, connectors, publish, until};
 use crate::work::{self, dock, number, small, until_number};
 
@@ -139,6 +139,42 @@ async fn dispatches_lost_with_a_deleted_lane_are_sent_again_in_their_order() {
     until("nothing unrouted", async || hub.server.ready(&hub.name("unrouted")).is_empty()).await;
     let sums = hub.ledger.sums().await.unwrap();
     assert_eq!((sums.targets["till"].dispatched, sums.targets["till"].excess), (EVENTS, 0));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_made_again_and_filled_in_order() {
+    let till = Till::default();
+    let hub = with_till_paused(&till).await;
+    hub.publish_about("a1", "a", 1).await;
+    hub.publish_about("a2", "a", 2).await;
+    sums(&hub, "a backlog", |till| till.waiting == 2).await;
+    hub.ledger.resume(pause()).await.unwrap();
+    hub.server.forget(&hub.name("lane.till"));
+    hub.server.cut();
+    hub.publish_about("a3", "a", 3).await;
+    until("the book to go on", async || hub.delivered("book").await == 3).await;
+    assert_eq!(till.asked(), 0, "before the lane is made again");
+    sums(&hub, "all", |till| (till.delivered, till.dead) == (3, 0)).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_that_the_broker_does_not_serve_is_made_again_and_what_was_in_it_is_taken_in() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    let ingress = hub.name("ingress.shop");
+    let (council, server) = hub.stopped().await;
+    publish(&server, &council, &parcel_event("a2", "a", 2)).await;
+    server.forget(&ingress);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "the second", |till| till.delivered == 2).await;
+    hub.publish_about("a3", "a", 3).await;
+    sums(&hub, "the third", |till| till.delivered == 3).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3]);
     hub.stopped().await;
 }
 

@@ -13,6 +13,7 @@ pub(super) mod reply {
     pub(crate) const RESOURCE_LOCKED: u16 = 405;
     pub(crate) const PRECONDITION_FAILED: u16 = 406;
     pub(crate) const NOT_ALLOWED: u16 = 530;
+    pub(crate) const INTERNAL_ERROR: u16 = 541;
 }
 
 /// Awaits the broker's answer within the time limit.

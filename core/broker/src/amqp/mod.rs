@@ -15,21 +15,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{BasicConsumeOptions, BasicQosOptions},
+    options::{BasicConsumeOptions, BasicQosOptions, QueueDeleteOptions},
     types::{FieldTable, ShortString},
     uri::AMQPUri,
 };
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::{
     consume::AmqpConsumer,
-    fault::{answered, refused},
+    fault::{answered, ended, refused, reply, reply_code, words},
     publish::AmqpPublisher,
     watch::Watch,
 };
 use crate::{
-    Broker, BrokerError, CLOSE_TIMEOUT, CONNECT_TIMEOUT, Consumer, Declaration, Depth, Names, Publisher,
-    Reader, Start, Topology,
+    ANSWER_TIMEOUT, Broker, BrokerError, CLOSE_TIMEOUT, CONNECT_TIMEOUT, Consumer, Declaration, Depth, Names,
+    Publisher, Reader, Start, Topology,
 };
 
 /// AMQP's reply code for a close in good order.
@@ -51,6 +52,8 @@ pub struct Amqp {
     user: String,
     publishing: Arc<Connection>,
     consuming: Connection,
+    /// Held while a consumer is opened: what ends the connection then is the queue that was asked for.
+    opening: Mutex<()>,
     watch: Watch,
 }
 
@@ -67,7 +70,7 @@ impl Amqp {
         let consuming = open(&address, &format!("{} consuming", options.connection_name)).await?;
         let watch = Watch::over(&[&publishing, &consuming]);
         let user = address.authority.userinfo.username;
-        Ok(Self { options, user, publishing, consuming, watch })
+        Ok(Self { options, user, publishing, consuming, opening: Mutex::default(), watch })
     }
 }
 
@@ -135,8 +138,15 @@ impl Broker for Amqp {
         let options = BasicConsumeOptions { no_local: false, no_ack: false, exclusive: false, nowait: false };
         let asked =
             channel.basic_consume(queue.into(), ShortString::default(), options, FieldTable::default());
-        let stream = answered(&doing, asked).await?;
-        Ok(Box::new(AmqpConsumer::new(channel, stream)))
+        let _alone = self.opening.lock().await;
+        match timeout(ANSWER_TIMEOUT, asked).await {
+            Ok(Ok(stream)) => Ok(Box::new(AmqpConsumer::new(channel, stream))),
+            Ok(Err(error)) if reply_code(&error) == Some(reply::INTERNAL_ERROR) => {
+                Err(BrokerError::Unserved { queue: queue.to_owned(), detail: words(&error) })
+            }
+            Ok(Err(error)) => Err(ended(&doing, &error)),
+            Err(_) => Err(BrokerError::TimedOut { doing, limit: ANSWER_TIMEOUT }),
+        }
     }
 
     async fn read(&self, stream: &str, start: Start, prefetch: u16) -> Result<Box<dyn Reader>, BrokerError> {
@@ -146,6 +156,14 @@ impl Broker for Amqp {
     async fn lock(&self) -> Result<(), BrokerError> {
         let channel = channel_on(&self.consuming).await?;
         declare::lock(&channel, &self.names().hub_lock()).await?;
+        close_channel(&channel).await;
+        Ok(())
+    }
+
+    async fn delete(&self, queue: &str) -> Result<(), BrokerError> {
+        let channel = channel_on(&self.consuming).await?;
+        let doing = format!("deleting queue {queue:?}");
+        answered(&doing, channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await?;
         close_channel(&channel).await;
         Ok(())
     }

@@ -145,6 +145,16 @@ impl Server {
         self.shared.change(|state| state.delete(queue));
     }
 
+    /// Forgets who serves `queue` and what is in it, as RabbitMQ 3.10 does with what was declared right before its end: it refuses
+    /// publishes, and whoever consumes it loses the session, until it is deleted.
+    pub fn forget(&self, queue: &str) {
+        self.shared.change(|state| {
+            state.cancel(queue);
+            state.purge(queue);
+        });
+        self.queue(queue, |queue| queue.is_forgotten = true);
+    }
+
     /// Deletes everything that is ready in `queue`.
     pub fn purge(&self, queue: &str) {
         self.shared.change(|state| state.purge(queue));

@@ -108,6 +108,12 @@ impl Broker for MemoryBroker {
     async fn consumer(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
         let doing = format!("consuming queue {queue:?}");
         self.session.check(&doing)?;
+        if self.shared().change(|state| state.is_lost_by_consuming(self.session.id, queue)) {
+            return Err(BrokerError::Unserved {
+                queue: queue.to_owned(),
+                detail: "INTERNAL_ERROR".to_owned(),
+            });
+        }
         let id = self.shared().change(|state| state.consume(self.session.id, queue, prefetch));
         let id = id.ok_or(BrokerError::Missing { doing })?;
         let channel = Arc::new(Channel { session: Arc::clone(&self.session), id });
@@ -124,6 +130,12 @@ impl Broker for MemoryBroker {
         let queue = self.names.hub_lock();
         let held = self.shared().change(|state| state.lock(self.session.id, &queue));
         if held { Ok(()) } else { Err(BrokerError::Locked { queue }) }
+    }
+
+    async fn delete(&self, queue: &str) -> Result<(), BrokerError> {
+        self.session.check("deleting a queue")?;
+        self.shared().change(|state| state.delete(queue));
+        Ok(())
     }
 
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError> {

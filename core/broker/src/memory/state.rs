@@ -91,6 +91,15 @@ impl State {
         }
     }
 
+    /// Whether a session ends because it asks for a queue that nobody serves.
+    pub(super) fn is_lost_by_consuming(&mut self, session: u64, queue: &str) -> bool {
+        let is_forgotten = self.queues.get(queue).is_some_and(|queue| queue.is_forgotten);
+        if is_forgotten {
+            self.end(session);
+        }
+        is_forgotten
+    }
+
     pub(super) fn cut(&mut self) {
         while let Some(session) = self.sessions.first().copied() {
             self.end(session);

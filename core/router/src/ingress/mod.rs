@@ -47,7 +47,7 @@ async fn work(session: Session, system: String) -> Result<(), WorkerError> {
     // In this order: what the journal has by now is in the queue, or was lost.
     let mut taker = Taker::new(&session, &system, traffic.clone()).await?;
     let was_drained = is_drained(&session, &system).await?;
-    let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
+    let mut consumer = session.consumer(&queue, PREFETCH).await?;
     let mut settler = Settler::load(&session, &system, consumer.acker(), traffic).await?;
     let outcome = async {
         if taker.take_missed(&mut settler).await? {
