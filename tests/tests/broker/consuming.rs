@@ -1,5 +1,6 @@
 //! Consuming through the port from a real RabbitMQ.
 
+use futures_util::future::join_all;
 use postroom_broker::{Broker, BrokerError};
 use postroom_tests::rabbitmq::{
     Rabbit,
@@ -48,8 +49,12 @@ async fn a_queue_whose_process_is_gone_is_told_from_a_lost_session_and_can_be_ma
     let (broker, next) = (council(rabbit).await, council(rabbit).await);
     let queue = broker.names().lane("council-tax");
     rabbit.ctl(&["eval", &format!("ra:stop_server(quorum_queues, {{'%2F_{queue}', node()}}).")]);
-    let refused = broker.consumer(&queue, PREFETCH).await.err().unwrap();
-    assert!(matches!(refused, BrokerError::Unserved { .. }), "{refused}");
+    let ingress = broker.names().ingress("gazetteer");
+    let others = join_all((0..10).map(|_| broker.consumer(&ingress, PREFETCH)));
+    let (refused, others) = tokio::join!(broker.consumer(&queue, PREFETCH), others);
+    assert!(matches!(refused.err(), Some(BrokerError::Unserved { .. })));
+    let is_unserved = |other| matches!(other, Err(BrokerError::Unserved { .. }));
+    assert!(!others.into_iter().any(is_unserved), "a queue that is served is blamed");
     timeout(DEADLINE, broker.lost()).await.unwrap();
     next.delete(&queue).await.unwrap();
     next.delete(&queue).await.unwrap();

@@ -142,6 +142,8 @@ impl Broker for Amqp {
         match timeout(ANSWER_TIMEOUT, asked).await {
             Ok(Ok(stream)) => Ok(Box::new(AmqpConsumer::new(channel, stream))),
             Ok(Err(error)) if reply_code(&error) == Some(reply::INTERNAL_ERROR) => {
+                // Whoever asks next finds that the connection is gone, and is not told this error.
+                let _ = timeout(ANSWER_TIMEOUT, self.watch.lost()).await;
                 Err(BrokerError::Unserved { queue: queue.to_owned(), detail: words(&error) })
             }
             Ok(Err(error)) => Err(ended(&doing, &error)),
