@@ -62,12 +62,6 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError::Missing`] when there is no such queue; else how the session failed.
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError>;
 
-    /// Deletes `queue` with what is in it; nothing where there is none.
-    ///
-    /// # Errors
-    /// How the session failed.
-    async fn delete(&self, queue: &str) -> Result<(), BrokerError>;
-
     /// Whether there is a queue, or a stream, of this name.
     ///
     /// # Errors

@@ -121,6 +121,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::JournalRead { system, place } => journal_place::note(conn, system, place).await,
         Entry::Trying(keys) => run::try_keys(conn, keys).await,
         Entry::Survived(keys) => run::survive(conn, keys).await,
+        Entry::Untried(keys) => run::untry(conn, keys).await,
         // Written in bulk before.
         Entry::Event(_)
         | Entry::Duplicates { .. }

@@ -160,6 +160,8 @@ pub enum Entry {
     Trying(Vec<EventKey>),
     /// These events were handled without harm.
     Survived(Vec<EventKey>),
+    /// Takes back the last attempt on each: it was ended by something else.
+    Untried(Vec<EventKey>),
 }
 
 /// A place in the journal.

@@ -46,7 +46,8 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
     loop {
         let mut consumer = session.consumer(&session.broker.names().lane(&target), PREFETCH).await?;
         let mut outcome = worker.work(consumer.as_mut()).await;
-        if outcome.is_err()
+        // Behind a write that failed nothing may be written: it would be before what comes again.
+        if matches!(&outcome, Err(error) if !matches!(error, WorkerError::Ledger(_)))
             && let Err(crashed) = worker.write_what_ends().await
         {
             outcome = Err(crashed);

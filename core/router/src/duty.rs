@@ -1,8 +1,8 @@
 //! What one lease covers: which workers stand under it, from the taking of the lease to its end, and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use postroom_broker::Names;
 use postroom_connector::{Connectors, SettingsError, Sink};
 use postroom_council::Council;
 use postroom_telemetry as telemetry;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::health::Standing;
 use crate::lease::{self, LOOK_EVERY, Leases, Tenure};
-use crate::poison::spare_all;
+use crate::poison::take_back;
 use crate::session::{Connected, Session, WorkerError};
 use crate::staging::BatchTarget;
 use crate::supervise::DRAIN_TIMEOUT;
@@ -58,24 +58,24 @@ impl Duty {
         }
     }
 
-    /// The queue that it consumes.
-    fn queue(&self, names: &Names) -> String {
-        match self {
+    /// How long the broker is left alone yet that does not serve its queue.
+    fn wait(&self, connected: &Connected) -> Duration {
+        let names = connected.broker.names();
+        let queue = match self {
             Self::TakeIn(system) => names.ingress(system),
             Self::Deliver(system) => names.lane(system),
-            Self::Watch => names.unrouted(),
-        }
+            Self::Watch => return Duration::ZERO,
+        };
+        connected.forgotten.wait(&queue, Instant::now())
     }
 
     /// Does it whenever this hub has the lease, until the session stops.
     pub(crate) async fn run(self, connected: Connected, leases: Leases) -> Result<(), Failed> {
         let name = self.lease();
         let failed = |error| Failed { worker: name.clone(), error };
-        let queue = self.queue(connected.broker.names());
         while !connected.stop.is_cancelled() {
-            let is_given_up = connected.council.journal && connected.forgotten.is_given_up(&queue);
-            let wait = connected.forgotten.wait(&queue, Instant::now());
-            if !is_given_up && !wait.is_zero() {
+            let wait = self.wait(&connected);
+            if !wait.is_zero() {
                 connected.pause(wait).await;
                 continue;
             }
@@ -89,15 +89,11 @@ impl Duty {
                 telemetry::lease_recovering(&name);
             }
             connected.health.stands(&name, Standing::Here);
-            let ended = if is_given_up {
-                delete(&connected, &queue).await.map_err(failed)
-            } else {
-                self.serve(&connected, &tenure).await
-            };
+            let ended = self.serve(&connected, &tenure).await;
             connected.health.stands(&name, Standing::Nobody);
             match &ended {
-                // What crashed, or was only made again, is recovered with care by whoever takes it next.
-                ended if is_crash(ended) || (is_given_up && tenure.unclean) => leases.forget(&tenure),
+                // What crashed is recovered with care by whoever takes it next.
+                ended if is_crash(ended) => leases.forget(&tenure),
                 // If the ledger does not answer, the next one waits until the lease has run out.
                 _ => drop(leases.give_back(&tenure).await),
             }
@@ -134,7 +130,7 @@ impl Duty {
         workers.shutdown().await;
         if !is_crash(&result) {
             // What cannot be written counts as one try of those that are due.
-            drop(spare_all(&session).await);
+            drop(take_back(&session).await);
         }
         result
     }
@@ -191,14 +187,6 @@ impl Duty {
         }
         Ok(())
     }
-}
-
-/// Deletes a queue that the broker does not serve. The next session makes it again, and fills it from journal and ledger.
-async fn delete(connected: &Connected, queue: &str) -> Result<(), WorkerError> {
-    telemetry::queue_given_up(queue);
-    connected.broker.delete(queue).await?;
-    connected.forgotten.deleted(queue);
-    Err(WorkerError::QueueDeleted(queue.to_owned()))
 }
 
 fn is_crash(ended: &Result<(), Failed>) -> bool {

@@ -52,16 +52,13 @@ impl Noted {
     }
 }
 
-/// Forgets everything that is noted under the lease of `session`: its workers have ended, and nothing of it has stopped them.
-pub(crate) async fn spare_all(session: &Session) -> Result<(), WorkerError> {
+/// Takes back every note under the lease of `session` that is not forgotten: its workers have ended, and nothing of it has stopped
+/// them.
+pub(crate) async fn take_back(session: &Session) -> Result<(), WorkerError> {
     let mut noted = Vec::new();
     session.noted.change(|all| noted.extend(all.drain()));
-    forget(session, noted).await
-}
-
-async fn forget(session: &Session, noted: Vec<EventKey>) -> Result<(), WorkerError> {
     if !noted.is_empty() {
-        session.record(vec![Entry::Survived(noted)]).await?;
+        session.record(vec![Entry::Untried(noted)]).await?;
     }
     Ok(())
 }
@@ -115,20 +112,23 @@ impl Suspects {
         let tried = self.session.ledger.tried(keys).await?;
         let now = &keys[..together(keys, &tried)];
         self.noted.extend(now);
-        self.session.noted.change(|all| all.extend(now));
         if now.iter().any(|key| tried.get(key).is_some_and(|&attempts| attempts >= POISON_ATTEMPTS)) {
             let words = format!("the hub stopped {POISON_ATTEMPTS} times while it had this event in hand");
             return Ok(Trial::Refused(Refusal::new(Rule::Poison, "", words)));
         }
         self.session.record(vec![Entry::Trying(now.to_vec())]).await?;
+        self.session.noted.change(|all| all.extend(now));
         Ok(Trial::Of(now.len()))
     }
 
     /// Forgets what was noted: it did no harm, or it is put aside.
     pub(crate) async fn spare(&mut self) -> Result<(), WorkerError> {
-        let noted = std::mem::take(&mut self.noted);
-        self.session.noted.change(|all| all.retain(|key| !noted.contains(key)));
-        forget(&self.session, noted).await
+        if !self.noted.is_empty() {
+            let noted = std::mem::take(&mut self.noted);
+            self.session.record(vec![Entry::Survived(noted.clone())]).await?;
+            self.session.noted.change(|all| all.retain(|key| !noted.contains(key)));
+        }
+        Ok(())
     }
 }
 

@@ -35,7 +35,6 @@ pub(crate) struct Connected {
     /// What halts the work.
     pub(crate) halts: Halts,
     pub(crate) laters: Laters,
-    /// The queues that the broker does not serve.
     pub(crate) forgotten: Forgotten,
     pub(crate) health: Arc<Health>,
     /// Cancelled when the hub is asked to stop, and when the session ends.
@@ -53,7 +52,8 @@ pub(crate) struct Session {
     pub(crate) halts: Halts,
     /// What reconciles found out in earlier sessions.
     pub(crate) laters: Laters,
-    forgotten: Forgotten,
+    /// The queues that the broker does not serve.
+    pub(crate) forgotten: Forgotten,
     /// Cancelled when the hub is asked to stop, when the session ends, and when the lease is over.
     pub(crate) stop: CancellationToken,
     /// The lease under which its workers work.
@@ -154,7 +154,7 @@ impl Session {
     ) -> Result<Box<dyn Consumer>, WorkerError> {
         let opened = self.broker.consumer(queue, prefetch).await;
         match &opened {
-            Ok(_) => self.forgotten.served(queue),
+            Ok(_) => self.forgotten.is_well(queue),
             Err(BrokerError::Unserved { detail, .. }) => {
                 self.forgotten.unserved(queue, detail, Instant::now());
             }

@@ -37,7 +37,11 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Drains the queue until the session stops.
 pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let (ground, queue) = (session.publishing(), session.broker.names().unrouted());
-    let mut consumer = session.broker.consumer(&queue, PREFETCH).await?;
+    session.pause(session.forgotten.wait(&queue, Instant::now())).await;
+    if session.stop.is_cancelled() {
+        return Ok(());
+    }
+    let mut consumer = session.consumer(&queue, PREFETCH).await?;
     let mut publisher = session.broker.publisher().await?;
     let acker = consumer.acker();
     let drain = Drain { ground: &ground, patience: Patience::Until(&session.stop) };

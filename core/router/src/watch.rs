@@ -35,14 +35,16 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     Ok(())
 }
 
-/// Whether the queues are there that systems read themselves, and the journal.
+/// Whether the queues are there that systems read themselves or the broker does not serve, and the journal.
 async fn all_there(session: &Session) -> Result<(), WorkerError> {
     let (council, names) = (&session.council, session.broker.names());
     let queues = council.targets().filter(|(_, target)| target.is_queue());
     let mut queues: Vec<_> = queues.map(|(system, _)| names.to(&system.name)).collect();
     queues.extend(council.journal.then(|| names.journal()));
+    queues.extend(session.forgotten.all());
     for queue in queues {
         if !session.broker.exists(&queue).await? {
+            session.forgotten.is_well(&queue);
             return Err(WorkerError::QueueDeleted(queue));
         }
     }

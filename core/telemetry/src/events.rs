@@ -112,14 +112,10 @@ log_events! {
     fn queue_emptied(queue: &str);
 
     /// The broker has a queue of the hub and does not serve it, as RabbitMQ 3.10 may when it is killed seconds after a queue was
-    /// declared. Others go on; it is tried again, and then made again where there is a journal. Without one: delete it.
-    warn "queue.unserved" "the broker does not serve a queue"
+    /// declared. Everything else goes on; this queue is tried again after a while, at last every five minutes. If it stays so,
+    /// delete it on the broker: it is made again, and what was in it is taken in again from journal and ledger.
+    error "queue.unserved" "the broker does not serve a queue"
     fn queue_unserved(queue: &str, reason: &str);
-
-    /// A queue that the broker did not serve was deleted by the hub. It is made again, and what was in it is taken in again from
-    /// journal and ledger. Nothing to do.
-    warn "queue.given_up" "a queue that was not served is made again"
-    fn queue_given_up(queue: &str);
 
     /// The queue that a system reads itself was deleted with what the system had not read, which only the system knows. Send it
     /// again: `postroom replay --to SYSTEM --again --from TIME`, first without `--yes`.

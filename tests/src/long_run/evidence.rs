@@ -17,11 +17,11 @@ pub(super) fn keep(folder: &Path, hub: &mut TestHub, met: &[Met], findings: &Fin
     fs::create_dir_all(folder).expect("a folder for the evidence");
     let write =
         |name: &str, text: String| fs::write(folder.join(name), text).expect("a file of the evidence");
-    write(
-        "journeys.txt",
-        findings.suspects.iter().map(|event| hub.say(&["trace", &event_id(*event)])).collect(),
-    );
     write("faults.txt", faults(met));
+    // Of an event that the hub never took there is no journey.
+    let journey = |event: &u64| hub.run(&["trace", &event_id(*event)]).stdout;
+    let journeys: Vec<u8> = findings.suspects.iter().flat_map(journey).collect();
+    write("journeys.txt", String::from_utf8_lossy(&journeys).into_owned());
     hub.stop();
     write("hub.jsonl", hub.lines.iter().map(|line| format!("{line}\n")).collect());
     for file in fs::read_dir(hub.council.data()).expect("the data of the hub").filter_map(Result::ok) {

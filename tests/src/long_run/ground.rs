@@ -37,8 +37,6 @@ const TIMES: u64 = 40;
 const CUTS: usize = 3;
 /// How often it is looked whether a replay has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Longest wait for the hub to make a queue again that the broker lost.
-const MADE_AGAIN_WITHIN: Duration = Duration::from_secs(180);
 /// How far back a replay begins, in seconds before its queue was deleted.
 const REPLAYED: u64 = 120;
 
@@ -51,10 +49,8 @@ pub(super) struct Ground {
     targets: BTreeMap<usize, TestTarget>,
     /// Most memory that a process of the hub had, in KiB.
     pub(super) most_memory: u64,
-    /// Queues that the broker lost and the hub made again.
-    pub(super) made_again: u64,
-    /// Queues that the broker lost and the run deleted, as an operator would.
-    pub(super) deleted_by_hand: u64,
+    /// Queues that the broker lost.
+    pub(super) lost_by_the_broker: u64,
     tasks: Handle,
 }
 
@@ -73,7 +69,7 @@ impl Ground {
         let wire = Proxy::to(rabbit.url());
         wire.mend();
         let hub = TestHub::ready(council, &wire.url(rabbit.url()));
-        Self { plan, rabbit, wire, hub, targets, most_memory: 0, made_again: 0, deleted_by_hand: 0, tasks }
+        Self { plan, rabbit, wire, hub, targets, most_memory: 0, lost_by_the_broker: 0, tasks }
     }
 
     /// The council of the run.
@@ -121,12 +117,12 @@ impl Ground {
             Fault::BrokerRestarted => {
                 self.rabbit.stop();
                 self.rabbit.start_again();
-                self.mend_what_the_broker_lost();
+                self.delete_what_the_broker_lost();
             }
             Fault::BrokerKilled => {
                 self.rabbit.kill();
                 self.rabbit.start_again();
-                self.mend_what_the_broker_lost();
+                self.delete_what_the_broker_lost();
             }
             Fault::BrokerStill => {
                 signal(self.rabbit.pid(), "-STOP");
@@ -211,39 +207,22 @@ impl Ground {
         });
     }
 
-    /// Sees to what the broker lost: RabbitMQ 3.10 forgets a queue that was declared within seconds of its end, by whatever, and
-    /// then has no process or no leader for it. The hub makes its own again; one that a system reads itself is deleted and
-    /// replayed, as operations.md says.
-    fn mend_what_the_broker_lost(&mut self) {
+    /// Does what operations.md says of a queue that the broker lost: RabbitMQ 3.10 forgets one that was declared within seconds of
+    /// its end, by whatever, and then has no process or no leader for it. What a system reads itself is replayed.
+    fn delete_what_the_broker_lost(&mut self) {
         if self.lost_queues().is_empty() {
             return;
         }
         // Right behind a start others have none yet either.
         wait(A_WHILE);
         for queue in self.lost_queues() {
+            self.lost_by_the_broker += 1;
             let read = (0..self.plan.targets).find(|number| queue == format!("to.{}", target(*number)));
-            if let Some(to) = read {
-                self.deleted_by_hand += 1;
-                self.delete_and_replay(to);
-            } else if self.is_made_again(&queue) {
-                self.made_again += 1;
-            } else {
-                self.deleted_by_hand += 1;
-                self.delete(&queue);
+            match read {
+                Some(to) => self.delete_and_replay(to),
+                None => self.delete(&queue),
             }
         }
-    }
-
-    /// Whether the hub makes a queue again that the broker lost.
-    fn is_made_again(&self, queue: &str) -> bool {
-        let deadline = Instant::now() + MADE_AGAIN_WITHIN;
-        while Instant::now() < deadline {
-            if !self.lost_queues().contains(queue) {
-                return true;
-            }
-            wait(A_WHILE);
-        }
-        false
     }
 
     /// The hub's queues, without their prefix, for which the only node has no process, or does not lead.

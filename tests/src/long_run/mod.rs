@@ -85,18 +85,9 @@ pub fn run(plan: &Plan, http_target: &Path, evidence: &Path, mut say: impl FnMut
     if !findings.broken.is_empty() {
         evidence::keep(evidence, &mut ground.hub, &met, &findings);
     }
-    let Ground { most_memory, made_again, deleted_by_hand, .. } = ground;
+    let Ground { most_memory, lost_by_the_broker, .. } = ground;
     let plan = *plan;
-    Report {
-        plan,
-        met,
-        findings,
-        published_within,
-        finished_within,
-        most_memory,
-        made_again,
-        deleted_by_hand,
-    }
+    Report { plan, met, findings, published_within, finished_within, most_memory, lost_by_the_broker }
 }
 
 impl Load {

@@ -23,10 +23,8 @@ pub struct Report {
     pub(super) finished_within: Duration,
     /// Most memory that a process of the hub had, in KiB.
     pub(super) most_memory: u64,
-    /// Queues that the broker lost and the hub made again.
-    pub(super) made_again: u64,
-    /// Queues that the broker lost and the run deleted, as an operator would.
-    pub(super) deleted_by_hand: u64,
+    /// Queues that the broker lost.
+    pub(super) lost_by_the_broker: u64,
 }
 
 impl Report {
@@ -47,8 +45,8 @@ impl fmt::Display for Report {
         writeln!(f, "| published within | {:.0} s |", self.published_within.as_secs_f64())?;
         writeln!(f, "| everything at its end within | {:.0} s |", self.finished_within.as_secs_f64())?;
         writeln!(f, "| most memory of the hub | {} MiB |", self.most_memory / 1024)?;
-        writeln!(f, "| queues that the broker lost, made again by the hub | {} |", self.made_again)?;
-        writeln!(f, "| queues that the broker lost, deleted by hand | {} |", self.deleted_by_hand)?;
+        let lost = self.lost_by_the_broker;
+        writeln!(f, "| queues that the broker lost, deleted as an operator would | {lost} |")?;
         writeln!(f, "\n| reach of a target | arrived | came again under its key |\n|---|---|---|")?;
         for (reach, arrived) in &self.findings.arrived {
             let doubled = self.findings.doubled.get(reach).copied().unwrap_or_default();

@@ -60,10 +60,6 @@ impl Broker for Meddler {
         self.session.lock().await
     }
 
-    async fn delete(&self, queue: &str) -> Result<(), BrokerError> {
-        self.session.delete(queue).await
-    }
-
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError> {
         self.session.depth(queue).await
     }

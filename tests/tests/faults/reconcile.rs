@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use postroom_ledger::{Entry, Job, JobFilter, JobState, JournalPlace, NewJob};
+use postroom_ledger::{Entry, Job, JobFilter, JobState, JournalPlace, NewJob, Pause};
 use postroom_router::{PROPOSED_REPLAY, RECONCILE, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 use postroom_tests::hub::TestHub;
@@ -43,6 +43,30 @@ async fn events_lost_with_a_deleted_ingress_are_taken_in_again_in_their_order() 
     let sums = hub.ledger.sums().await.unwrap();
     let shop = &sums.sources["shop"].events;
     assert_eq!((shop.routed, shop.invalid), (5, 1));
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconcile_overtakes_nothing_that_came_into_the_new_queue_and_not_into_the_journal() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    let shop = Pause { system: "shop".to_owned(), ..pause() };
+    hub.ledger.pause(shop.clone()).await.unwrap();
+    let ingress = hub.name("ingress.shop");
+    let (council, server) = hub.stopped().await;
+    publish(&server, &council, &parcel_event("a2", "a", 2)).await;
+    server.delete(&ingress);
+    let hub = Simulated::restored(council, server, connectors().with_sink(till.clone())).await;
+    let filter = JobFilter { target: Some(lease::of_ingress("shop")), ..JobFilter::default() };
+    let is_noted = async || hub.ledger.jobs(&filter, 1).await.unwrap().iter().any(|job| job.total == 2);
+    until("the loss to be noted", is_noted).await;
+    hub.put_about("a3", "a", 3);
+    hub.publish_about("a4", "a", 4).await;
+    hub.ledger.resume(shop).await.unwrap();
+    sums(&hub, "all", |till| till.delivered == 4).await;
+    assert_eq!(till.numbers("a"), [1, 2, 3, 4]);
     hub.stopped().await;
 }
 
@@ -143,7 +167,7 @@ async fn dispatches_lost_with_a_deleted_lane_are_sent_again_in_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_made_again_and_filled_in_order() {
+async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_filled_once_it_was_deleted() {
     let till = Till::default();
     let hub = with_till_paused(&till).await;
     hub.publish_about("a1", "a", 1).await;
@@ -151,26 +175,29 @@ async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_made_again
     sums(&hub, "a backlog", |till| till.waiting == 2).await;
     hub.ledger.resume(pause()).await.unwrap();
     hub.server.forget(&hub.name("lane.till"));
-    hub.server.cut();
     hub.publish_about("a3", "a", 3).await;
     until("the book to go on", async || hub.delivered("book").await == 3).await;
     assert_eq!(till.asked(), 0, "before the lane is made again");
+    hub.server.delete(&hub.name("lane.till"));
     sums(&hub, "all", |till| (till.delivered, till.dead) == (3, 0)).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);
     hub.stopped().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ingress_that_the_broker_does_not_serve_is_made_again_and_what_was_in_it_is_taken_in() {
+async fn an_ingress_that_the_broker_does_not_serve_delays_no_lane_and_is_filled_once_it_was_deleted() {
     let till = Till::default();
-    let hub = start(&till, "").await;
+    let hub = with_till_paused(&till).await;
     hub.publish_about("a1", "a", 1).await;
-    sums(&hub, "the first", |till| till.delivered == 1).await;
-    let ingress = hub.name("ingress.shop");
+    sums(&hub, "the first in its lane", |till| till.waiting == 1).await;
+    let (ingress, ledger) = (hub.name("ingress.shop"), hub.ledger.clone());
     let (council, server) = hub.stopped().await;
+    ledger.resume(pause()).await.unwrap();
     publish(&server, &council, &parcel_event("a2", "a", 2)).await;
     server.forget(&ingress);
-    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    let hub = Simulated::restored(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    hub.server.delete(&ingress);
     sums(&hub, "the second", |till| till.delivered == 2).await;
     hub.publish_about("a3", "a", 3).await;
     sums(&hub, "the third", |till| till.delivered == 3).await;

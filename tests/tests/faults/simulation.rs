@@ -52,7 +52,7 @@ impl Simulated {
         simulated
     }
 
-    /// The same on a ledger that was put back: it takes nothing yet, and has its queues.
+    /// The same where the hub does not take anything yet, e.g. on a ledger that was put back.
     pub(crate) async fn restored(council: TestCouncil, server: Server, connectors: Connectors) -> Self {
         let read = Council::load(&council.folder(), Some(&council.data()), &connectors).map_err(|problems| {
             problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()

@@ -11,11 +11,12 @@ mod read;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{BasicConsumeOptions, BasicQosOptions, QueueDeleteOptions},
+    options::{BasicConsumeOptions, BasicQosOptions},
     types::{FieldTable, ShortString},
     uri::AMQPUri,
 };
@@ -33,6 +34,8 @@ use crate::{
     Publisher, Reader, Start, Topology,
 };
 
+/// Longest wait for a queue to take a consumer: one without a leader does not answer, while the broker answers everything else.
+const CONSUME_TIMEOUT: Duration = Duration::from_secs(10);
 /// AMQP's reply code for a close in good order.
 const REPLY_SUCCESS: u16 = 200;
 
@@ -139,7 +142,7 @@ impl Broker for Amqp {
         let asked =
             channel.basic_consume(queue.into(), ShortString::default(), options, FieldTable::default());
         let _alone = self.opening.lock().await;
-        match timeout(ANSWER_TIMEOUT, asked).await {
+        match timeout(CONSUME_TIMEOUT, asked).await {
             Ok(Ok(stream)) => Ok(Box::new(AmqpConsumer::new(channel, stream))),
             Ok(Err(error)) if reply_code(&error) == Some(reply::INTERNAL_ERROR) => {
                 // Whoever asks next finds that the connection is gone, and is not told this error.
@@ -147,7 +150,13 @@ impl Broker for Amqp {
                 Err(BrokerError::Unserved { queue: queue.to_owned(), detail: words(&error) })
             }
             Ok(Err(error)) => Err(ended(&doing, &error)),
-            Err(_) => Err(BrokerError::TimedOut { doing, limit: ANSWER_TIMEOUT }),
+            Err(_) => match timeout(CONSUME_TIMEOUT, self.depth(queue)).await {
+                Ok(Ok(_)) => {
+                    let detail = format!("no answer within {} s", CONSUME_TIMEOUT.as_secs());
+                    Err(BrokerError::Unserved { queue: queue.to_owned(), detail })
+                }
+                _ => Err(BrokerError::TimedOut { doing, limit: CONSUME_TIMEOUT }),
+            },
         }
     }
 
@@ -158,14 +167,6 @@ impl Broker for Amqp {
     async fn lock(&self) -> Result<(), BrokerError> {
         let channel = channel_on(&self.consuming).await?;
         declare::lock(&channel, &self.names().hub_lock()).await?;
-        close_channel(&channel).await;
-        Ok(())
-    }
-
-    async fn delete(&self, queue: &str) -> Result<(), BrokerError> {
-        let channel = channel_on(&self.consuming).await?;
-        let doing = format!("deleting queue {queue:?}");
-        answered(&doing, channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await?;
         close_channel(&channel).await;
         Ok(())
     }

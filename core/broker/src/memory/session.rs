@@ -132,12 +132,6 @@ impl Broker for MemoryBroker {
         if held { Ok(()) } else { Err(BrokerError::Locked { queue }) }
     }
 
-    async fn delete(&self, queue: &str) -> Result<(), BrokerError> {
-        self.session.check("deleting a queue")?;
-        self.shared().change(|state| state.delete(queue));
-        Ok(())
-    }
-
     async fn depth(&self, queue: &str) -> Result<Depth, BrokerError> {
         let doing = format!("asking for the depth of queue {queue:?}");
         self.session.check(&doing)?;

@@ -70,6 +70,14 @@ pub(crate) async fn survive(conn: &mut Conn, keys: &[EventKey]) -> Result<()> {
     Ok(())
 }
 
+/// Takes back one attempt on each of the keys.
+pub(crate) async fn untry(conn: &mut Conn, keys: &[EventKey]) -> Result<()> {
+    let ids = || keys.iter().map(|key| key.0);
+    conn.query_ids("DELETE FROM trying WHERE count <= 1 AND key {among}", ids()).execute().await?;
+    conn.query_ids("UPDATE trying SET count = count - 1 WHERE key {among}", ids()).execute().await?;
+    Ok(())
+}
+
 /// The attempts that are noted.
 pub(crate) async fn tried(conn: &mut Conn, keys: &[EventKey]) -> Result<HashMap<EventKey, u32>> {
     let ids = keys.iter().map(|key| key.0);

@@ -66,6 +66,9 @@ pub(crate) struct Along<'a> {
     /// The marks of what was missed.
     missed: HashSet<u64>,
     further: Further,
+    /// When the deliveries came that are merged, and when the end of the journal was looked at.
+    came_at: Instant,
+    looked_at: Instant,
     marks: RandomState,
 }
 
@@ -129,6 +132,8 @@ impl<'a> Along<'a> {
             sifted: 0,
             missed: HashSet::new(),
             further: Further::default(),
+            came_at: Instant::now(),
+            looked_at: Instant::now(),
             marks: RandomState::new(),
         }))
     }
@@ -139,6 +144,7 @@ impl<'a> Along<'a> {
         deliveries: &mut VecDeque<Delivery>,
         in_hand: impl Fn(&EventKey) -> bool,
     ) -> Result<Vec<Part>, WorkerError> {
+        self.came_at = Instant::now();
         let marks: Vec<u64> = deliveries.iter().map(|delivery| self.mark(delivery)).collect();
         let (mut parts, mut came) = (Vec::new(), Vec::new());
         for (place, mark) in marks.iter().enumerate() {
@@ -240,7 +246,8 @@ impl<'a> Along<'a> {
                 continue;
             }
             // It may have come after the journal was opened: then what is ahead is before it all the same.
-            if self.ahead.is_empty() || is_elsewhere || looks == LOOKS {
+            let is_all_there = looks == LOOKS || self.looked_at >= self.came_at + BEHIND;
+            if self.ahead.is_empty() || is_elsewhere || is_all_there {
                 return Ok(Before::Here(Vec::new()));
             }
             if looks == 0 && self.is_known(delivery, in_hand).await? {
@@ -309,10 +316,12 @@ impl<'a> Along<'a> {
     /// Goes on to what is the end of the journal now.
     async fn extend(&mut self) -> Result<(), WorkerError> {
         let start = Start::Offset(self.end.saturating_sub(1));
+        let now = Instant::now();
         let Some(anew) = Journal::open(self.sieve.session.broker.as_ref(), start).await? else {
             return Ok(());
         };
         std::mem::replace(&mut self.journal, anew).close().await;
+        self.looked_at = now;
         self.from = self.from.max(self.end);
         self.end = self.journal.last().map_or(self.end, |last| self.end.max(last + 1));
         Ok(())
@@ -330,11 +339,11 @@ impl<'a> Along<'a> {
 
     /// Whether the entry of a delivery stands behind everything that was read.
     async fn is_further(&mut self, mark: u64) -> Result<bool, WorkerError> {
-        let Self { further, sieve, marks, reached, .. } = self;
+        let Self { further, sieve, marks, reached, came_at, .. } = self;
         let broker = sieve.session.broker.as_ref();
         let mark_of =
             |entry: &Entry| sieve.is_own(&entry.delivery).then(|| marks.hash_one(identity(&entry.delivery)));
-        Ok(further.has(broker, (mark, *reached), mark_of).await?)
+        Ok(further.has(broker, (mark, *reached, *came_at), mark_of).await?)
     }
 
     /// What an entry and a delivery of the same event have in common.

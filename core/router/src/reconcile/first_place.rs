@@ -28,7 +28,7 @@ pub(super) async fn note(
 }
 
 /// The offset behind the last entry of the journal; 0 when there is none.
-async fn end(broker: &dyn Broker) -> Result<u64, WorkerError> {
+pub(super) async fn end(broker: &dyn Broker) -> Result<u64, WorkerError> {
     let journal = broker.names().journal();
     let is_empty = match broker.depth(&journal).await {
         Err(BrokerError::Missing { .. }) => true,

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use postroom_broker::Start;
+use postroom_broker::{Entry, Start};
 use postroom_ledger::{Job, JobState, JournalPlace};
 use postroom_telemetry as telemetry;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::later::Later;
 use super::sieve::{Found, Sieve};
 use super::{AGAIN_WITHIN, RECONCILE, open};
 use crate::entries::{self, now};
@@ -55,6 +56,16 @@ pub(crate) struct Missed<'a> {
     noted_at: Option<Instant>,
     /// When the journal was opened, in microseconds since the epoch.
     opened_at: i64,
+    has_ended: bool,
+}
+
+impl Drop for Missed<'_> {
+    /// The next session goes on with what was found out.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.sieve.session.laters.keep(self.job.id, std::mem::take(&mut self.sieve.later));
+        }
+    }
 }
 
 impl<'a> Missed<'a> {
@@ -65,15 +76,15 @@ impl<'a> Missed<'a> {
         };
         let remembered = journal::remembered(&session.council, now());
         let (mut sieve, reached) = (Sieve::new(session, system, remembered), job.done);
-        sieve.later = session.laters.of(job.id);
-        let mut missed = Self { sieve, job, journal: None, reached, noted_at: None, opened_at: now() };
+        sieve.later = session.laters.take(job.id);
+        let mut missed =
+            Self { sieve, job, journal: None, reached, noted_at: None, opened_at: now(), has_ended: false };
         let start = missed.start(remembered).await?;
         missed.journal = Journal::open(session.broker.as_ref(), start).await?;
         if missed.journal.as_ref().is_some_and(|journal| journal.last().is_none()) {
             // The journal was deleted and made again since: no place in it means what it did.
             missed.journal = Journal::open(session.broker.as_ref(), remembered).await?;
-            (missed.reached, missed.job.total, missed.sieve.later) = (0, 0, None);
-            session.laters.forget(missed.job.id);
+            (missed.reached, missed.job.total, missed.sieve.later) = (0, 0, Later::default());
         }
         Ok(Some(missed))
     }
@@ -83,7 +94,8 @@ impl<'a> Missed<'a> {
         loop {
             let session = self.sieve.session;
             let Some(journal) = &mut self.journal else { return self.end().await };
-            // What came after the job was begun is in the queue.
+            // What came after the queue was made again, or else after the job was begun, is in the queue. Whatever is there and not in
+            // the journal, as a broker may leave it that was killed, would be overtaken by what is read of it here.
             let end = match self.job.total {
                 0 => journal.last().map_or(0, |last| last + 1),
                 total => total,
@@ -107,13 +119,12 @@ impl<'a> Missed<'a> {
                 }
                 return self.end().await;
             };
-            self.reached = entries.last().map_or(self.reached, |entry| entry.offset + 1);
-            let own = entries.into_iter().filter(|entry| self.sieve.is_own(&entry.delivery)).collect();
+            self.reached = entries.last().map_or(self.reached, |entry| end.min(entry.offset + 1));
+            let is_own = |entry: &Entry| entry.offset < end && self.sieve.is_own(&entry.delivery);
+            let own = entries.into_iter().filter(is_own).collect();
             let unknown = self.sieve.unknown(own, |_| false).await?;
             if !unknown.is_empty() {
-                let found = self.sieve.found(unknown).await?;
-                session.laters.keep(self.job.id, self.sieve.later.as_ref());
-                return Ok(Some(found));
+                return Ok(Some(self.sieve.found(unknown).await?));
             }
         }
     }
@@ -125,7 +136,7 @@ impl<'a> Missed<'a> {
         let (found, overtaken) = (self.sieve.found, self.sieve.overtaken);
         let outcome = json!({"taken_in": found, "overtaken": overtaken});
         self.sieve.session.ledger.finish(self.job.id, outcome, now()).await?;
-        self.sieve.session.laters.forget(self.job.id);
+        self.has_ended = true;
         telemetry::ingress_reconciled(self.sieve.system, found, overtaken);
         Ok(None)
     }

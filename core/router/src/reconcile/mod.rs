@@ -74,16 +74,24 @@ pub(crate) async fn declare(
         }
     }
     let journal = council.journal && broker.exists(&names.journal()).await?;
-    let noting = Noting { ledger, names, topology, journal };
-    let mut noted = noting.note(&missing).await?;
+    let mut noting = Noting { ledger, names, topology, journal, lanes: Vec::new(), ingresses: Vec::new() };
+    noting.note(&missing).await?;
     if council.journal {
         first_place::note(broker, ledger, &topology.sources).await?;
     }
     let made = broker.redeclare_missing(topology).await?;
     let mut late: HashSet<String> = made.iter().map(|one| one.name().to_owned()).collect();
     late.retain(|queue| !missing.contains(queue));
-    noted.extend(noting.note(&late).await?);
-    Ok(noted)
+    noting.note(&late).await?;
+    let Noting { lanes, ingresses, .. } = noting;
+    if !ingresses.is_empty() {
+        // What comes behind that is in the queues that were made.
+        let end = first_place::end(broker).await?;
+        for job in ingresses {
+            ledger.progress(job, 0, end, now()).await?;
+        }
+    }
+    Ok(lanes)
 }
 
 /// Every queue whose loss is noted.
@@ -100,25 +108,27 @@ struct Noting<'a> {
     topology: &'a Topology,
     /// Whether there is a journal from which an ingress can be filled again.
     journal: bool,
+    /// The jobs of lanes and of ingresses.
+    lanes: Vec<i64>,
+    ingresses: Vec<i64>,
 }
 
 impl Noting<'_> {
-    /// Notes what was in them; the jobs of lanes.
-    async fn note(&self, gone: &HashSet<String>) -> Result<Vec<i64>, WorkerError> {
-        let Self { ledger, names, topology, journal } = self;
+    /// Notes what was in them.
+    async fn note(&mut self, gone: &HashSet<String>) -> Result<(), WorkerError> {
+        let Self { ledger, names, topology, journal, lanes, ingresses } = self;
         for system in topology.sources.iter().filter(|_| *journal) {
             let ingress = names.ingress(system);
             if gone.contains(&ingress) {
                 told_missing(ledger, system, &ingress).await?;
-                note(ledger, lease::of_ingress(system), json!({})).await?;
+                ingresses.push(note(ledger, lease::of_ingress(system), json!({})).await?);
             }
         }
-        let mut noted = Vec::new();
         for target in &topology.lanes {
             let lane = names.lane(target);
             if gone.contains(&lane) && !ledger.unreceived(target, 0, 1).await?.found.is_empty() {
                 telemetry::queue_deleted(&lane);
-                noted.push(note(ledger, lease::of_lane(target), json!({})).await?);
+                lanes.push(note(ledger, lease::of_lane(target), json!({})).await?);
             }
         }
         for target in topology.queues.iter().filter(|target| gone.contains(&names.to(target))) {
@@ -128,7 +138,7 @@ impl Noting<'_> {
                 submit(ledger, PROPOSED_REPLAY, target.clone(), json!({})).await?;
             }
         }
-        Ok(noted)
+        Ok(())
     }
 }
 

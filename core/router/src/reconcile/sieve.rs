@@ -2,7 +2,6 @@
 //! the journal is read.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use postroom_broker::{Delivery, Entry, Start};
 use postroom_event::EventKey;
@@ -29,7 +28,7 @@ pub(crate) struct Sieve<'a> {
     /// The newest that are known to be invalid, once that was asked.
     invalid: Option<HashSet<Fingerprint>>,
     /// Which known events are behind those that were missed, once one was missed.
-    pub(super) later: Option<Arc<Later>>,
+    pub(super) later: Later,
     /// From where on what was published again is known for it.
     since: Start,
     /// Events that were missed.
@@ -40,7 +39,7 @@ pub(crate) struct Sieve<'a> {
 
 impl<'a> Sieve<'a> {
     pub(crate) fn new(session: &'a Session, system: &'a str, since: Start) -> Self {
-        Self { session, system, invalid: None, later: None, since, found: 0, overtaken: 0 }
+        Self { session, system, invalid: None, later: Later::default(), since, found: 0, overtaken: 0 }
     }
 
     /// What was published again is looked for from `since` on only: everything before is known.
@@ -75,11 +74,8 @@ impl<'a> Sieve<'a> {
 
     /// Entries that were missed, as deliveries.
     pub(crate) async fn found(&mut self, missed: Vec<Entry>) -> Result<Vec<Found>, WorkerError> {
-        if let Some(first) = missed.first()
-            && self.later.is_none()
-        {
-            let later = Later::look(self.session, self.system, (self.since, first.offset)).await?;
-            self.later = Some(Arc::new(later));
+        if let Some(first) = missed.first() {
+            self.later.look(self.session, self.system, (self.since, first.offset)).await?;
         }
         self.found += missed.len() as u64;
         let found =
@@ -107,7 +103,7 @@ impl<'a> Sieve<'a> {
     /// What would arrive at its target behind a later one of its subject goes nowhere: a declared skip. Each decision with its
     /// event's place in the journal.
     pub(crate) async fn skip(&mut self, decisions: &mut [(u64, Decision)]) -> Result<(), WorkerError> {
-        let Some(later) = &self.later else { return Ok(()) };
+        let later = &self.later;
         let behind = |(offset, decision): &(u64, Decision)| {
             decision.head.as_ref().map_or_else(Vec::new, |head| later.behind(head, *offset))
         };
