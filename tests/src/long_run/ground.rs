@@ -37,7 +37,7 @@ const TIMES: u64 = 40;
 const CUTS: usize = 3;
 /// How often it is looked whether a replay has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How far back a replay begins, in seconds before its queue was deleted.
+/// How far back a replay begins, in seconds before the event that was taken in when its queue was deleted.
 const REPLAYED: u64 = 120;
 
 /// Everything that can fail.
@@ -49,6 +49,8 @@ pub(super) struct Ground {
     targets: BTreeMap<usize, TestTarget>,
     /// Most memory that a process of the hub had, in KiB.
     pub(super) most_memory: u64,
+    /// How many events were confirmed when a fault began, in microseconds since the epoch.
+    confirmed: Vec<(u64, u64)>,
     /// Queues that the broker lost.
     pub(super) lost_by_the_broker: u64,
     tasks: Handle,
@@ -69,7 +71,17 @@ impl Ground {
         let wire = Proxy::to(rabbit.url());
         wire.mend();
         let hub = TestHub::ready(council, &wire.url(rabbit.url()));
-        Self { plan, rabbit, wire, hub, targets, most_memory: 0, lost_by_the_broker: 0, tasks }
+        Self {
+            plan,
+            rabbit,
+            wire,
+            hub,
+            targets,
+            most_memory: 0,
+            confirmed: Vec::new(),
+            lost_by_the_broker: 0,
+            tasks,
+        }
     }
 
     /// The council of the run.
@@ -87,11 +99,12 @@ impl Ground {
         &self.targets[&number]
     }
 
-    /// Has the fault happen, from its begin to its end.
-    pub(super) fn meet(&mut self, fault: Fault) -> Met {
+    /// Has the fault happen, from its begin to its end, once so many events were `confirmed`.
+    pub(super) fn meet(&mut self, fault: Fault, confirmed: u64) -> Met {
         self.hub.listen_anew();
         self.measure();
         let begun = now();
+        self.confirmed.push((begun, confirmed));
         self.do_it(fault);
         let ended = now();
         self.measure();
@@ -238,9 +251,10 @@ impl Ground {
 
     fn delete_and_replay(&mut self, to: usize) {
         let begun = Instant::now();
+        let waited = self.longest_wait();
         self.delete(&format!("to.{}", target(to)));
         self.hub.wait_for("replay.proposed");
-        let from = format!("{}s", REPLAYED + begun.elapsed().as_secs());
+        let from = format!("{}s", waited + REPLAYED + begun.elapsed().as_secs());
         let to = target(to);
         self.hub.say(&[
             "replay",
@@ -257,6 +271,18 @@ impl Ground {
             "its queue was deleted",
         ]);
         self.await_replays();
+    }
+
+    /// How long what is taken in now has waited at most since it was published, in seconds: a replay is asked for by when an
+    /// event was published.
+    fn longest_wait(&self) -> u64 {
+        let status = self.hub.json(&["status", "--json"]);
+        let sources = status["sources"].as_object().into_iter().flat_map(|sources| sources.values());
+        let routed = sources.filter_map(|source| source.pointer("/events/routed")?.as_u64());
+        let taken = routed.min().unwrap_or_default() * self.plan.sources as u64;
+        let published = self.confirmed.iter().rev().find(|(_, confirmed)| *confirmed <= taken);
+        let since = published.or(self.confirmed.first()).map_or(0, |(at, _)| now().saturating_sub(*at));
+        since / 1_000_000
     }
 
     /// Waits until every replay that was asked for has ended.

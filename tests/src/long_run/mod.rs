@@ -69,7 +69,7 @@ pub fn run(plan: &Plan, http_target: &Path, evidence: &Path, mut say: impl FnMut
         let flowing = end_of(number - 1) + (end_of(number) - end_of(number - 1)) / 4;
         until("events to flow", || load.confirmed.load(Ordering::Relaxed) >= flowing);
         say(&format!("{number} of {}: {}, {:?}", plan.faults, fault.words(), begun.elapsed()));
-        met.push(ground.meet(fault));
+        met.push(ground.meet(fault, load.confirmed.load(Ordering::Relaxed)));
         load.await_arrivals(plan, end_of(number.saturating_sub(2)));
     }
     load.allowed.send_replace(plan.events);
