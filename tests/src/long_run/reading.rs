@@ -31,7 +31,7 @@ pub(super) struct Reading {
     pub(super) queue: String,
     /// What it has got, in order.
     pub(super) arrived: Arc<Mutex<Vec<Arrival>>>,
-    /// Messages that all readers got.
+    /// Messages that all readers got, without those that came again.
     pub(super) count: Arc<AtomicU64>,
 }
 
@@ -80,7 +80,8 @@ impl Reading {
             replayed: headers.is_some_and(|headers| headers.inner().contains_key(REPLAY_HEADER)),
         };
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
-        self.count.fetch_add(1, Ordering::Relaxed);
+        // What comes again is no sign that work goes on.
+        self.count.fetch_add(u64::from(!arrival.again && !arrival.replayed), Ordering::Relaxed);
     }
 }
 

@@ -178,6 +178,7 @@ async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_filled_onc
     hub.publish_about("a3", "a", 3).await;
     until("the book to go on", async || hub.delivered("book").await == 3).await;
     assert_eq!(till.asked(), 0, "before the lane is made again");
+    assert!(hub.server.ended_by_consuming() <= 2, "no session lives for long");
     hub.server.delete(&hub.name("lane.till"));
     sums(&hub, "all", |till| (till.delivered, till.dead) == (3, 0)).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);

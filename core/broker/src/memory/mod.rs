@@ -155,6 +155,11 @@ impl Server {
         self.queue(queue, |queue| queue.is_forgotten = true);
     }
 
+    /// How many sessions ended because they consumed what was forgotten.
+    pub fn ended_by_consuming(&self) -> u64 {
+        self.shared.state().ended_by_consuming
+    }
+
     /// Deletes everything that is ready in `queue`.
     pub fn purge(&self, queue: &str) {
         self.shared.change(|state| state.purge(queue));

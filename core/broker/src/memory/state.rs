@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) faults: VecDeque<Fault>,
     pub(super) chance: Option<Chance>,
     pub(super) blocked: bool,
+    /// Sessions that ended because they asked for a queue that nobody serves.
+    pub(super) ended_by_consuming: u64,
     /// Published while the broker blocks, in order: number of the answer, session, message.
     held_up: Vec<(u64, u64, Outgoing)>,
     /// Answers that were given later than the publish.
@@ -95,6 +97,7 @@ impl State {
     pub(super) fn is_lost_by_consuming(&mut self, session: u64, queue: &str) -> bool {
         let is_forgotten = self.queues.get(queue).is_some_and(|queue| queue.is_forgotten);
         if is_forgotten {
+            self.ended_by_consuming += 1;
             self.end(session);
         }
         is_forgotten
