@@ -72,11 +72,8 @@ impl Publishing {
     /// Publishes in one session until all is done or it fails; what is confirmed is taken off `numbers`, whose last comes
     /// first.
     async fn session(&mut self, numbers: &mut Vec<u64>) -> lapin::Result<()> {
-        let opening = Connection::connect(&self.url, ConnectionProperties::default());
-        let Ok(connection) = timeout(OPEN_WITHIN, opening).await else { return Ok(()) };
-        let connection = connection?;
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let Ok(opened) = timeout(OPEN_WITHIN, self.open()).await else { return Ok(()) };
+        let (_connection, channel) = opened?;
         while let Some(next) = numbers.last().copied() {
             if self.allowed.wait_for(|allowed| *allowed >= next).await.is_err() {
                 return Ok(());
@@ -92,6 +89,13 @@ impl Publishing {
             }
         }
         Ok(())
+    }
+
+    async fn open(&self) -> lapin::Result<(Connection, Channel)> {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok((connection, channel))
     }
 
     /// Publishes a window; how many of its first were confirmed.

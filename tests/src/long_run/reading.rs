@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionProperties, Consumer};
 use postroom_router::REPLAY_HEADER;
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -19,6 +19,8 @@ use super::oracle::Arrival;
 const PREFETCH: u16 = 500;
 /// Longest wait for a session.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether the session still is one.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long it waits after a failure, e.g. while its queue is gone.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -53,19 +55,26 @@ impl Reading {
     }
 
     async fn session(&self) -> lapin::Result<()> {
-        let opening = Connection::connect(&self.url, ConnectionProperties::default());
-        let Ok(connection) = timeout(OPEN_WITHIN, opening).await else { return Ok(()) };
-        let connection = connection?;
-        let channel = connection.create_channel().await?;
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
-        let mut messages = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-        while let Some(delivery) = messages.next().await {
+        let Ok(opened) = timeout(OPEN_WITHIN, self.open()).await else { return Ok(()) };
+        let (connection, mut messages) = opened?;
+        // A connection that was lost at a bad moment ends no stream.
+        while connection.status().connected() {
+            let Ok(delivery) = timeout(LOOK_EVERY, messages.next()).await else { continue };
+            let Some(delivery) = delivery else { return Ok(()) };
             let delivery = delivery?;
             self.note(&delivery);
             delivery.ack(BasicAckOptions::default()).await?;
         }
         Ok(())
+    }
+
+    async fn open(&self) -> lapin::Result<(Connection, Consumer)> {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+        let messages = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        Ok((connection, messages))
     }
 
     fn note(&self, delivery: &Delivery) {
