@@ -82,7 +82,8 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
 /// put back beside the others' work.
 pub(crate) async fn drain(ground: &Publishing, stop: &CancellationToken) -> Result<(), WorkerError> {
     let queue = ground.broker.names().unrouted();
-    if ground.broker.depth(&queue).await?.messages == 0 {
+    let mut left = ground.broker.depth(&queue).await?.messages;
+    if left == 0 {
         return Ok(());
     }
     let mut consumer = ground.broker.consumer(&queue, PREFETCH).await?;
@@ -96,6 +97,7 @@ pub(crate) async fn drain(ground: &Publishing, stop: &CancellationToken) -> Resu
                 deliveries = consumer.next(CHUNK) => deliveries,
             };
             let deliveries = deliveries.ok_or_else(|| WorkerError::ConsumerEnded(queue.clone()))?;
+            left = left.saturating_sub(u32::try_from(deliveries.len()).unwrap_or(u32::MAX));
             let drain = Drain { ground, patience: Patience::Never };
             let known = drain.known(deliveries.iter()).await?;
             let ready = deliveries.into_iter().filter(|delivery| is_ready(delivery, &known)).collect();
@@ -103,8 +105,12 @@ pub(crate) async fn drain(ground: &Publishing, stop: &CancellationToken) -> Resu
                 Err(WorkerError::Refused(_)) => return Ok(()),
                 put => put?,
             }
-            if ground.broker.depth(&queue).await?.messages == 0 {
-                return Ok(());
+            // What this consumer has not taken yet does not lie in the queue any more.
+            if left == 0 {
+                left = ground.broker.depth(&queue).await?.messages;
+                if left == 0 {
+                    return Ok(());
+                }
             }
         }
     }

@@ -227,3 +227,34 @@ async fn what_reached_no_queue_before_a_hub_was_killed_waits_for_its_event_and_o
     hub.stopped().await;
     assert_eq!(till.numbers("a"), [1, 2]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_reached_no_queue_goes_where_it_belongs_before_anything_new() {
+    // More than are unacked at once.
+    const EVENTS: u64 = 1_000;
+    let hub = start(&Till::default(), "").await;
+    for number in 1..=EVENTS {
+        hub.put_about(&format!("old-{number}"), &number.to_string(), number);
+    }
+    until("the old ones", async || hub.docked().len() as u64 == EVENTS).await;
+    let (dock, unrouted, ingress) = (hub.name("to.dock"), hub.name("unrouted"), hub.name("ingress.shop"));
+    let (council, server) = hub.stopped().await;
+    let old = server.ready(&dock);
+    server.purge(&dock);
+    old.into_iter().for_each(|delivery| server.put(&unrouted, delivery));
+    for number in 1..=EVENTS {
+        put(&server, &council, &parcel_event(&format!("new-{number}"), &number.to_string(), number));
+    }
+    assert_eq!(server.ready(&ingress).len() as u64, EVENTS);
+    let hub = Simulated::at_work(council, server, connectors().with_sink(Till::default())).await;
+    until("all", async || hub.docked().len() as u64 == 2 * EVENTS).await;
+    let (old, new): (Vec<_>, Vec<_>) = hub
+        .docked()
+        .into_iter()
+        .map(|(event, _)| event)
+        .enumerate()
+        .partition(|(_, event)| event.starts_with("old"));
+    let last_old = old.iter().map(|(place, _)| place).max();
+    assert!(last_old < new.iter().map(|(place, _)| place).min(), "{last_old:?}");
+    hub.stopped().await;
+}
