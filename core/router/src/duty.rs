@@ -58,7 +58,7 @@ impl Duty {
         }
     }
 
-    /// How long the broker is left alone yet that does not serve its queue.
+    /// How long its queue is to be left alone yet, which the broker does not serve.
     fn wait(&self, connected: &Connected) -> Duration {
         let names = connected.broker.names();
         let queue = match self {
@@ -66,7 +66,7 @@ impl Duty {
             Self::Deliver(system) => names.lane(system),
             Self::Watch => return Duration::ZERO,
         };
-        connected.forgotten.wait(&queue, Instant::now())
+        connected.unserved.wait(&queue, Instant::now())
     }
 
     /// Does it whenever this hub has the lease, until the session stops.

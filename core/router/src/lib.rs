@@ -15,7 +15,6 @@ mod desk;
 mod duty;
 mod entries;
 mod fail_point;
-mod forgotten;
 mod golden;
 mod halts;
 mod health;
@@ -50,6 +49,7 @@ mod taker;
 mod traced;
 mod traffic;
 mod unrouted;
+mod unserved;
 mod watch;
 mod work;
 

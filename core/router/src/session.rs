@@ -11,12 +11,12 @@ use postroom_ledger::{Entry, Ledger, LedgerError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::forgotten::Forgotten;
 use crate::halts::{Halts, SLOW_WRITE};
 use crate::health::Health;
 use crate::lease::Tenure;
 use crate::poison::Noted;
 use crate::reconcile::Laters;
+use crate::unserved::Unserved;
 use crate::{Publishing, Table};
 
 /// How long answers are waited for once a session is over. A queue that is deleted answers nothing.
@@ -35,7 +35,7 @@ pub(crate) struct Connected {
     /// What halts the work.
     pub(crate) halts: Halts,
     pub(crate) laters: Laters,
-    pub(crate) forgotten: Forgotten,
+    pub(crate) unserved: Unserved,
     pub(crate) health: Arc<Health>,
     /// Cancelled when the hub is asked to stop, and when the session ends.
     pub(crate) stop: CancellationToken,
@@ -53,7 +53,7 @@ pub(crate) struct Session {
     /// What reconciles found out in earlier sessions.
     pub(crate) laters: Laters,
     /// The queues that the broker does not serve.
-    pub(crate) forgotten: Forgotten,
+    pub(crate) unserved: Unserved,
     /// Cancelled when the hub is asked to stop, when the session ends, and when the lease is over.
     pub(crate) stop: CancellationToken,
     /// The lease under which its workers work.
@@ -116,7 +116,7 @@ impl Connected {
             broker: Arc::clone(&self.broker),
             halts: self.halts.clone(),
             laters: self.laters.clone(),
-            forgotten: self.forgotten.clone(),
+            unserved: self.unserved.clone(),
             stop: self.stop.child_token(),
             tenure,
             noted: Noted::default(),
@@ -154,9 +154,9 @@ impl Session {
     ) -> Result<Box<dyn Consumer>, WorkerError> {
         let opened = self.broker.consumer(queue, prefetch).await;
         match &opened {
-            Ok(_) => self.forgotten.is_well(queue),
+            Ok(_) => self.unserved.is_well(queue),
             Err(BrokerError::Unserved { detail, .. }) => {
-                self.forgotten.unserved(queue, detail, Instant::now());
+                self.unserved.failed(queue, detail, Instant::now());
             }
             Err(_) => {}
         }

@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::Table;
 use crate::duty::{Duty, Failed};
 use crate::entries::now;
-use crate::forgotten::Forgotten;
 use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
 use crate::session::{Connected, WorkerError, pause};
+use crate::unserved::Unserved;
 
 /// Longest wait for the workers of a session to finish what they have in hand.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub struct Hub {
     leases: Leases,
     halts: Halts,
     laters: Laters,
-    forgotten: Forgotten,
+    unserved: Unserved,
     health: Arc<Health>,
     stop: CancellationToken,
 }
@@ -95,8 +95,8 @@ impl Hub {
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
         let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
-        let (laters, forgotten) = (Laters::default(), Forgotten::default());
-        Self { council, connectors, ledger, table, connect, leases, halts, laters, forgotten, health, stop }
+        let (laters, unserved) = (Laters::default(), Unserved::default());
+        Self { council, connectors, ledger, table, connect, leases, halts, laters, unserved, health, stop }
     }
 
     /// How it is, for those who watch it.
@@ -214,7 +214,7 @@ impl Hub {
             broker: Arc::clone(&broker),
             halts: self.halts.clone(),
             laters: self.laters.clone(),
-            forgotten: self.forgotten.clone(),
+            unserved: self.unserved.clone(),
             health: Arc::clone(&self.health),
             stop: self.stop.child_token(),
         };

@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Drains the queue until the session stops.
 pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let (ground, queue) = (session.publishing(), session.broker.names().unrouted());
-    session.pause(session.forgotten.wait(&queue, Instant::now())).await;
+    session.pause(session.unserved.wait(&queue, Instant::now())).await;
     if session.stop.is_cancelled() {
         return Ok(());
     }

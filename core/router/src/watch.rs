@@ -41,10 +41,10 @@ async fn all_there(session: &Session) -> Result<(), WorkerError> {
     let queues = council.targets().filter(|(_, target)| target.is_queue());
     let mut queues: Vec<_> = queues.map(|(system, _)| names.to(&system.name)).collect();
     queues.extend(council.journal.then(|| names.journal()));
-    queues.extend(session.forgotten.all());
+    queues.extend(session.unserved.all());
     for queue in queues {
         if !session.broker.exists(&queue).await? {
-            session.forgotten.is_well(&queue);
+            session.unserved.is_well(&queue);
             return Err(WorkerError::QueueDeleted(queue));
         }
     }

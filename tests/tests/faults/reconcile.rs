@@ -174,7 +174,7 @@ async fn a_lane_that_the_broker_does_not_serve_delays_no_other_and_is_filled_onc
     hub.publish_about("a2", "a", 2).await;
     sums(&hub, "a backlog", |till| till.waiting == 2).await;
     hub.ledger.resume(pause()).await.unwrap();
-    hub.server.forget(&hub.name("lane.till"));
+    hub.server.stop_serving(&hub.name("lane.till"));
     hub.publish_about("a3", "a", 3).await;
     until("the book to go on", async || hub.delivered("book").await == 3).await;
     assert_eq!(till.asked(), 0, "before the lane is made again");
@@ -195,7 +195,7 @@ async fn an_ingress_that_the_broker_does_not_serve_delays_no_lane_and_is_filled_
     let (council, server) = hub.stopped().await;
     ledger.resume(pause()).await.unwrap();
     publish(&server, &council, &parcel_event("a2", "a", 2)).await;
-    server.forget(&ingress);
+    server.stop_serving(&ingress);
     let hub = Simulated::restored(council, server, connectors().with_sink(till.clone())).await;
     sums(&hub, "the first", |till| till.delivered == 1).await;
     hub.server.delete(&ingress);

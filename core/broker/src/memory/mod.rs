@@ -145,17 +145,17 @@ impl Server {
         self.shared.change(|state| state.delete(queue));
     }
 
-    /// Forgets who serves `queue` and what is in it, as RabbitMQ 3.10 does with what was declared right before its end: it refuses
+    /// Serves `queue` no more and loses what is in it, as RabbitMQ 3.10 does with what was declared right before its end: it refuses
     /// publishes, and whoever consumes it loses the session, until it is deleted.
-    pub fn forget(&self, queue: &str) {
+    pub fn stop_serving(&self, queue: &str) {
         self.shared.change(|state| {
             state.cancel(queue);
             state.purge(queue);
         });
-        self.queue(queue, |queue| queue.is_forgotten = true);
+        self.queue(queue, |queue| queue.is_unserved = true);
     }
 
-    /// How many sessions ended because they consumed what was forgotten.
+    /// How many sessions ended because they consumed what is not served.
     pub fn ended_by_consuming(&self) -> u64 {
         self.shared.state().ended_by_consuming
     }

@@ -31,7 +31,7 @@ pub(super) struct Queue {
     /// Consumers, in the order of their arrival.
     pub(super) consumers: Vec<u64>,
     /// Whether nobody serves it.
-    pub(super) is_forgotten: bool,
+    pub(super) is_unserved: bool,
 }
 
 impl Queue {
@@ -45,7 +45,7 @@ impl Queue {
 
     /// Appends unless the queue is full.
     pub(super) fn take_in(&mut self, delivery: Delivery, at: u64) -> bool {
-        let room = !self.is_forgotten && self.limit.is_none_or(|limit| self.waiting() < limit);
+        let room = !self.is_unserved && self.limit.is_none_or(|limit| self.waiting() < limit);
         if room {
             self.append(delivery, at);
         }

@@ -95,12 +95,12 @@ impl State {
 
     /// Whether a session ends because it asks for a queue that nobody serves.
     pub(super) fn is_lost_by_consuming(&mut self, session: u64, queue: &str) -> bool {
-        let is_forgotten = self.queues.get(queue).is_some_and(|queue| queue.is_forgotten);
-        if is_forgotten {
+        let is_unserved = self.queues.get(queue).is_some_and(|queue| queue.is_unserved);
+        if is_unserved {
             self.ended_by_consuming += 1;
             self.end(session);
         }
-        is_forgotten
+        is_unserved
     }
 
     pub(super) fn cut(&mut self) {

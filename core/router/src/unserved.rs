@@ -14,7 +14,7 @@ const WAITS: [Duration; 4] =
 
 /// Those that this hub has met, over all its sessions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Forgotten(Arc<Mutex<HashMap<String, Tried>>>);
+pub(crate) struct Unserved(Arc<Mutex<HashMap<String, Tried>>>);
 
 #[derive(Debug)]
 struct Tried {
@@ -22,7 +22,7 @@ struct Tried {
     at: Instant,
 }
 
-impl Forgotten {
+impl Unserved {
     fn queues(&self) -> MutexGuard<'_, HashMap<String, Tried>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -33,7 +33,7 @@ impl Forgotten {
     }
 
     /// The broker does not serve `queue` at `now`, for the reason that it gives.
-    pub(crate) fn unserved(&self, queue: &str, reason: &str, now: Instant) {
+    pub(crate) fn failed(&self, queue: &str, reason: &str, now: Instant) {
         telemetry::queue_unserved(queue, reason);
         let mut queues = self.queues();
         let tried = queues.entry(queue.to_owned()).or_insert(Tried { times: 0, at: now });
@@ -60,15 +60,15 @@ mod tests {
 
     #[test]
     fn a_queue_is_left_alone_for_longer_each_time_until_it_is_served() {
-        let (forgotten, now, lane) = (Forgotten::default(), Instant::now(), "lane.till");
-        assert_eq!(forgotten.wait(lane, now), Duration::ZERO);
+        let (unserved, now, lane) = (Unserved::default(), Instant::now(), "lane.till");
+        assert_eq!(unserved.wait(lane, now), Duration::ZERO);
         for wait in [WAITS[0], WAITS[1], WAITS[2], WAITS[3], WAITS[3]] {
-            forgotten.unserved(lane, "", now);
-            assert_eq!(forgotten.wait(lane, now), wait);
+            unserved.failed(lane, "", now);
+            assert_eq!(unserved.wait(lane, now), wait);
         }
-        assert_eq!(forgotten.wait(lane, now + WAITS[3]), Duration::ZERO);
-        assert_eq!(forgotten.wait("lane.book", now), Duration::ZERO);
-        forgotten.is_well(lane);
-        assert_eq!((forgotten.wait(lane, now), forgotten.all()), (Duration::ZERO, vec![]));
+        assert_eq!(unserved.wait(lane, now + WAITS[3]), Duration::ZERO);
+        assert_eq!(unserved.wait("lane.book", now), Duration::ZERO);
+        unserved.is_well(lane);
+        assert_eq!((unserved.wait(lane, now), unserved.all()), (Duration::ZERO, vec![]));
     }
 }
