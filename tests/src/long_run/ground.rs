@@ -1,18 +1,14 @@
 //! What a run happens on: a broker of its own, the wire to it, the hub, and its HTTP targets; and how each fault is done
 //! to them. It knows no promise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lapin::options::QueueDeleteOptions;
-use lapin::{Connection, ConnectionProperties};
-use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::GOES_ON_WITHIN;
 use super::council::{self, target};
 use super::faults::{Fault, Met};
 use super::plan::{Plan, Reach};
@@ -27,7 +23,7 @@ use crate::rabbitmq::Rabbit;
 /// What the sources' users call their secret.
 const PASSWORD: &str = "a-password";
 /// How long a fault lasts that has no length of its own.
-const A_WHILE: Duration = Duration::from_secs(2);
+pub(super) const A_WHILE: Duration = Duration::from_secs(2);
 /// What a slow wire adds to each piece.
 const SLOW_WIRE: Duration = Duration::from_millis(100);
 /// A target that fails does so at one in so many requests, so often.
@@ -35,14 +31,9 @@ const EVERY: u64 = 3;
 const TIMES: u64 = 40;
 /// How often the wire is cut while a delivery limit is low: once more than the limit.
 const CUTS: usize = 3;
-/// How often it is looked whether a replay has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How far back a replay begins, in seconds before the event that was taken in when its queue was deleted.
-const REPLAYED: u64 = 120;
-
 /// Everything that can fail.
 pub(super) struct Ground {
-    plan: Plan,
+    pub(super) plan: Plan,
     pub(super) rabbit: Rabbit,
     wire: Proxy,
     pub(super) hub: TestHub,
@@ -50,10 +41,10 @@ pub(super) struct Ground {
     /// Most memory that a process of the hub had, in KiB.
     pub(super) most_memory: u64,
     /// How many events were confirmed when a fault began, in microseconds since the epoch.
-    confirmed: Vec<(u64, u64)>,
+    pub(super) confirmed: Vec<(u64, u64)>,
     /// Queues that the broker lost.
     pub(super) lost_by_the_broker: u64,
-    tasks: Handle,
+    pub(super) tasks: Handle,
 }
 
 impl Ground {
@@ -209,101 +200,6 @@ impl Ground {
         self.rabbit.ctl(&["clear_policy", "stray"]);
     }
 
-    /// Deletes an object of the hub as somebody would who may do all.
-    fn delete(&self, queue: &str) {
-        let (url, queue) = (self.rabbit.url().to_owned(), format!("{}{queue}", self.council().prefix));
-        self.tasks.block_on(async move {
-            let session = Connection::connect(&url, ConnectionProperties::default()).await;
-            let channel = session.expect("a session").create_channel().await.expect("a channel");
-            let options = QueueDeleteOptions::default();
-            channel.queue_delete(queue.as_str().into(), options).await.expect("a queue that is deleted");
-        });
-    }
-
-    /// Does what operations.md says of a queue that the broker lost: RabbitMQ 3.10 forgets one that was declared within seconds of
-    /// its end, by whatever, and then has no process or no leader for it. What a system reads itself is replayed.
-    fn delete_what_the_broker_lost(&mut self) {
-        if self.lost_queues().is_empty() {
-            return;
-        }
-        // Right behind a start others have none yet either.
-        wait(A_WHILE);
-        for queue in self.lost_queues() {
-            self.lost_by_the_broker += 1;
-            let read = (0..self.plan.targets).find(|number| queue == format!("to.{}", target(*number)));
-            match read {
-                Some(to) => self.delete_and_replay(to),
-                None => self.delete(&queue),
-            }
-        }
-    }
-
-    /// The hub's queues, without their prefix, for which the only node has no process, or does not lead.
-    fn lost_queues(&self) -> BTreeSet<String> {
-        let followers = "[io:format(\"~s~n\", [element(1, S)]) || S <- ets:tab2list(ra_state), element(2, S) =/= leader].";
-        let (followers, states) =
-            (self.rabbit.ctl(&["eval", followers]), self.rabbit.ctl(&["list_queues", "name", "state"]));
-        let prefix = self.council().prefix.clone();
-        let own = |name: &str| Some(name.split_once(prefix.as_str())?.1.to_owned());
-        let down = states.lines().filter_map(|line| line.strip_suffix("\tdown"));
-        followers.lines().chain(down).filter_map(own).collect()
-    }
-
-    fn delete_and_replay(&mut self, to: usize) {
-        let begun = Instant::now();
-        let waited = self.longest_wait();
-        self.delete(&format!("to.{}", target(to)));
-        self.hub.wait_for("replay.proposed");
-        let from = format!("{}s", waited + REPLAYED + begun.elapsed().as_secs());
-        let to = target(to);
-        self.hub.say(&[
-            "replay",
-            "--to",
-            &to,
-            "--from",
-            &from,
-            "--again",
-            "--stale",
-            "--rate",
-            "5000",
-            "--yes",
-            "--reason",
-            "its queue was deleted",
-        ]);
-        self.await_replays();
-    }
-
-    /// How long what is taken in now has waited at most since it was published, in seconds: a replay is asked for by when an
-    /// event was published.
-    fn longest_wait(&self) -> u64 {
-        let status = self.hub.json(&["status", "--json"]);
-        let sources = status["sources"].as_object().into_iter().flat_map(|sources| sources.values());
-        let routed = sources.filter_map(|source| source.pointer("/events/routed")?.as_u64());
-        let taken = routed.min().unwrap_or_default() * self.plan.sources as u64;
-        let published = self.confirmed.iter().rev().find(|(_, confirmed)| *confirmed <= taken);
-        let since = published.or(self.confirmed.first()).map_or(0, |(at, _)| now().saturating_sub(*at));
-        since / 1_000_000
-    }
-
-    /// Waits until every replay that was asked for has ended.
-    fn await_replays(&self) {
-        let deadline = Instant::now() + GOES_ON_WITHIN;
-        loop {
-            let jobs = self.hub.json(&["jobs", "list", "--limit", "100000", "--json"]);
-            let is_open = |job: &&Value| {
-                job["kind"] == "replay" && (job["state"] == "submitted" || job["state"] == "running")
-            };
-            let open: Vec<_> = jobs.as_array().into_iter().flatten().filter(is_open).collect();
-            if open.is_empty() {
-                return;
-            }
-            let steps: Vec<_> =
-                open.iter().map(|job| format!("{} of {}", job["done"], job["total"])).collect();
-            assert!(Instant::now() < deadline, "replays that do not end: {steps:?}");
-            wait(LOOK_EVERY);
-        }
-    }
-
     /// Looks at the memory of the hub.
     pub(super) fn measure(&mut self) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.hub.id())).unwrap_or_default();
@@ -319,7 +215,7 @@ fn signal(process: u32, signal: &str) {
 }
 
 /// Lets a fault last.
-fn wait(length: Duration) {
+pub(super) fn wait(length: Duration) {
     let until = Instant::now() + length;
     while let Some(left) = until.checked_duration_since(Instant::now()) {
         thread::park_timeout(left);

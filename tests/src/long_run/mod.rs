@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 
 mod council;
+mod deleting;
 mod evidence;
 mod faults;
 mod ground;

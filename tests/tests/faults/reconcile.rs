@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use postroom_ledger::{Entry, Job, JobFilter, JobState, JournalPlace, NewJob, Pause};
+use postroom_ledger::{Entry, Job, JobFilter, JobState, JournalPlace, Ledger, NewJob, Pause};
 use postroom_router::{PROPOSED_REPLAY, RECONCILE, lease};
 use postroom_tests::council::{PARCEL, parcel_event};
 use postroom_tests::hub::TestHub;
@@ -17,6 +17,10 @@ use crate::work::{self, dock, number, small, until_number};
 /// Events of the tests under load, and the parcels that they are about.
 const EVENTS: u64 = 300;
 const PARCELS: u64 = 7;
+
+/// Events in a journal that no session reads to its end twice: once for what was missed, once for what went past it.
+const LONG_JOURNAL: u64 = 1_002;
+const READ_BY_ONE_SESSION: usize = 1_300;
 
 async fn is_reconciled(hub: &Simulated, kind: &str) -> bool {
     let filter = JobFilter { kind: Some(kind.to_owned()), ..JobFilter::default() };
@@ -203,6 +207,52 @@ async fn an_ingress_that_the_broker_does_not_serve_delays_no_lane_and_is_filled_
     hub.publish_about("a3", "a", 3).await;
     sums(&hub, "the third", |till| till.delivered == 3).await;
     assert_eq!(till.numbers("a"), [1, 2, 3]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_of_the_unrouted_that_the_broker_does_not_serve_delays_nothing_else() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    hub.server.stop_serving(&hub.name("unrouted"));
+    for number in 2..=20 {
+        hub.publish_about(&format!("a{number}"), "a", number).await;
+        sums(&hub, "the next", |till| till.delivered == number).await;
+    }
+    assert!(hub.server.ended_by_consuming() <= 2, "no session lives for long");
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconcile_ends_though_no_session_lives_long_enough_to_find_out_all_that_it_needs() {
+    let till = Till::default();
+    let hub = start(&till, "").await;
+    hub.publish_about("a1", "a", 1).await;
+    sums(&hub, "the first", |till| till.delivered == 1).await;
+    let (ingress, ledger) = (hub.name("ingress.shop"), hub.ledger.clone());
+    let (council, server) = hub.stopped().await;
+    server.unbind(&ingress);
+    publish(&server, &council, &parcel_event("a2", "a", 2)).await;
+    // Nobody but a reconcile looks before that place.
+    let read_up_to = async |ledger: &Ledger, position| {
+        let place = JournalPlace { position, at: Utc::now().timestamp_micros(), is_reading: false };
+        ledger.record(vec![Entry::JournalRead { system: "shop".to_owned(), place }]).await.unwrap();
+    };
+    read_up_to(&ledger, 2).await;
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    for number in 3..=LONG_JOURNAL {
+        let parcel = if number == LONG_JOURNAL { "a".to_owned() } else { (number % PARCELS).to_string() };
+        hub.publish_about(&format!("a{number}"), &parcel, number).await;
+    }
+    sums(&hub, "all others", |till| till.delivered == LONG_JOURNAL - 1).await;
+    read_up_to(&hub.ledger, LONG_JOURNAL).await;
+    hub.server.cut_after_reading(READ_BY_ONE_SESSION);
+    let job = reconciled(&hub, lease::of_ingress("shop")).await;
+    assert_eq!(job.outcome.unwrap()["taken_in"], 1);
+    sums(&hub, "the skip", |till| till.dead == 1).await;
+    assert_eq!(till.numbers("a"), [1, LONG_JOURNAL]);
     hub.stopped().await;
 }
 

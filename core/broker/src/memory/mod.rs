@@ -160,6 +160,16 @@ impl Server {
         self.shared.state().ended_by_consuming
     }
 
+    /// Ends every session once it has read so many entries of streams.
+    pub fn cut_after_reading(&self, entries: usize) {
+        self.shared.change(|state| state.most_read = Some(entries));
+    }
+
+    /// How often a stream was opened to be read.
+    pub fn readers(&self) -> u64 {
+        self.shared.state().readers
+    }
+
     /// Deletes everything that is ready in `queue`.
     pub fn purge(&self, queue: &str) {
         self.shared.change(|state| state.purge(queue));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::queue::Queue;
 use super::session::{Session, lost};
 use crate::{BrokerError, Entry, Reader, Start};
 
@@ -24,7 +25,10 @@ impl MemoryReader {
     ) -> Result<Self, BrokerError> {
         let doing = format!("reading stream {stream:?}");
         session.check(&doing)?;
-        let span = session.state().queues.get(stream).map(|queue| queue.span(start));
+        let span = session.change(|state| {
+            state.readers += 1;
+            state.queues.get(stream).map(|queue| queue.span(start))
+        });
         let span = span.ok_or(BrokerError::Missing { doing })?;
         Ok(Self { session, stream: stream.to_owned(), span, prefetch: usize::from(prefetch) })
     }
@@ -40,9 +44,10 @@ impl Reader for MemoryReader {
         let Some((first, last)) = self.span.filter(|(first, last)| first <= last) else { return Ok(None) };
         self.session.check("reading")?;
         let most = most.clamp(1, self.prefetch.max(1));
-        let state = self.session.state();
-        let queue = state.queues.get(&self.stream).ok_or_else(|| lost("reading"))?;
-        let entries = queue.entries((first, last), most);
+        let read = |queue: &Queue| queue.entries((first, last), most);
+        let entries = self.session.state().queues.get(&self.stream).map(read);
+        let entries = entries.ok_or_else(|| lost("reading"))?;
+        self.session.has_read(entries.len());
         self.span = Some((first + entries.len() as u64, last));
         Ok(Some(entries))
     }

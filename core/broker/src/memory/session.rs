@@ -32,6 +32,15 @@ impl Session {
         self.shared.state()
     }
 
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        self.shared.change(change)
+    }
+
+    /// It has read so many entries of streams more.
+    pub(super) fn has_read(&self, entries: usize) {
+        self.change(|state| state.has_read(self.id, entries));
+    }
+
     pub(super) fn check(&self, doing: &str) -> Result<(), BrokerError> {
         if self.shared.state().alive(self.id) { Ok(()) } else { Err(lost(doing)) }
     }

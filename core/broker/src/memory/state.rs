@@ -20,7 +20,8 @@ pub(super) struct State {
     bindings: Vec<Binding>,
     pub(super) queues: BTreeMap<String, Queue>,
     pub(super) consumers: BTreeMap<u64, Taking>,
-    sessions: BTreeSet<u64>,
+    /// Each with how many entries of streams it has read.
+    sessions: BTreeMap<u64, usize>,
     locks: BTreeMap<String, u64>,
     last_id: u64,
     pub(super) faults: VecDeque<Fault>,
@@ -28,6 +29,10 @@ pub(super) struct State {
     pub(super) blocked: bool,
     /// Sessions that ended because they asked for a queue that nobody serves.
     pub(super) ended_by_consuming: u64,
+    /// A session ends once it has read so many entries of streams.
+    pub(super) most_read: Option<usize>,
+    /// How often a stream was opened.
+    pub(super) readers: u64,
     /// Published while the broker blocks, in order: number of the answer, session, message.
     held_up: Vec<(u64, u64, Outgoing)>,
     /// Answers that were given later than the publish.
@@ -76,12 +81,12 @@ impl State {
 
     pub(super) fn open(&mut self) -> u64 {
         let session = self.new_id();
-        self.sessions.insert(session);
+        self.sessions.insert(session, 0);
         session
     }
 
     pub(super) fn alive(&self, session: u64) -> bool {
-        self.sessions.contains(&session)
+        self.sessions.contains_key(&session)
     }
 
     /// Ends one session: its consumers end, what they held goes back, its locks are free.
@@ -103,8 +108,17 @@ impl State {
         is_unserved
     }
 
+    /// Session `session` has read so many entries more.
+    pub(super) fn has_read(&mut self, session: u64, entries: usize) {
+        let Some(read) = self.sessions.get_mut(&session) else { return };
+        *read += entries;
+        if self.most_read.is_some_and(|most| *read >= most) {
+            self.end(session);
+        }
+    }
+
     pub(super) fn cut(&mut self) {
-        while let Some(session) = self.sessions.first().copied() {
+        while let Some(session) = self.sessions.keys().next().copied() {
             self.end(session);
         }
     }

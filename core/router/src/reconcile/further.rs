@@ -58,3 +58,38 @@ impl Further {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postroom_broker::memory::Server;
+    use postroom_broker::{Message, Outgoing, Topology};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_the_journal_is_looked_at_once_for_many_deliveries_and_again_for_those_that_come_later()
+     {
+        let server = Server::new();
+        let broker = server.connect("test.", "shop");
+        let topology = Topology { sources: vec!["shop".to_owned()], journal: true, ..Topology::default() };
+        broker.declare(&topology).await.unwrap();
+        let body = |body: &'static str| Message { body: body.into(), ..Message::default() };
+        let publish = async |text| {
+            let (exchange, routing_key) = (broker.names().in_exchange("shop"), "any".to_owned());
+            let outgoing = Outgoing { exchange, routing_key, message: body(text) };
+            broker.publisher().await.unwrap().publish(vec![outgoing]).await.unwrap().wait().await;
+        };
+        let mark_of = |entry: &Entry| entry.delivery.body.first().map(|byte| u64::from(*byte));
+        let (mut further, since) = (Further::default(), Instant::now());
+        publish("a").await;
+        let mut looks = Vec::new();
+        for mark in [b'a', b'b', b'c'] {
+            let asked = (u64::from(mark), 0, since);
+            looks.push((further.has(&broker, asked, mark_of).await.unwrap(), server.readers()));
+        }
+        assert_eq!(looks, [(true, 1), (false, 1), (false, 1)]);
+        publish("c").await;
+        let asked = (u64::from(b'c'), 0, Instant::now());
+        assert!(further.has(&broker, asked, mark_of).await.unwrap(), "what came since");
+    }
+}
