@@ -140,6 +140,12 @@ pub(crate) enum LedgerCommand {
     },
     /// Says that the backup that was put back is the ledger now; work goes on.
     AcceptRestore,
+    /// Says that a backup was put back where no hub could notice: every hub halts until it is accepted.
+    Restored {
+        /// Why; it is kept with who.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Args)]

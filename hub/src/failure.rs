@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use postroom_council::Problem;
+use postroom_telemetry as telemetry;
 
 /// Exit code: what was asked for was found wrong (a configuration, an event).
 pub(crate) const FOUND_WRONG: u8 = 1;
@@ -40,13 +41,13 @@ impl Failure {
 
 impl From<postroom_ledger::LedgerError> for Failure {
     fn from(error: postroom_ledger::LedgerError) -> Self {
-        Self::Unreachable(format!("the ledger: {error}"))
+        Self::Unreachable(format!("the ledger: {}", telemetry::chain(&error)))
     }
 }
 
 impl From<postroom_broker::BrokerError> for Failure {
     fn from(error: postroom_broker::BrokerError) -> Self {
-        Self::Unreachable(format!("the broker: {error}"))
+        Self::Unreachable(format!("the broker: {}", telemetry::chain(&error)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The topology against the table of DESIGN section 3.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use postroom_broker::{Argument, Arguments, Declaration, ExchangeKind, Names, Topology};
 
@@ -59,6 +60,25 @@ fn queues_have_the_arguments_of_the_design() {
     let journal =
         [("x-queue-type", "stream"), ("x-max-age", "30D"), ("x-stream-max-segment-size-bytes", "16000000")];
     check_queue("postroom.journal", &journal);
+}
+
+fn check_age(seconds: u64, expected: &str) {
+    let journal_age = Some(Duration::from_secs(seconds));
+    let topology = Topology { journal: true, journal_age, ..Topology::default() };
+    let found = topology.declarations(&Names::new("zed.")).into_iter().find_map(|one| match one {
+        Declaration::Queue { name, arguments } if name == "zed.journal" => {
+            arguments.get("x-max-age").cloned()
+        }
+        _ => None,
+    });
+    assert_eq!(found, Some(Argument::Text(expected.to_owned())), "{seconds} s");
+}
+
+#[test]
+fn the_journal_has_the_age_that_is_given_in_the_largest_unit_of_rabbitmq_that_holds_it_whole() {
+    check_age(7 * 86_400, "7D");
+    check_age(36 * 3_600, "36h");
+    check_age(90 * 60, "5400s");
 }
 
 #[test]

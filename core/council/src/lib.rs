@@ -4,6 +4,7 @@
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
 mod load;
+mod masked;
 mod model;
 mod problem;
 mod program;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::masked;
+
 /// One problem, found without starting anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -82,6 +84,7 @@ impl Problem {
         let text = self.place.and_then(|place| Some((place, std::fs::read_to_string(&self.file).ok()?)));
         let title = Level::ERROR.primary_title(self.words.as_str()).id(self.code.as_str());
         let hint = self.hint.as_deref().map(|hint| Level::HELP.message(hint));
+        let text = text.map(|(place, text)| (place, masked::shown(&self.file, &text)));
         let Some((place, text)) = text else {
             let mut plain = format!("error[{}]: {}\n  --> {shown}", self.code, self.words);
             if let Some(hint) = &self.hint {

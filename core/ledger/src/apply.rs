@@ -111,7 +111,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
             held::retried(conn, *dispatch, (*attempts, *waits), *next_at).await?;
             attempt::add(conn, *dispatch, std::slice::from_ref(attempt)).await
         }
-        Entry::Entered(dispatches) => dispatch::enter(conn, dispatches).await,
+        Entry::Entered(dispatches, at) => dispatch::enter(conn, dispatches, *at).await,
         Entry::Attempts { dispatch, attempts } => attempt::add(conn, *dispatch, attempts).await,
         Entry::ReceiptsSent(positions) => outbox::sent(conn, positions).await,
         Entry::Advanced(step) => import::advance(conn, step).await,

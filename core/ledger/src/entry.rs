@@ -50,8 +50,8 @@ pub enum Entry {
     },
     /// A dispatch waits in the ledger from now on, until it arrives or is given up.
     Held(HeldDispatch),
-    /// Dispatches that were held as [`crate::LANE_FULL`] are in their lane now.
-    Entered(Vec<DispatchId>),
+    /// Dispatches that were held as [`crate::LANE_FULL`] are in their lane, since then.
+    Entered(Vec<DispatchId>, i64),
     /// A held dispatch was tried again in vain.
     Retried {
         /// The dispatch.

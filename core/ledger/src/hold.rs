@@ -136,6 +136,9 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// What the target answered, in words that hold no value of the event.
     pub words: String,
+    /// The technical detail of that, no value of the event either; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// How an attempt failed.

@@ -72,6 +72,9 @@ pub struct Leg {
     /// Set while it waits in the ledger instead of its lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Holding>,
+    /// The holds that have ended, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<Released>,
     /// The attempts that failed, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
@@ -106,6 +109,19 @@ pub struct Holding {
     /// The reason's code.
     pub code: String,
     /// What an officer should read.
+    pub words: String,
+}
+
+/// A hold that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// Since when it was held.
+    pub held_at: i64,
+    /// When it ended: the dispatch arrived, was given up, or came into the hands of its lane.
+    pub at: i64,
+    /// The code of why it was held.
+    pub code: String,
+    /// What an officer should read of that.
     pub words: String,
 }
 

@@ -29,6 +29,7 @@ mod sums;
 mod tail;
 mod taken;
 mod waiting;
+mod watermark;
 mod writer;
 
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
@@ -43,7 +44,7 @@ pub use hold::{
 };
 pub use import::{Import, ImportState, NewImport, RefusedRecord};
 pub use job::{Job, JobFilter, JobState, NewJob};
-pub use journey::{Failing, Holding, Journey, Leg, State, Verdict};
+pub use journey::{Failing, Holding, Journey, Leg, Released, State, Verdict};
 pub use kept::{
     Action, DeadFilter, DeadGroup, DeadRow, DeadShown, Decision, InvalidFilter, InvalidGroup, InvalidRow,
     InvalidShown, Note,
@@ -58,3 +59,4 @@ pub use sql::run::RunStart;
 pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};
+pub use watermark::Watermark;

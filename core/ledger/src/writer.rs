@@ -194,12 +194,11 @@ impl Writer {
         if let Some(file) = &self.file {
             file.check()?;
         }
-        let conn = match &mut self.conn {
-            Some(conn) => conn,
-            none => none.insert(self.home.writing().await.map_err(LedgerError::database("opening"))?),
-        };
-        let begun = conn.begin().await;
-        match begun {
+        if self.conn.is_none() {
+            self.open().await?;
+        }
+        let Some(conn) = &mut self.conn else { return Err(LedgerError::Closed) };
+        match conn.begin().await {
             Ok(()) => Ok(()),
             // Nothing was written yet, so a server that was restarted meanwhile is met again at once.
             Err(error) if db::is_lost(&error) => self.begin_anew().await,
@@ -209,10 +208,14 @@ impl Writer {
 
     async fn begin_anew(&mut self) -> Result<(), LedgerError> {
         self.conn = None;
-        let mut conn = self.home.writing().await.map_err(LedgerError::database("opening"))?;
-        conn.begin().await.map_err(LedgerError::database("locking"))?;
-        self.conn = Some(conn);
-        Ok(())
+        self.open().await?.begin().await.map_err(LedgerError::database("locking"))
+    }
+
+    /// Opens another connection. What was interned may be another database's, where one was put back meanwhile.
+    async fn open(&mut self) -> Result<&mut Conn, LedgerError> {
+        self.interned.clear();
+        let conn = self.home.writing().await.map_err(LedgerError::database("opening"))?;
+        Ok(self.conn.insert(conn))
     }
 
     /// Commits what succeeded; anything else leaves no trace.

@@ -7,7 +7,7 @@ use postroom_connector::{Connectors, SettingsError, Sink};
 use postroom_council::Council;
 use postroom_telemetry as telemetry;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::health::Standing;
 use crate::lease::{self, LOOK_EVERY, Leases, Tenure};
@@ -18,6 +18,9 @@ use crate::supervise::DRAIN_TIMEOUT;
 use crate::{
     batches, delivery, ingress, intake, receipts, replay, retention, silence, staging, sums, unrouted, watch,
 };
+
+/// How long the giving back of a lease is waited for.
+const GIVE_BACK: Duration = Duration::from_secs(1);
 
 /// A piece of work that one hub does at a time.
 #[derive(Clone)]
@@ -94,8 +97,8 @@ impl Duty {
             match &ended {
                 // What crashed is recovered with care by whoever takes it next.
                 ended if is_crash(ended) => leases.forget(&tenure),
-                // If the ledger does not answer, the next one waits until the lease has run out.
-                _ => drop(leases.give_back(&tenure).await),
+                // If the ledger does not answer, the next one waits until the lease has run out. Why it ended is told soon.
+                _ => drop(timeout(GIVE_BACK, leases.give_back(&tenure)).await),
             }
             match ended {
                 Ok(()) if connected.stop.is_cancelled() => break,
@@ -126,7 +129,7 @@ impl Duty {
                 }
             }
         };
-        let _cut_short = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
+        let _cut_short = timeout(DRAIN_TIMEOUT, drain).await;
         workers.shutdown().await;
         if !is_crash(&result) {
             // What cannot be written counts as one try of those that are due.

@@ -191,7 +191,8 @@ impl Halts {
             let slow = health.slow_writes > 0 || health.last_slow.is_some_and(|last| last.elapsed() < WELL);
             (slow, health.failed.filter(|(_, last)| last.elapsed() >= WELL))
         };
-        if !slow && self.is_ledger_slow() {
+        // That nothing is written slowly is no proof where nothing is written.
+        if !slow && self.is_ledger_slow() && ledger.probe().await.is_ok() {
             self.change(|state| state.slow = false);
             telemetry::ledger_quick();
         }

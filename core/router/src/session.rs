@@ -7,6 +7,7 @@ use std::time::Duration;
 use postroom_broker::{Broker, BrokerError, Confirms, Consumer, Publication};
 use postroom_connector::{Connectors, SettingsError};
 use postroom_council::Council;
+use postroom_lane::OLDEST_UNACKED;
 use postroom_ledger::{Entry, Ledger, LedgerError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -214,6 +215,17 @@ pub(crate) async fn answers(
         answers = &mut answers => Ok(answers),
         () = stop.cancelled() => {
             tokio::time::timeout(LAST_ANSWERS, answers).await.map_err(|_| WorkerError::Unanswered)
+        }
+    }
+}
+
+/// Waits until the broker has taken nothing for so long that what is unacked has to be given back.
+pub(crate) async fn blocked_for_long(broker: &dyn Broker) {
+    let mut since = Instant::now();
+    while since.elapsed() < OLDEST_UNACKED {
+        tokio::time::sleep(BLOCKED_LOOK).await;
+        if !broker.blocked() {
+            since = Instant::now();
         }
     }
 }

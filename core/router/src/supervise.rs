@@ -1,5 +1,6 @@
 //! Sessions with the broker, one after another: connect, declare, start the workers, and begin again when one ends.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use postroom_broker::{Backoff, Broker, BrokerError, Failure, Topology};
 use postroom_connector::Connectors;
 use postroom_council::Council;
-use postroom_ledger::Ledger;
+use postroom_ledger::{Ledger, LedgerError, Watermark};
 use postroom_telemetry as telemetry;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,13 +21,15 @@ use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
-use crate::session::{Connected, WorkerError, pause};
+use crate::session::{Connected, WorkerError, blocked_for_long, pause};
 use crate::unserved::Unserved;
 
 /// Longest wait for the workers of a session to finish what they have in hand.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// A session that lasted this long was a success: the next failure waits shortly again.
 const STEADY: Duration = Duration::from_secs(5);
+/// How often it is noted in the data folder how far the ledger is: a copy that is put back is noticed if it is older.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 
 /// Opens one session with the broker.
 pub type Connect =
@@ -37,6 +40,7 @@ pub struct Hub {
     council: Arc<Council>,
     connectors: Arc<Connectors>,
     ledger: Ledger,
+    watermark: Watermark,
     table: Arc<Table>,
     connect: Connect,
     leases: Leases,
@@ -63,7 +67,7 @@ pub enum HubError {
     Locked(BrokerError),
     /// The ledger cannot be used.
     #[error("{0}")]
-    Ledger(#[from] postroom_ledger::LedgerError),
+    Ledger(#[from] LedgerError),
 }
 
 /// A session with the broker in which everything is declared.
@@ -96,7 +100,21 @@ impl Hub {
         let halts = Halts::default();
         let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
         let (laters, unserved) = (Laters::default(), Unserved::default());
-        Self { council, connectors, ledger, table, connect, leases, halts, laters, unserved, health, stop }
+        let watermark = Watermark::below(&council.data);
+        Self {
+            council,
+            connectors,
+            ledger,
+            watermark,
+            table,
+            connect,
+            leases,
+            halts,
+            laters,
+            unserved,
+            health,
+            stop,
+        }
     }
 
     /// How it is, for those who watch it.
@@ -117,6 +135,7 @@ impl Hub {
 
     async fn work(&self) -> Result<(), HubError> {
         let started = Instant::now();
+        self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
         let wanting = self.council.sources().filter(|(_, side)| side.receipts);
         self.ledger.want_receipts(wanting.map(|(system, _)| system.name.clone()).collect());
@@ -136,6 +155,7 @@ impl Hub {
             self.halts.until_writable(&self.ledger, &mut waits, &self.stop).await;
         }
         self.ledger.end_run(now()).await?;
+        self.watermark.note(&self.ledger).await?;
         Ok(())
     }
 
@@ -183,9 +203,24 @@ impl Hub {
         if !self.ledger.is_shared() {
             broker.lock().await?;
         }
+        self.look_behind().await?;
         let topology = self.topology();
         let noted = reconcile::declare(broker.as_ref(), &self.ledger, &self.council, &topology).await?;
         Ok(Prepared { broker, noted })
+    }
+
+    /// Whether the ledger was put back since the last session: a server can be under a hub that works.
+    async fn look_behind(&self) -> Result<(), LedgerError> {
+        self.watermark.compare(&self.ledger).await?;
+        self.halts.look(&self.ledger).await
+    }
+
+    /// Notes how far the ledger is, for ever. What cannot be noted is with the next, and told by the next start.
+    async fn keep_noting(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(NOTE_EVERY).await;
+            let _not_noted = self.watermark.note(&self.ledger).await;
+        }
     }
 
     /// Every object that this council needs.
@@ -233,6 +268,7 @@ impl Hub {
             let failed: Option<String> = tokio::select! {
                 () = self.stop.cancelled() => None,
                 reason = broker.lost() => Some(reason),
+                () = blocked_for_long(broker.as_ref()) => Some("it blocks for too long".to_owned()),
                 Some(ended) = duties.join_next() => Some(self.tell(ended)?),
             };
             self.health.closed();
@@ -248,6 +284,7 @@ impl Hub {
             failed = work => failed?,
             never = self.leases.prolong() => match never {},
             never = self.halts.watch(&self.ledger) => match never {},
+            never = self.keep_noting() => match never {},
         };
         broker.close().await;
         Ok(match failed {

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use postroom_broker::{Acker, Delivery, Publisher};
+use postroom_broker::{Acker, Consumer, Delivery, Publisher};
 use postroom_event::{DispatchId, EventKey};
+use postroom_lane::OLDEST_UNACKED;
 use postroom_ledger::NewJob;
 use postroom_telemetry as telemetry;
 use serde_json::json;
@@ -36,46 +37,61 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Drains the queue until the session stops.
 pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
-    let (ground, queue) = (session.publishing(), session.broker.names().unrouted());
+    let queue = session.broker.names().unrouted();
     session.pause(session.unserved.wait(&queue, Instant::now())).await;
-    if session.stop.is_cancelled() {
-        return Ok(());
+    while !session.stop.is_cancelled() {
+        let mut consumer = session.consumer(&queue, PREFETCH).await?;
+        let outcome = beside_work(&session, consumer.as_mut()).await;
+        consumer.close().await;
+        outcome?;
     }
-    let mut consumer = session.consumer(&queue, PREFETCH).await?;
+    Ok(())
+}
+
+/// Puts back what comes beside the others' work, until the session stops or what waits has waited for so long that it has to be
+/// delivered anew.
+async fn beside_work(session: &Session, consumer: &mut dyn Consumer) -> Result<(), WorkerError> {
+    let ground = session.publishing();
     let mut publisher = session.broker.publisher().await?;
     let acker = consumer.acker();
     let drain = Drain { ground: &ground, patience: Patience::Until(&session.stop) };
-    let mut early: Vec<(Instant, Delivery)> = Vec::new();
-    let outcome = async {
-        loop {
-            let deliveries = tokio::select! {
-                () = session.stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(LOOK_EVERY), if !early.is_empty() => Some(Vec::new()),
-                deliveries = consumer.next(CHUNK) => deliveries,
-            };
-            let deliveries = deliveries.ok_or_else(|| WorkerError::ConsumerEnded(queue.clone()))?;
-            session.may_start()?;
-            drain.all_bound(&deliveries)?;
-            let now = Instant::now();
-            early.extend(deliveries.into_iter().map(|delivery| (now, delivery)));
-            if session.halts.is_any() {
-                // The ingress that would take the event may be halted.
-                early.iter_mut().for_each(|(since, _)| *since = now);
-            }
-            let known = drain.known(early.iter().map(|(_, delivery)| delivery)).await?;
-            let (ready, waiting): (Vec<_>, Vec<_>) = early
-                .into_iter()
-                .partition(|(since, delivery)| since.elapsed() >= ALONE_AFTER || is_ready(delivery, &known));
-            early = waiting;
-            if !ready.is_empty() {
-                let ready = ready.into_iter().map(|(_, delivery)| delivery).collect();
-                drain.put(ready, publisher.as_mut(), acker.as_ref()).await?;
-            }
+    let mut early: Vec<Early> = Vec::new();
+    loop {
+        let deliveries = tokio::select! {
+            () = session.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK_EVERY), if !early.is_empty() => Some(Vec::new()),
+            deliveries = consumer.next(CHUNK) => deliveries,
+        };
+        let ended = || WorkerError::ConsumerEnded(ground.broker.names().unrouted());
+        let deliveries = deliveries.ok_or_else(ended)?;
+        session.may_start()?;
+        drain.all_bound(&deliveries)?;
+        let now = Instant::now();
+        early.extend(deliveries.into_iter().map(|delivery| Early { came: now, since: now, delivery }));
+        if session.halts.is_any() {
+            // The ingress that would take the event may be halted.
+            early.iter_mut().for_each(|early| early.since = now);
+        }
+        let known = drain.known(early.iter().map(|early| &early.delivery)).await?;
+        let is_due =
+            |early: &Early| early.since.elapsed() >= ALONE_AFTER || is_ready(&early.delivery, &known);
+        let (ready, waiting): (Vec<_>, Vec<_>) = early.into_iter().partition(is_due);
+        early = waiting;
+        if !ready.is_empty() {
+            let ready = ready.into_iter().map(|early| early.delivery).collect();
+            drain.put(ready, publisher.as_mut(), acker.as_ref()).await?;
+        }
+        if early.iter().any(|early| early.came.elapsed() >= OLDEST_UNACKED) {
+            return Ok(());
         }
     }
-    .await;
-    consumer.close().await;
-    outcome
+}
+
+/// A dispatch whose event is not known yet: when it came, and since when nothing hinders its event.
+struct Early {
+    came: Instant,
+    since: Instant,
+    delivery: Delivery,
 }
 
 /// Drains what is there now, before any worker begins. What its queue refuses, and what waits for its event, stays, and is

@@ -14,6 +14,9 @@ use postroom_telemetry as telemetry;
 use crate::decide::Unmappable;
 use crate::{health, traced};
 
+/// Longest technical detail that is kept of an attempt, in characters.
+const MAX_DETAIL_CHARS: usize = 500;
+
 /// A dispatch that was taken from the lane's queue or from the holds.
 pub(crate) struct Work {
     pub(crate) dispatch: Dispatch,
@@ -163,7 +166,7 @@ impl Work {
     pub(crate) fn write_before_lane(self, write: Write, at: i64) -> Option<Entry> {
         let Write::Hold { reason, waits, next } = write else {
             // A queue never gives a dispatch up: what it does not take is tried again.
-            return (write == Write::Receipt).then(|| Entry::Entered(vec![self.dispatch.id]));
+            return (write == Write::Receipt).then(|| Entry::Entered(vec![self.dispatch.id], at));
         };
         let words = "the queue of its lane takes no more messages".to_owned();
         if reason != HoldReason::Behind {
@@ -245,7 +248,8 @@ pub(crate) fn failed(number: u32, (started_at, took): (i64, Duration), error: &C
         Failure::Down => AttemptOutcome::Down,
     };
     let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
-    Attempt { number, started_at, took, outcome, words: error.words.clone() }
+    let detail = error.detail.chars().take(MAX_DETAIL_CHARS).collect();
+    Attempt { number, started_at, took, outcome, words: error.words.clone(), detail }
 }
 
 /// What the lane is told of an attempt.
@@ -286,8 +290,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_work_that_is_let_go_before_it_ends_leaves_the_attempts_that_failed() {
+    fn work() -> Work {
         let dispatch = Dispatch {
             id: DispatchId::new("/shop", "1", "to-till"),
             event: EventKey::new("/shop", "1"),
@@ -297,12 +300,47 @@ mod tests {
             subject: "parcel:a".to_owned(),
         };
         let why = Unmappable { code: "mapping", words: String::new() };
-        let work = || Work::new(dispatch.clone(), "/shop".into(), Whole::default(), Err(why.clone()));
+        Work::new(dispatch, "/shop".into(), Whole::default(), Err(why))
+    }
+
+    fn in_vain(started_at: i64, words: &str, detail: &str) -> Tried {
+        let result = Err(ConnectorError::new(Failure::Transient, words, detail));
+        Tried { started_at, took: Duration::from_millis(1), result }
+    }
+
+    #[test]
+    fn a_work_that_is_let_go_before_it_ends_leaves_the_attempts_that_failed() {
         assert!(work().attempts_that_failed().is_none());
         let mut tried = work();
-        let result = Err(ConnectorError::new(Failure::Transient, "not now", ""));
-        tried.tried(Tried { started_at: 7, took: Duration::from_millis(1), result });
+        tried.tried(in_vain(7, "not now", ""));
         let Some(Entry::Attempts { attempts, .. }) = tried.attempts_that_failed() else { panic!("none") };
         assert_eq!((attempts[0].number, attempts[0].started_at, attempts[0].took), (1, 7, 1_000));
+    }
+
+    #[test]
+    fn each_attempt_that_failed_keeps_its_own_answer_and_detail_up_to_the_limit() {
+        let long = "ä".repeat(MAX_DETAIL_CHARS + 1);
+        let mut tried = work();
+        tried.tried(in_vain(7, "not now: 503", "till-closed"));
+        tried.tried(in_vain(8, "not now: 429", &long));
+        let next = postroom_lane::Moment::from_micros(99);
+        let entries = tried.write(Write::Retried { waits: 1, next }, 9);
+        let kept: Vec<_> = entries
+            .iter()
+            .map(|entry| match entry {
+                Entry::Retried { attempt, .. } => (attempt.words.as_str(), attempt.detail.as_str()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let cut = long.chars().take(MAX_DETAIL_CHARS).collect::<String>();
+        assert_eq!(kept, [("not now: 503", "till-closed"), ("not now: 429", cut.as_str())]);
+    }
+
+    #[test]
+    fn what_came_into_its_lane_at_last_is_told_with_the_time() {
+        let Some(Entry::Entered(dispatches, at)) = work().write_before_lane(Write::Receipt, 9) else {
+            panic!("not told")
+        };
+        assert_eq!((dispatches, at), (vec![work().dispatch.id], 9));
     }
 }

@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// What is written unless `RUST_LOG` says otherwise: the hub's own lines, and warnings of others but lapin, whose
-/// outages the hub tells itself.
-const DEFAULT_FILTER: &str = "warn,lapin=off,postroom_telemetry=info";
+/// outages the hub tells itself, and those who read a URL and quote of it what they do not know.
+const DEFAULT_FILTER: &str = "warn,lapin=off,sqlx_postgres::options=off,postroom_telemetry=info";
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use postroom_router::{Halts, Line, PROPOSED_REPLAY, Plan, Publishing, Request, l
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ReplayArgs};
+use crate::commands::officers::unknown;
 use crate::failure::{Failure, count};
 use crate::output;
 use crate::place::Place;
@@ -25,6 +26,9 @@ pub(crate) async fn replay(cli: &Cli, args: &ReplayArgs) -> Result<ExitCode, Fai
     let unreadable = |error| Failure::Unreachable(format!("planning the replay: {error}"));
     let plan = postroom_router::plan(&ground, &request(args)?).await.map_err(unreadable)?;
     broker.close().await;
+    if plan.lines.is_empty() {
+        all_known(&place, args)?;
+    }
     let jobs = if args.yes { submit(&place, &ground, &plan, args).await? } else { Vec::new() };
     if args.form.json {
         output::json(&as_json(&plan, &jobs));
@@ -32,6 +36,27 @@ pub(crate) async fn replay(cli: &Cli, args: &ReplayArgs) -> Result<ExitCode, Fai
         print(&plan, args, &jobs);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is named and is nowhere in the configuration. What the configuration no longer has may still be in the journal.
+fn all_known(place: &Place, args: &ReplayArgs) -> Result<(), Failure> {
+    let council = &place.council;
+    let sources = council.sources().map(|(system, _)| system.name.as_str()).collect();
+    let targets = council.targets().map(|(system, _)| system.name.as_str()).collect();
+    let routes = council.routes.iter().map(|route| &*route.name).collect();
+    let types = council.vocabulary.names().collect();
+    for (what, given, names) in [
+        ("source", &args.system, sources),
+        ("target", &args.to, targets),
+        ("route", &args.route, routes),
+        ("event type", &args.event_type, types),
+    ] {
+        let names: Vec<&str> = names;
+        if let Some(name) = given.as_deref().filter(|name| !names.contains(name)) {
+            return Err(unknown(what, name, names));
+        }
+    }
+    Ok(())
 }
 
 fn request(args: &ReplayArgs) -> Result<Request, Failure> {
@@ -62,7 +87,7 @@ fn moment(text: &str) -> Result<u64, Failure> {
     Ok(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Submits the jobs, and takes back what was proposed for the target.
+/// Submits the jobs, and takes back what was proposed for the target, if anything is sent.
 async fn submit(
     place: &Place,
     ground: &Publishing,
@@ -77,7 +102,7 @@ async fn submit(
     let (actor, reason) = (output::actor(), args.reason.clone().unwrap_or_default());
     let jobs =
         postroom_router::submit_replay(&ground.ledger, plan, args.rate, (&actor, &reason), lease_of).await?;
-    if let Some(target) = &args.to {
+    if let Some(target) = args.to.as_ref().filter(|_| plan.sent() > 0) {
         let (kind, target) = (Some(PROPOSED_REPLAY.to_owned()), Some(target.clone()));
         let filter = JobFilter { kind, target, ..JobFilter::default() };
         for proposed in ground.ledger.jobs(&filter, MOST_PROPOSALS).await? {

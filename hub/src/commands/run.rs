@@ -52,8 +52,9 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            telemetry::hub_failed(&error.to_string());
-            Err(Failure::Unreachable(error.to_string()))
+            let words = telemetry::chain(&error);
+            telemetry::hub_failed(&words);
+            Err(Failure::Unreachable(words))
         }
     }
 }

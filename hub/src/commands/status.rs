@@ -61,7 +61,7 @@ pub(crate) async fn status(cli: &Cli, args: &StatusArgs) -> Result<ExitCode, Fai
     };
     let standing = Standing::look(&place, &ledger).await?;
     if args.form.json {
-        output::json(&as_json(&found, &standing));
+        output::json(&as_json(&place, &found, &standing));
     } else {
         print(&place, &found, &standing);
     }
@@ -177,6 +177,12 @@ fn print(place: &Place, found: &Found, standing: &Standing) {
     differences(found).iter().for_each(|difference| output::line(format!("DIFFERENCE: {difference}")));
 }
 
+/// Sources of which nobody counts what they publish before it is in their queue.
+fn publish_themselves(place: &Place) -> Vec<&str> {
+    let sources = place.council.sources().filter(|(_, side)| side.is_queue());
+    sources.map(|(system, _)| system.name.as_str()).collect()
+}
+
 fn sources(place: &Place, found: &Found) {
     let head = [
         "source",
@@ -185,6 +191,7 @@ fn sources(place: &Place, found: &Found) {
         "mapped",
         "refused",
         "ignored",
+        "published",
         "events",
         "waiting",
         "routed",
@@ -193,7 +200,7 @@ fn sources(place: &Place, found: &Found) {
         "duplicate",
     ];
     let mut table = output::table(&head);
-    for (system, _) in place.council.sources() {
+    for (system, side) in place.council.sources() {
         let none = SourceSums::default();
         let source = found.sums.sources.get(&system.name).unwrap_or(&none);
         let ingress = found.ingress.get(&system.name).map_or(0, |depth| depth.messages);
@@ -205,6 +212,7 @@ fn sources(place: &Place, found: &Found) {
             source.mapped.to_string(),
             source.refused.to_string(),
             source.ignored.values().sum::<u64>().to_string(),
+            if side.is_queue() { "itself".to_owned() } else { source.published.to_string() },
             (decided(source) + u64::from(ingress)).to_string(),
             ingress.to_string(),
             source.events.routed.to_string(),
@@ -291,7 +299,7 @@ fn differences(found: &Found) -> Vec<String> {
     sums::differences(&found.sums, ingress)
 }
 
-fn as_json(found: &Found, standing: &Standing) -> Value {
+fn as_json(place: &Place, found: &Found, standing: &Standing) -> Value {
     let depths = |depths: &BTreeMap<String, Depth>| -> Value {
         let each = depths.iter().map(|(name, depth)| {
             (name.clone(), json!({"messages": depth.messages, "consumers": depth.consumers}))
@@ -301,7 +309,7 @@ fn as_json(found: &Found, standing: &Standing) -> Value {
     json!({
         "sources": found.sums.sources, "targets": found.sums.targets, "ingress": depths(&found.ingress),
         "queues": depths(&found.targets), "inputs": found.inputs, "differences": differences(found),
-        "standing": standing,
+        "publish_themselves": publish_themselves(place), "standing": standing,
         "proposed_replays": found.proposed_replays.len(), "unrouted": found.unrouted,
         "reading": found.reading,
     })

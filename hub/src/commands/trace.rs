@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use postroom_ledger::{Action, Attempt, AttemptOutcome, Journey, Leg, Note, State, Verdict};
+use postroom_ledger::{Action, Attempt, AttemptOutcome, Journey, Leg, Note, Released, State, Verdict};
 
 use crate::cli::{Cli, FormArgs};
 use crate::failure::{FOUND_WRONG, Failure};
@@ -46,6 +46,11 @@ fn steps(journey: &Journey) -> Vec<(i64, String)> {
         let named = |(at, what): (i64, String)| (at, format!("{} -> {}: {what}", leg.route, leg.target));
         steps.extend(of_leg(leg, journey.received_at).into_iter().map(named));
     }
+    // The ledger has the time at which the outcome was written: what a quick lane did before that came after the taking.
+    let earliest = steps.iter().map(|(at, _)| *at).min();
+    if let (Some((taken_at, _)), Some(earliest)) = (steps.first_mut(), earliest) {
+        *taken_at = earliest;
+    }
     steps.sort_by_key(|(at, _)| *at);
     steps
 }
@@ -53,19 +58,31 @@ fn steps(journey: &Journey) -> Vec<(i64, String)> {
 /// What happened to one dispatch; where it stands goes last, at `taken` where the ledger has no time of it.
 fn of_leg(leg: &Leg, taken: i64) -> Vec<(i64, String)> {
     let mut steps: Vec<_> = leg.attempts.iter().map(|attempt| (attempt.started_at, tried(attempt))).collect();
+    // Of one moment, a hold ends before what ended it, and begins after what led to it.
+    steps.extend(leg.released.iter().map(|hold| (hold.at, let_go(hold))));
     steps.extend(
         leg.failed.as_ref().map(|failed| (failed.at, format!("dead: {}: {}", failed.code, failed.words))),
     );
     steps.extend(leg.notes.iter().map(|note| (note.at, decided(note))));
-    if let Some(held) = &leg.held {
-        let next = held.next_at.map(|at| format!(", to be tried at {}", output::time(at)));
-        steps.push((held.at, format!("held: {}: {}{}", held.code, held.words, next.unwrap_or_default())));
+    steps.extend(leg.released.iter().map(|hold| (hold.held_at, held(&hold.code, &hold.words))));
+    if let Some(holding) = &leg.held {
+        let next = holding.next_at.map(|at| format!(", to be tried at {}", output::time(at)));
+        let said = held(&holding.code, &holding.words);
+        steps.push((holding.at, format!("{said}{}", next.unwrap_or_default())));
     } else {
         let said = in_words(&leg.state);
         let latest = steps.iter().map(|(at, _)| *at).max().unwrap_or(taken);
         steps.push((time_of(leg).unwrap_or(latest), format!("{said} (dispatch {})", leg.id)));
     }
     steps
+}
+
+fn held(code: &str, words: &str) -> String {
+    format!("held: {code}: {words}")
+}
+
+fn let_go(hold: &Released) -> String {
+    format!("released after {} s in its hold", (hold.at - hold.held_at) / 1_000_000)
 }
 
 fn tried(attempt: &Attempt) -> String {
@@ -75,8 +92,9 @@ fn tried(attempt: &Attempt) -> String {
         AttemptOutcome::Unknown => "not answered",
         AttemptOutcome::Down => "not reached",
     };
-    let Attempt { number, took, words, .. } = attempt;
-    format!("attempt {number} {outcome} after {} ms: {words}", took / 1_000)
+    let Attempt { number, took, words, detail, .. } = attempt;
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    format!("attempt {number} {outcome} after {} ms: {words}{detail}", took / 1_000)
 }
 
 fn decided(note: &Note) -> String {
@@ -112,7 +130,9 @@ fn in_words(state: &State) -> String {
 mod tests {
     use super::*;
     use postroom_event::DispatchId;
-    use postroom_ledger::Failing;
+    use postroom_ledger::{Failing, Holding};
+
+    const WAY: &str = "parcel-to-press -> press";
 
     fn journey(legs: Vec<Leg>) -> Journey {
         Journey {
@@ -130,6 +150,28 @@ mod tests {
         }
     }
 
+    fn leg(state: State) -> Leg {
+        Leg {
+            id: DispatchId::new("/systems/shop", "event-1", "parcel-to-press"),
+            route: "parcel-to-press".to_owned(),
+            target: "press".to_owned(),
+            state,
+            held: None,
+            released: Vec::new(),
+            attempts: Vec::new(),
+            failed: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn delivered(at: i64) -> State {
+        State::Delivered { at, attempts: 2, batch: None, reference: Some("P-9".to_owned()) }
+    }
+
+    fn released(code: &str, (held_at, at): (i64, i64)) -> Released {
+        Released { held_at, at, code: code.to_owned(), words: "the target is away".to_owned() }
+    }
+
     #[test]
     fn a_journey_is_told_in_order_of_time_with_attempts_decisions_and_the_reference() {
         let refused = Attempt {
@@ -138,6 +180,7 @@ mod tests {
             took: 31_000,
             outcome: AttemptOutcome::Permanent,
             words: "no such parcel".to_owned(),
+            detail: "parcel-unknown".to_owned(),
         };
         let note = Note {
             action: Action::Redriven,
@@ -146,34 +189,66 @@ mod tests {
             job: Some(7),
             at: 4_000,
         };
-        let id = DispatchId::new("/systems/shop", "event-1", "parcel-to-press");
-        let leg = Leg {
-            id,
-            route: "parcel-to-press".to_owned(),
-            target: "press".to_owned(),
-            state: State::Delivered {
-                at: 5_000,
-                attempts: 2,
-                batch: None,
-                reference: Some("P-9".to_owned()),
-            },
-            held: None,
-            attempts: vec![refused],
-            failed: Some(Failing {
-                at: 3_000,
-                code: "refused".to_owned(),
-                words: "no such parcel".to_owned(),
-            }),
-            notes: vec![note],
-        };
-        let way = "parcel-to-press -> press";
+        let failed = Failing { at: 3_000, code: "refused".to_owned(), words: "no such parcel".to_owned() };
+        let leg =
+            Leg { attempts: vec![refused], failed: Some(failed), notes: vec![note], ..leg(delivered(5_000)) };
+        let id = leg.id;
         let expected = [
             (1_000, "taken from shop".to_owned()),
-            (2_000, format!("{way}: attempt 1 refused after 31 ms: no such parcel")),
-            (3_000, format!("{way}: dead: refused: no such parcel")),
-            (4_000, format!("{way}: sent again by ada: mended (job 7)")),
-            (5_000, format!("{way}: delivered as P-9 (dispatch {id})")),
+            (2_000, format!("{WAY}: attempt 1 refused after 31 ms: no such parcel: parcel-unknown")),
+            (3_000, format!("{WAY}: dead: refused: no such parcel")),
+            (4_000, format!("{WAY}: sent again by ada: mended (job 7)")),
+            (5_000, format!("{WAY}: delivered as P-9 (dispatch {id})")),
         ];
+        assert_eq!(steps(&journey(vec![leg])), expected);
+    }
+
+    #[test]
+    fn a_hold_that_has_ended_is_told_twice_where_it_began_and_where_it_ended() {
+        const SECOND: i64 = 1_000_000;
+        let holds = vec![
+            released("lane-full", (2 * SECOND, 5 * SECOND)),
+            released("behind", (5 * SECOND, 309 * SECOND)),
+        ];
+        let leg = Leg { released: holds, ..leg(delivered(309 * SECOND)) };
+        let id = leg.id;
+        let expected = [
+            (1_000, "taken from shop".to_owned()),
+            (2 * SECOND, format!("{WAY}: held: lane-full: the target is away")),
+            (5 * SECOND, format!("{WAY}: released after 3 s in its hold")),
+            (5 * SECOND, format!("{WAY}: held: behind: the target is away")),
+            (309 * SECOND, format!("{WAY}: released after 304 s in its hold")),
+            (309 * SECOND, format!("{WAY}: delivered as P-9 (dispatch {id})")),
+        ];
+        assert_eq!(steps(&journey(vec![leg])), expected);
+    }
+
+    #[test]
+    fn a_hold_that_lasts_is_told_behind_the_one_that_has_ended() {
+        let holding = Holding {
+            at: 3_000,
+            attempts: 0,
+            next_at: None,
+            code: "behind".to_owned(),
+            words: "an earlier one is held".to_owned(),
+        };
+        let holds = vec![released("lane-full", (2_000, 3_000))];
+        let leg = Leg { released: holds, held: Some(holding), ..leg(State::Waiting) };
+        let expected = [
+            (1_000, "taken from shop".to_owned()),
+            (2_000, format!("{WAY}: held: lane-full: the target is away")),
+            (3_000, format!("{WAY}: released after 0 s in its hold")),
+            (3_000, format!("{WAY}: held: behind: an earlier one is held")),
+        ];
+        assert_eq!(steps(&journey(vec![leg])), expected);
+    }
+
+    #[test]
+    fn what_a_quick_lane_did_before_the_outcome_was_written_is_told_behind_the_taking() {
+        let leg = leg(delivered(900));
+        let id = leg.id;
+        let expected =
+            [(900, "taken from shop".to_owned()), (900, format!("{WAY}: delivered as P-9 (dispatch {id})"))];
         assert_eq!(steps(&journey(vec![leg])), expected);
     }
 }

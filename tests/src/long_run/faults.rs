@@ -1,6 +1,6 @@
 //! The faults of a run: which there are, and what each may double. Pure.
 
-use super::plan::{Plan, Reach};
+use super::plan::{Plan, Reach, TARGETS_PER_EVENT};
 use crate::dice::Dice;
 use crate::http_target::orders::Does;
 
@@ -52,6 +52,10 @@ pub(super) struct Met {
     pub(super) ended: u64,
 }
 
+/// Events of one source whose dispatches may be published and not confirmed: four chunks of 200, and one that is decided.
+const EVENTS_IN_FLIGHT: u64 = 1_000;
+/// Attempts at one target that may be under way, for each fault: the order for a target that fails strikes so many.
+const HTTP_IN_FLIGHT: u64 = 64;
 /// How long a slow target takes, in milliseconds.
 const SLOW: u64 = 700;
 /// When a busy target says that it should be asked again, in seconds.
@@ -126,6 +130,33 @@ impl Fault {
         }
     }
 
+    /// Whether what a source published may be lost through it on its way to a target, with a queue.
+    pub(super) fn may_lose(self, source: usize, target: usize) -> bool {
+        match self {
+            Self::IngressDeleted(at) => at == source,
+            Self::LaneDeleted(at) | Self::LaneLimited(at) | Self::QueueDeleted(at) => at == target,
+            // RabbitMQ 3.10 loses what was declared right before its end.
+            Self::BrokerKilled | Self::BrokerRestarted => true,
+            _ => false,
+        }
+    }
+
+    /// Most messages that come twice to targets of a reach through it: those whose confirms, or answers, were awaited. A session
+    /// that ends may end again while the fault lasts.
+    pub(super) fn most_doubles(self, plan: &Plan, reach: Reach) -> u64 {
+        const SESSIONS: u64 = 4;
+        let of_reach = (0..plan.targets).filter(|target| Plan::reach(*target) == reach);
+        let struck = of_reach.filter(|target| self.may_double(*target)).count() as u64;
+        match reach {
+            Reach::File => 0,
+            Reach::Http => struck * HTTP_IN_FLIGHT,
+            Reach::Queue => {
+                let events = plan.sources as u64 * EVENTS_IN_FLIGHT * SESSIONS;
+                events * struck * TARGETS_PER_EVENT as u64 / plan.targets as u64
+            }
+        }
+    }
+
     /// Whether what a target got may come again through it: an answer, or a confirm, may be lost.
     pub(super) fn may_double(self, target: usize) -> bool {
         match Plan::reach(target) {
@@ -133,7 +164,7 @@ impl Fault {
             Reach::File => false,
             Reach::Queue => !matches!(self, Self::TargetDoes(..) | Self::TargetKilled(_)),
             Reach::Http => match self {
-                Self::HubKilled | Self::HubStill | Self::HubRestarted => true,
+                Self::HubKilled | Self::HubStill => true,
                 Self::TargetDoes(at, does) => at == target && does.lands(),
                 Self::TargetKilled(at) => at == target,
                 _ => false,

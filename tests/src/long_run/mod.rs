@@ -171,7 +171,9 @@ fn judge(plan: &Plan, ground: &mut Ground, load: &Load, met: &[faults::Met], sta
         };
         oracle.judge(target, &arrivals, &mut findings);
     }
+    oracle.judge_doubles(&mut findings);
     findings.judge_accounts(plan, status);
+    findings.judge_memory(ground.most_memory / 1024);
     findings.unreconciled = ground.hub.json(&["reconcile", "--json"]).to_string();
     ground.hub.listen_anew();
     let lines = ground.hub.lines.iter().map(Value::to_string);

@@ -15,8 +15,11 @@ use super::publishing::{event_id, source_attribute};
 /// How long before a fault and after it the answer to an attempt may be lost through it, in microseconds: as long as a
 /// message may be under way.
 const AROUND: u64 = 15_000_000;
-/// The codes of what was lost with a queue: it is not sent behind what overtook it, or the journal does not have it.
-const DECLARED_SKIPS: [&str; 2] = ["overtaken", "lost"];
+/// The code of what was lost with a queue and is not sent behind what overtook it, and of what the journal does not have.
+const OVERTAKEN: &str = "overtaken";
+const LOST: &str = "lost";
+/// Most memory that the hub may have, in MiB, whatever waits.
+const MOST_MEMORY: u64 = 384;
 /// Most complaints of one kind that are kept word for word.
 const MOST_WORDS: usize = 20;
 
@@ -118,6 +121,13 @@ impl Findings {
         }
     }
 
+    /// Judges the most memory that the hub had, in MiB.
+    pub(super) fn judge_memory(&mut self, most: u64) {
+        if most > MOST_MEMORY {
+            self.complain("memory is bounded", &format!("{most} MiB of {MOST_MEMORY}"));
+        }
+    }
+
     /// Judges what the hub says: a value of a person stands nowhere.
     pub(super) fn judge_words(&mut self, words: impl IntoIterator<Item = String>, canary: &str) {
         for said in words.into_iter().filter(|said| said.contains(canary)) {
@@ -169,7 +179,7 @@ impl Oracle<'_> {
                 continue;
             }
             match self.dead.get(&self.key(number, target)).map(String::as_str) {
-                Some(code) if DECLARED_SKIPS.contains(&code) => {
+                Some(code) if self.may_be_skipped(number, target, (code, &last)) => {
                     *findings.declared.entry(code.to_owned()).or_default() += 1;
                 }
                 Some(code) => {
@@ -184,6 +194,29 @@ impl Oracle<'_> {
                     let words = format!("target {target}: event {number}");
                     findings.complain_of(number, "nothing is lost", &words);
                 }
+            }
+        }
+    }
+
+    /// Whether a dispatch may be given up as `code`: a later one of its subject did arrive, by `last`, the last event of each
+    /// subject at the target; or a queue was lost with which it may have been lost.
+    fn may_be_skipped(&self, number: u64, target: usize, (code, last): (&str, &HashMap<u64, u64>)) -> bool {
+        let subject = self.plan.subject(number);
+        let source = self.plan.source(subject);
+        match code {
+            OVERTAKEN => last.get(&subject).is_some_and(|later| *later > number),
+            LOST => self.met.iter().any(|met| met.fault.may_lose(source, target)),
+            _ => false,
+        }
+    }
+
+    /// Judges how much came twice: no fault loses more answers than were awaited at its time.
+    pub(super) fn judge_doubles(&self, findings: &mut Findings) {
+        for (reach, doubled) in findings.doubled.clone() {
+            let most: u64 = self.met.iter().map(|met| met.fault.most_doubles(self.plan, reach)).sum();
+            if doubled > most {
+                let words = format!("{doubled} of {reach:?}, and faults explain {most}");
+                findings.complain("twice only where an answer was lost", &words);
             }
         }
     }
@@ -250,16 +283,45 @@ mod tests {
         let plan = plan();
         let dead = HashMap::new();
         let oracle = Oracle { plan: &plan, met: &[], dead: &dead };
-        let mut arrivals = well(&oracle, HTTP);
-        let missing = arrivals.remove(3);
-        let dead = HashMap::from([(missing.key, "overtaken".to_owned())]);
-        let mut findings = Findings::default();
-        Oracle { dead: &dead, ..oracle }.judge(HTTP, &arrivals, &mut findings);
-        assert!(findings.broken.is_empty());
-        assert_eq!(findings.declared["overtaken"], 1);
-        let dead = HashMap::from([(missing.key, "exhausted".to_owned())]);
-        Oracle { dead: &dead, ..oracle }.judge(HTTP, &arrivals, &mut findings);
-        assert_eq!(findings.broken.len(), 1, "another dead letter is no skip");
+        let arrivals = well(&oracle, HTTP);
+        let later = |at: usize| {
+            let subject = plan.subject(arrivals[at].number);
+            arrivals[at + 1..].iter().any(|arrival| plan.subject(arrival.number) == subject)
+        };
+        let places = || 0..arrivals.len();
+        let overtaken = places().find(|at| later(*at)).expect("one that is overtaken");
+        let last = places().rfind(|at| !later(*at)).expect("the last of its subject");
+        let lane = Met { fault: Fault::LaneDeleted(HTTP), begun: 1, ended: 2 };
+        let elsewhere = Met { fault: Fault::LaneDeleted(HTTP + 1), ..lane };
+        for (at, code, met, is_well) in [
+            (overtaken, "overtaken", vec![], true),
+            (last, "overtaken", vec![lane], false),
+            (last, "lost", vec![lane], true),
+            (last, "lost", vec![elsewhere], false),
+            (overtaken, "exhausted", vec![lane], false),
+        ] {
+            let dead = HashMap::from([(arrivals[at].key, code.to_owned())]);
+            let mut arrivals = arrivals.clone();
+            arrivals.remove(at);
+            let mut findings = Findings::default();
+            Oracle { plan: &plan, met: &met, dead: &dead }.judge(HTTP, &arrivals, &mut findings);
+            assert_eq!(findings.broken.is_empty(), is_well, "{code} at {at}: {:?}", findings.words);
+            assert_eq!(findings.declared.contains_key(code), is_well);
+        }
+    }
+
+    #[test]
+    fn more_doubles_than_the_faults_explain_are_found() {
+        let (plan, dead) = (plan(), HashMap::new());
+        let met = [Met { fault: Fault::HubKilled, begun: 1, ended: 2 }];
+        let oracle = Oracle { plan: &plan, met: &met, dead: &dead };
+        let most = Fault::HubKilled.most_doubles(&plan, Reach::Http);
+        for (doubled, is_well) in [(most, true), (most + 1, false)] {
+            let doubled = BTreeMap::from([(Reach::Http, doubled)]);
+            let mut findings = Findings { doubled, ..Findings::default() };
+            oracle.judge_doubles(&mut findings);
+            assert_eq!(findings.broken.is_empty(), is_well);
+        }
     }
 
     #[test]

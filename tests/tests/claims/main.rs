@@ -9,4 +9,7 @@ mod alarm;
 mod cluster;
 mod limits;
 mod order;
+mod properties;
 mod publishing;
+mod retention;
+mod unacked;

@@ -1,15 +1,14 @@
-//! What operators do while the hub runs: pause, resume, back up, put back, remove; and what it tells them and the sources.
+//! What operators do while the hub runs: pause, resume, back up, put back, remove; and what it tells them.
 
 use std::fs;
 
 use postroom_ledger::{Entry, JournalPlace};
-use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
-use postroom_tests::hub::wire::Wire;
+use postroom_tests::council::{TestCouncil, parcel_event};
 use postroom_tests::hub::{TestHub, until};
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
 
-use crate::work::{dock, ledger, number, publish, publish_body, small, small_ready, until_number};
+use crate::work::{dock, ledger, number, publish, small, small_ready, until_number};
 
 /// More looks than a lane or an ingress would need to go on.
 const MORE_LOOKS: usize = 5;
@@ -166,71 +165,4 @@ async fn a_system_for_which_dispatches_wait_cannot_be_removed_and_check_and_run_
         assert_eq!(output.status.code(), Some(1), "{words}");
         assert!(words.contains("system `book` is no target any more, and 1 dispatch still wait"), "{words}");
     }
-}
-
-/// The receipts of the shop, read from a queue that it has bound.
-async fn receipts(hub: &TestHub, least: usize) -> Vec<Value> {
-    let read = Wire::open(Rabbit::shared().url()).await.read(&queue(hub), least).await;
-    read.into_iter().map(|message| message.body).collect()
-}
-
-fn queue(hub: &TestHub) -> String {
-    format!("{}shop-receipts", hub.council.prefix)
-}
-
-#[tokio::test]
-async fn a_source_learns_what_became_of_its_events_across_a_kill_of_the_hub() {
-    let mut hub = small();
-    hub.council.edit(
-        "systems/shop/system.toml",
-        "connector = \"queue\"",
-        "connector = \"queue\"\nreceipts = true",
-    );
-    hub.start();
-    hub.wait_for("hub.ready");
-    let wire = Wire::open(Rabbit::shared().url()).await;
-    wire.bind(&queue(&hub), &format!("{}receipts", hub.council.prefix), "shop.#").await;
-    publish(&hub, &[parcel_event("good", "a", 1)]).await;
-    let mut wrong = parcel_event("wrong", "b", 2);
-    wrong["data"]["number"] = json!("two");
-    publish(&hub, &[wrong]).await;
-    let mut long = parcel_event("long", "c", 3);
-    long["data"]["place"] = json!("a place with a name that no message has room for");
-    publish(&hub, &[long]).await;
-    publish_body(&hub, b"no event at all").await;
-    hub.kill();
-    hub.start();
-    hub.wait_for("hub.ready");
-    hub.settled();
-    let all = until_known(&hub).await;
-    let about = |id: &str| -> Vec<(&str, &str)> {
-        let of_id = all.iter().filter(|receipt| receipt["data"]["event_id"] == id);
-        let told = of_id.map(|receipt| {
-            let data = &receipt["data"];
-            (data["outcome"].as_str().unwrap(), data["target"].as_str().unwrap_or_default())
-        });
-        let mut told: Vec<_> = told.collect();
-        told.sort_unstable();
-        told.dedup();
-        told
-    };
-    assert_eq!(about("good"), [("delivered", "book"), ("delivered", "dock")]);
-    assert_eq!(about("wrong"), [("invalid", "")]);
-    assert_eq!(about("long"), [("dead", "book"), ("dead", "dock")]);
-    let dead = all.iter().find(|receipt| receipt["type"] == "receipt.dead.v1").unwrap();
-    assert_eq!((&dead["data"]["code"], &dead["subject"]), (&json!("message"), &json!("parcel:c")));
-    assert_eq!(dead["data"]["event_type"], PARCEL);
-    assert!(!all.iter().any(|receipt| receipt.to_string().contains("no message has room")), "{all:#?}");
-}
-
-/// Receipts until one of each kind has come; those that come twice have one id.
-async fn until_known(hub: &TestHub) -> Vec<Value> {
-    let mut all = Vec::new();
-    // Two delivered, one invalid event and one invalid body, two dead.
-    while all.len() < 6 {
-        all.extend(receipts(hub, 1).await);
-        all.sort_by_key(|receipt: &Value| receipt["id"].to_string());
-        all.dedup_by_key(|receipt| receipt["id"].clone());
-    }
-    all
 }

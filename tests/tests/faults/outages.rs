@@ -4,17 +4,25 @@
 use std::process::{Child, Command, Stdio};
 
 use postroom_tests::council::{TestCouncil, parcel_event, yard_rows};
-use postroom_tests::hub::TestHub;
+use postroom_tests::http_target::orders::{Does, Order};
+use postroom_tests::hub::wire::Arrived;
+use postroom_tests::hub::{TestHub, until};
 use postroom_tests::rabbitmq::Rabbit;
 
 use crate::postgres::Server;
+use crate::rig::{Asking, PATIENT, Rig, assert_in_order, landed_again, till_keys};
 use crate::work::{assert_docked_in_order, dock, publish, small, until_number};
 
 /// A limit on the size of files below what a write to the ledger needs.
 const NO_ROOM: &str = "4096";
 /// Rows of an import during which the ledger is locked, and the parcels that they are about.
-const ROWS: u64 = 2_000;
+const ROWS: u64 = 1_500;
 const PARCELS: u64 = 50;
+/// How long the first answers of the target take, in milliseconds: they come when the ledger is locked, and are to be written
+/// before that fails.
+const UNDER_WAY: u64 = 3_000;
+/// So many of them.
+const SLOW: u64 = 16;
 
 fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<serde_json::Value> {
     numbers.map(|number| parcel_event(&format!("event-{number}"), "a", number)).collect()
@@ -27,15 +35,17 @@ fn limit_files(hub: &TestHub, most: &str) {
     assert!(done.success(), "prlimit");
 }
 
-/// What must be true after an outage of the ledger, in the middle of so many events.
-async fn assert_nothing_happened(hub: &mut TestHub, count: u64) {
+/// What must be true after an outage of the ledger, in the middle of so many events; what the dock got.
+async fn assert_nothing_happened(hub: &mut TestHub, count: u64) -> Vec<Arrived> {
     hub.wait_for("ledger.back");
     hub.settled();
-    assert_docked_in_order(&dock(hub, usize::try_from(count).unwrap()).await, count);
+    let messages = dock(hub, usize::try_from(count).unwrap()).await;
+    assert_docked_in_order(&messages, count);
     for (event, times) in [("ledger.failed", 1), ("ledger.back", 1), ("hub.started", 1), ("dispatch.dead", 0)]
     {
         assert_eq!(hub.heard(event), times, "{event}");
     }
+    messages
 }
 
 #[tokio::test]
@@ -74,19 +84,26 @@ fn lock(hub: &TestHub) -> Child {
 
 #[tokio::test]
 async fn a_ledger_that_another_process_has_locked_is_slow_then_failed_and_work_goes_on_by_itself() {
-    let mut hub = small();
-    hub.start();
-    hub.wait_for("hub.ready");
+    let mut rig = Rig::new(PATIENT, Asking::CannotLookUp);
+    rig.till.order(&[Order::new(Does::Slow(UNDER_WAY)).times(SLOW)]);
+    rig.start();
     // Under load: the first that waits for the ledger is a write that is timed.
-    hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
-    hub.wait_for("import.started");
-    let mut process = lock(&hub);
-    hub.wait_for("ledger.slow");
-    hub.wait_for("ledger.failed");
+    rig.hub.council.feed("yard/in", "moves.csv", yard_rows(ROWS, PARCELS).as_bytes());
+    rig.hub.wait_for("import.started");
+    until("the till to be asked", || (!rig.till.asked().is_empty()).then_some(()));
+    let mut process = lock(&rig.hub);
+    rig.hub.wait_for("ledger.slow");
+    rig.hub.wait_for("ledger.failed");
     drop(process.stdin.take());
     process.wait().unwrap();
-    hub.wait_for("import.finished");
-    assert_nothing_happened(&mut hub, ROWS).await;
+    let messages = assert_nothing_happened(&mut rig.hub, ROWS).await;
+    for event in ["ledger.slow", "ledger.quick", "import.finished"] {
+        assert_eq!(rig.hub.heard(event), 1, "{event}");
+    }
+    // What has landed twice was under way: of that the ledger had no receipt.
+    let asked = rig.till.asked();
+    assert_in_order(&asked, &till_keys(&messages));
+    assert!(!landed_again(&asked).is_empty(), "nothing was under way");
 }
 
 #[tokio::test]

@@ -1,4 +1,8 @@
-//! What a person's record holds is seen by nobody who does not ask for it by name, and that is logged.
+//! What a person's record holds is seen by nobody who does not ask for it by name, and that is logged; a credential of the
+//! hub is seen by nobody at all.
+
+mod echo;
+mod secrets;
 
 use postroom_tests::council::{YARD_HEAD, parcel_event};
 use postroom_tests::hub::TestHub;

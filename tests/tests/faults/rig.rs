@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use postroom_event::DispatchId;
+use postroom_router::SOURCE_HEADER;
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::http_target::TestTarget;
 use postroom_tests::http_target::oracle::Asked;
+use postroom_tests::hub::wire::Arrived;
 use postroom_tests::hub::{DEADLINE, TestHub};
 use serde_json::Value;
 use tokio::time::{interval, timeout};
@@ -21,7 +23,7 @@ pub(crate) const PARCELS: u64 = 20;
 /// How long the hub waits for a target that answers in the end, however busy the machine is.
 pub(crate) const PATIENT: &str = "50s";
 /// How often it is looked what was delivered.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The hub, and a target that fails as it is told.
 pub(crate) struct Rig {
@@ -104,7 +106,11 @@ pub(crate) fn http_target() -> TestTarget {
 
 /// Adds a target to the small council, at the address of `process`.
 pub(crate) fn add_target(council: &TestCouncil, name: &str, process: &TestTarget, more: &str) {
-    let url = process.url();
+    add_target_at(council, name, &process.url(), more);
+}
+
+/// The same at an address without a path, whoever is there.
+pub(crate) fn add_target_at(council: &TestCouncil, name: &str, url: &str, more: &str) {
     let system = format!(
         "title = \"{name}\"\n[target]\nconnector = \"http\"\n[target.settings]\nurl = \"{url}/moves\"\n\
          reference = \"/reference\"\n{more}"
@@ -124,6 +130,16 @@ pub(crate) fn add_target(council: &TestCouncil, name: &str, process: &TestTarget
 pub(crate) fn keys(route: &str, count: u64) -> HashMap<String, u64> {
     let key = |number: u64| DispatchId::new("/systems/shop", &format!("event-{number}"), route).to_string();
     (1..=count).map(|number| (key(number), number)).collect()
+}
+
+/// The keys under which the till gets what the dock got, and their numbers.
+pub(crate) fn till_keys(messages: &[Arrived]) -> HashMap<String, u64> {
+    let key = |message: &Arrived| {
+        let source = &message.headers[SOURCE_HEADER];
+        DispatchId::new(source, &message.correlation_id, "parcel-to-till").to_string()
+    };
+    let number = |message: &Arrived| message.body["number"].as_u64().expect("a number");
+    messages.iter().map(|message| (key(message), number(message))).collect()
 }
 
 /// What stands under each of `keys` has landed, of one parcel first in the order of the numbers, and each in the same bytes

@@ -41,6 +41,8 @@ pub(crate) struct Ground {
     pub(crate) council: Arc<Council>,
     /// The broker user of the shop.
     pub(crate) publisher: String,
+    /// What the hubs note beside their ledgers.
+    _data: TempDir,
 }
 
 /// One run's own.
@@ -57,6 +59,14 @@ pub(crate) struct World {
     /// Ledgers that were left behind.
     ledgers: u32,
     running: Option<Running>,
+}
+
+/// A folder that costs no disk, where the system has one.
+fn folder() -> TempDir {
+    let place = Path::new(IN_MEMORY);
+    let place = if place.is_dir() { place.to_owned() } else { std::env::temp_dir() };
+    let folder = tempfile::Builder::new().prefix("postroom-simulation-").tempdir_in(place);
+    folder.expect("a folder in memory or for files that pass")
 }
 
 /// The hub at work.
@@ -99,7 +109,9 @@ impl Ground {
             problems.iter().map(|problem| problem.render(&council.folder())).collect::<Vec<_>>()
         });
         let publisher = council.publisher.clone();
-        Self { council: Arc::new(read.expect("a council without problems")), publisher }
+        let (data, read) = (folder(), read.expect("a council without problems"));
+        let council = Arc::new(Council { data: data.path().to_owned(), ..read });
+        Self { council, publisher, _data: data }
     }
 }
 
@@ -107,9 +119,6 @@ impl World {
     pub(crate) fn new(ground: &Arc<Ground>, schedule: &Schedule) -> Self {
         let (moves, breaks) = (Arc::new(watch::Sender::new(0)), Arc::default());
         let till = Till::new(schedule.temper, Arc::clone(&breaks), Arc::clone(&moves));
-        let place = Path::new(IN_MEMORY);
-        let place = if place.is_dir() { place.to_owned() } else { std::env::temp_dir() };
-        let folder = tempfile::Builder::new().prefix("postroom-simulation-").tempdir_in(place);
         let server = Server::new();
         // What the journal dates longer ago than the ledger remembers is not taken in again.
         server.set_time(Utc::now().timestamp().unsigned_abs());
@@ -120,7 +129,7 @@ impl World {
             moves,
             breaks,
             opened_at: Arc::default(),
-            folder: folder.expect("a folder for the ledger"),
+            folder: folder(),
             ledgers: 0,
             running: None,
         }

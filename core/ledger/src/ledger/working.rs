@@ -7,7 +7,7 @@ use super::Ledger;
 use crate::LedgerError;
 use crate::lane_state::LaneState;
 use crate::outbox::Receipt;
-use crate::sql::{lane_state, outbox, prune, run};
+use crate::sql::{lane_state, mark, outbox, prune};
 use crate::waiting::Pruned;
 
 impl Ledger {
@@ -31,7 +31,7 @@ impl Ledger {
     /// # Errors
     /// When it could not be written.
     pub async fn probe(&self) -> Result<(), LedgerError> {
-        self.write(|conn| Box::pin(run::probe(conn))).await
+        self.write(|conn| Box::pin(mark::probe(conn))).await
     }
 
     /// Notes how a lane stands.

@@ -9,8 +9,8 @@ use crate::hold::{Attempt, AttemptOutcome};
 /// Notes attempts; one that is noted already stays as it is.
 pub(crate) async fn add(conn: &mut Conn, dispatch: DispatchId, attempts: &[Attempt]) -> Result<()> {
     let table = (
-        "INSERT INTO attempt (dispatch, started_at, number, took, outcome, words)",
-        6,
+        "INSERT INTO attempt (dispatch, started_at, number, took, outcome, words, detail)",
+        7,
         "ON CONFLICT DO NOTHING",
     );
     insert(conn, table, attempts, |query, attempt| {
@@ -21,6 +21,7 @@ pub(crate) async fn add(conn: &mut Conn, dispatch: DispatchId, attempts: &[Attem
             .bind(attempt.took)
             .bind(attempt.outcome.as_stored())
             .bind(clean(&attempt.words))
+            .bind(clean(&attempt.detail))
     })
     .await
 }
@@ -33,6 +34,7 @@ impl FromRow for Attempt {
             took: row.get("took")?,
             outcome: known(AttemptOutcome::from_stored(&row.get::<String>("outcome")?))?,
             words: row.get("words")?,
+            detail: row.get("detail")?,
         })
     }
 }
@@ -40,7 +42,7 @@ impl FromRow for Attempt {
 /// The failed attempts at a dispatch, in their order.
 pub(crate) async fn of(conn: &mut Conn, dispatch: DispatchId) -> Result<Vec<Attempt>> {
     conn.query(
-        "SELECT number, started_at, took, outcome, words FROM attempt WHERE dispatch = $1
+        "SELECT number, started_at, took, outcome, words, detail FROM attempt WHERE dispatch = $1
          ORDER BY started_at, number",
     )
     .bind(blob(dispatch.0))
@@ -59,8 +61,8 @@ pub(crate) async fn count(conn: &mut Conn, dispatch: DispatchId) -> Result<u32> 
 pub(crate) async fn share(conn: &mut Conn, batch: &str) -> Result<()> {
     let key = batch_key(batch);
     conn.query(
-        "INSERT INTO attempt (dispatch, started_at, number, took, outcome, words)
-         SELECT staged.dispatch, started_at, number, took, outcome, words
+        "INSERT INTO attempt (dispatch, started_at, number, took, outcome, words, detail)
+         SELECT staged.dispatch, started_at, number, took, outcome, words, detail
          FROM staged CROSS JOIN attempt WHERE staged.batch = $1 AND attempt.dispatch = $2
          ON CONFLICT DO NOTHING",
     )

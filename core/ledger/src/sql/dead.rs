@@ -19,12 +19,12 @@ pub(crate) async fn bury<'e>(
     interned: &mut Interned,
     letters: &[&'e DeadLetter],
 ) -> Result<Vec<&'e DeadLetter>> {
-    let unended = unended(conn, letters, |letter| &letter.dispatch).await?;
+    let unended = unended(conn, letters, |letter| (letter.dispatch.id, letter.failed_at)).await?;
     let mut rows = Vec::with_capacity(unended.rows.len());
     let (mut sent, mut fresh) = (Vec::new(), Vec::new());
     for letter in &unended.rows {
         rows.push((*letter, way(conn, interned, &letter.dispatch).await?));
-        let was_held = unended.held.contains(&letter.dispatch.id);
+        let was_held = unended.held.iter().any(|(id, _)| *id == letter.dispatch.id);
         (if was_held { &mut sent } else { &mut fresh }).push(bytes(letter)?);
     }
     insert_rows(conn, &rows).await?;

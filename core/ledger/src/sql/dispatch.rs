@@ -20,6 +20,9 @@ pub(crate) enum Standing {
     Entering,
 }
 
+/// A dispatch, and when something ended its hold.
+pub(crate) type Ending = (DispatchId, i64);
+
 /// The standing of those of `ids` that have one, each with its place; a redriven dead letter has none.
 async fn standing(conn: &mut Conn, ids: &[DispatchId]) -> Result<Vec<(usize, Standing)>> {
     const ASK: &str = "SELECT place, (SELECT code FROM held WHERE dispatch = asked.id)
@@ -54,10 +57,11 @@ pub(crate) async fn finished_on_lane(conn: &mut Conn, ids: &[DispatchId]) -> Res
     Ok(found.into_iter().collect())
 }
 
-/// Ends the holds of those that have entered their lane, where nothing else came of them meanwhile.
-pub(crate) async fn enter(conn: &mut Conn, ids: &[DispatchId]) -> Result<()> {
+/// Ends the holds of those that have entered their lane by `at`, where nothing else came of them meanwhile.
+pub(crate) async fn enter(conn: &mut Conn, ids: &[DispatchId], at: i64) -> Result<()> {
     let entering = that_stand(conn, ids, |standing| standing == Standing::Entering).await?;
-    held::release(conn, &entering).await
+    let endings: Vec<Ending> = entering.into_iter().map(|id| (id, at)).collect();
+    held::release(conn, &endings).await
 }
 
 /// Those of `ids` that are delivered, staged, held, dead or discarded; a redriven one is not.
@@ -69,25 +73,25 @@ pub(crate) async fn finished(conn: &mut Conn, ids: &[DispatchId]) -> Result<Hash
 /// The rows whose dispatch has not ended yet, each dispatch once: the first word on a dispatch stands.
 pub(crate) struct Unended<'e, T> {
     pub(crate) rows: Vec<&'e T>,
-    /// Those among them that are held.
-    pub(crate) held: Vec<DispatchId>,
+    /// Those among them that are held, each until its row's time.
+    pub(crate) held: Vec<Ending>,
 }
 
 pub(crate) async fn unended<'e, T>(
     conn: &mut Conn,
     rows: &[&'e T],
-    dispatch: impl Fn(&T) -> &Dispatch,
+    ending: impl Fn(&T) -> Ending,
 ) -> Result<Unended<'e, T>> {
-    let ids: Vec<_> = rows.iter().map(|row| dispatch(row).id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| ending(row).0).collect();
     let (mut seen, mut held) = (HashSet::new(), Vec::new());
     for (place, standing) in standing(conn, &ids).await? {
-        match (ids.get(place), standing) {
-            (Some(id), Standing::Ended) => drop(seen.insert(*id)),
-            (Some(id), Standing::Held | Standing::Entering) => held.push(*id),
+        match (rows.get(place).map(|row| ending(row)), standing) {
+            (Some((id, _)), Standing::Ended) => drop(seen.insert(id)),
+            (Some(held_until), Standing::Held | Standing::Entering) => held.push(held_until),
             (None, _) => {}
         }
     }
-    let rows = rows.iter().filter(|row| seen.insert(dispatch(row).id)).copied().collect();
+    let rows = rows.iter().filter(|row| seen.insert(ending(row).0)).copied().collect();
     Ok(Unended { rows, held })
 }
 
@@ -95,19 +99,19 @@ pub(crate) async fn unended<'e, T>(
 pub(crate) async fn waiting<'e, T>(
     conn: &mut Conn,
     rows: &[&'e T],
-    dispatch: impl Fn(&T) -> &Dispatch,
+    ending: impl Fn(&T) -> Ending,
 ) -> Result<Vec<&'e T>> {
-    let ids: Vec<_> = rows.iter().map(|row| dispatch(row).id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| ending(row).0).collect();
     let (mut seen, mut entering) = (HashSet::new(), Vec::new());
     for (place, standing) in standing(conn, &ids).await? {
-        match (ids.get(place), standing) {
-            (Some(id), Standing::Entering) => entering.push(*id),
-            (Some(id), Standing::Ended | Standing::Held) => drop(seen.insert(*id)),
+        match (rows.get(place).map(|row| ending(row)), standing) {
+            (Some(held_until), Standing::Entering) => entering.push(held_until),
+            (Some((id, _)), Standing::Ended | Standing::Held) => drop(seen.insert(id)),
             (None, _) => {}
         }
     }
     held::release(conn, &entering).await?;
-    Ok(rows.iter().filter(|row| seen.insert(dispatch(row).id)).copied().collect())
+    Ok(rows.iter().filter(|row| seen.insert(ending(row).0)).copied().collect())
 }
 
 /// Writes receipts; those that are new.
@@ -116,7 +120,7 @@ pub(crate) async fn deliver<'e>(
     interned: &mut Interned,
     receipts: &[&'e Delivered],
 ) -> Result<Vec<&'e Delivered>> {
-    let unended = unended(conn, receipts, |receipt| &receipt.dispatch).await?;
+    let unended = unended(conn, receipts, |receipt| (receipt.dispatch.id, receipt.at)).await?;
     held::release(conn, &unended.held).await?;
     let mut rows = Vec::with_capacity(unended.rows.len());
     for receipt in &unended.rows {

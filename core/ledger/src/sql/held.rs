@@ -1,13 +1,16 @@
 //! Dispatches that wait in the ledger until their target takes them.
 
+use std::collections::HashMap;
+
 use postroom_event::{DispatchId, EventKey};
 
-use super::dispatch::{waiting, way};
+use super::dispatch::{Ending, waiting, way};
 use super::kept::{self, Before, Kept};
 use super::{Conn, FromRow, Result, Row, blob, clean, counted, insert};
 use crate::entry::{Dispatch, Reason};
 use crate::hold::{HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries, HoldSummary};
 use crate::intern::Interned;
+use crate::journey::Released;
 
 /// Holds dispatches in the order given; those that were not held before.
 pub(crate) async fn hold<'e>(
@@ -15,7 +18,7 @@ pub(crate) async fn hold<'e>(
     interned: &mut Interned,
     items: &[&'e HeldDispatch],
 ) -> Result<Vec<&'e HeldDispatch>> {
-    let fresh = waiting(conn, items, |item| &item.dispatch).await?;
+    let fresh = waiting(conn, items, |item| (item.dispatch.id, item.at)).await?;
     let mut rows = Vec::with_capacity(fresh.len());
     for item in &fresh {
         rows.push((*item, way(conn, interned, &item.dispatch).await?));
@@ -50,19 +53,54 @@ pub(crate) async fn hold<'e>(
 }
 
 /// Ends holds whose dispatches arrived.
-pub(crate) async fn release(conn: &mut Conn, dispatches: &[DispatchId]) -> Result<()> {
-    if dispatches.is_empty() {
+pub(crate) async fn release(conn: &mut Conn, endings: &[Ending]) -> Result<()> {
+    if endings.is_empty() {
         return Ok(());
     }
-    end(conn, dispatches).await?;
-    kept::forget(conn, dispatches).await
+    end(conn, endings).await?;
+    let dispatches: Vec<_> = endings.iter().map(|(id, _)| *id).collect();
+    kept::forget(conn, &dispatches).await
 }
 
-/// Ends holds; their bytes stay.
-pub(crate) async fn end(conn: &mut Conn, dispatches: &[DispatchId]) -> Result<()> {
-    let ids = dispatches.iter().map(|id| id.0);
-    conn.query_ids("DELETE FROM held WHERE dispatch {among}", ids).execute().await?;
-    Ok(())
+/// Ends holds; their bytes stay, and what a journey tells of them.
+pub(crate) async fn end(conn: &mut Conn, endings: &[Ending]) -> Result<()> {
+    type Ended = (Vec<u8>, i64, String, String, i64);
+    let sql = "DELETE FROM held WHERE dispatch {among} RETURNING dispatch, position, code, words, held_at";
+    let rows: Vec<Ended> = conn.query_ids(sql, endings.iter().map(|(id, _)| id.0)).all().await?;
+    // The first word on a dispatch stands.
+    let times: HashMap<_, _> = endings.iter().rev().map(|(id, at)| (blob(id.0), *at)).collect();
+    let timed = rows.into_iter().filter_map(|row| Some((*times.get(&row.0)?, row)));
+    let timed: Vec<(i64, Ended)> = timed.collect();
+    let table = ("INSERT INTO released (dispatch, position, code, words, held_at, at)", 6, "");
+    insert(conn, table, &timed, |query, (at, (dispatch, position, code, words, held_at))| {
+        query
+            .bind(dispatch.clone())
+            .bind(*position)
+            .bind(code.clone())
+            .bind(words.clone())
+            .bind(*held_at)
+            .bind(*at)
+    })
+    .await
+}
+
+/// The holds of a dispatch that have ended, in their order.
+pub(crate) async fn released(conn: &mut Conn, dispatch: DispatchId) -> Result<Vec<Released>> {
+    conn.query("SELECT code, words, held_at, at FROM released WHERE dispatch = $1 ORDER BY position")
+        .bind(blob(dispatch.0))
+        .all()
+        .await
+}
+
+impl FromRow for Released {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            held_at: row.get("held_at")?,
+            at: row.get("at")?,
+            code: row.get("code")?,
+            words: row.get("words")?,
+        })
+    }
 }
 
 /// Notes that a held dispatch was tried again in vain.

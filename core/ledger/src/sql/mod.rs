@@ -13,6 +13,7 @@ pub(crate) mod journal_place;
 pub(crate) mod kept;
 pub(crate) mod lane_state;
 pub(crate) mod lease;
+pub(crate) mod mark;
 pub(crate) mod outbox;
 pub(crate) mod pause;
 pub(crate) mod prune;

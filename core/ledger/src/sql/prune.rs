@@ -124,6 +124,7 @@ async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> R
     for sql in [
         "DELETE FROM kept WHERE dispatch {among}",
         "DELETE FROM attempt WHERE dispatch {among}",
+        "DELETE FROM released WHERE dispatch {among}",
         "DELETE FROM note WHERE dispatch {among}",
     ] {
         conn.query_ids(sql, dispatches.iter().copied()).execute().await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use postroom_event::EventKey;
 
-use super::{Conn, Result, blob, id, small};
+use super::{Conn, Result, blob, id, mark, small};
 
 /// How the ledger was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct RunStart {
 /// Begins a run.
 pub(crate) async fn start(conn: &mut Conn, at: i64) -> Result<RunStart> {
     conn.query("INSERT INTO run (started_at) VALUES ($1)").bind(at).execute().await?;
-    Ok(RunStart { restored: is_copy(conn).await? })
+    Ok(RunStart { restored: mark::why_put_back(conn).await?.is_some() })
 }
 
 /// Ends the latest run.
@@ -26,27 +26,6 @@ pub(crate) async fn end(conn: &mut Conn, at: i64) -> Result<()> {
         .execute()
         .await?;
     Ok(())
-}
-
-/// Marks this database as a copy.
-pub(crate) async fn mark_copied(conn: &mut Conn) -> Result<()> {
-    conn.query("UPDATE mark SET copied = 1").execute().await.map(drop)
-}
-
-/// The copy is the ledger now.
-pub(crate) async fn acknowledge(conn: &mut Conn) -> Result<()> {
-    conn.query("UPDATE mark SET copied = 0").execute().await.map(drop)
-}
-
-/// Whether this is a copy that nobody has acknowledged.
-pub(crate) async fn is_copy(conn: &mut Conn) -> Result<bool> {
-    let (copied,): (i64,) = conn.query("SELECT copied FROM mark").one().await?;
-    Ok(copied == 1)
-}
-
-/// Writes what is there already.
-pub(crate) async fn probe(conn: &mut Conn) -> Result<()> {
-    conn.query("UPDATE mark SET copied = copied").execute().await.map(drop)
 }
 
 /// Counts one more attempt on each key.

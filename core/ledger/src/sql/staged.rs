@@ -19,7 +19,7 @@ use crate::outbox::{Outcome, Tell};
 /// Stages dispatches in the order given.
 pub(crate) async fn stage(conn: &mut Conn, interned: &mut Interned, items: &[&StagedDispatch]) -> Result<()> {
     let mut rows = Vec::with_capacity(items.len());
-    for item in waiting(conn, items, |item| &item.dispatch).await? {
+    for item in waiting(conn, items, |item| (item.dispatch.id, item.at)).await? {
         let way = way(conn, interned, &item.dispatch).await?;
         rows.push((item, way, json_bytes(&item.message)?, json(&item.event.headers)?));
     }

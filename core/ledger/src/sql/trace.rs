@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use postroom_event::{DispatchId, EventKey};
 use uuid::Uuid;
 
-use super::{Conn, Result, attempt, blob, decision, from_json, id, invalid, small};
+use super::{Conn, Result, attempt, blob, decision, from_json, held, id, invalid, small};
 use crate::batch::batch_key;
 use crate::journey::{Failing, Holding, Journey, Leg, State, Verdict};
 use crate::kept::InvalidRow;
@@ -155,6 +155,7 @@ async fn leg(conn: &mut Conn, id: DispatchId, (route, target, way): (String, Str
             target,
             state: State::Queued,
             held: None,
+            released: Vec::new(),
             attempts,
             failed: None,
             notes,
@@ -162,13 +163,14 @@ async fn leg(conn: &mut Conn, id: DispatchId, (route, target, way): (String, Str
     }
     let state = state(conn, id).await?;
     let held = if state == State::Waiting { holding(conn, id).await? } else { None };
+    let released = held::released(conn, id).await?;
     let mut attempts = attempt::of(conn, id).await?;
     if let State::Staged { batch: Some(batch), .. } | State::Delivered { batch: Some(batch), .. } = &state {
         attempts.extend(attempt::of(conn, batch_key(batch)).await?);
     }
     let notes = decision::notes_on_dead(conn, id).await?;
     let failed = if notes.is_empty() { None } else { failing(conn, id).await? };
-    Ok(Leg { id, route, target, state, held, attempts, failed, notes })
+    Ok(Leg { id, route, target, state, held, released, attempts, failed, notes })
 }
 
 async fn failing(conn: &mut Conn, dispatch: DispatchId) -> Result<Option<Failing>> {

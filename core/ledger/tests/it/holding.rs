@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::support::{Place, attempt, decision, delivered, dispatch, event, held, letter, staged};
 use postroom_event::DispatchId;
 use postroom_ledger::{
-    AttemptOutcome, BlockedSubject, DeadFilter, Entry, Fate, HeldDispatch, HoldFilter, HoldSummary,
-    LANE_FULL, Ledger, Reason, State,
+    AttemptOutcome, BlockedSubject, DeadFilter, DeadLetter, Delivered, Entry, Fate, HeldDispatch, HoldFilter,
+    HoldSummary, LANE_FULL, Ledger, Leg, Reason, Released, StagedDispatch, State,
 };
 
 async fn order(ledger: &Ledger) -> Vec<DispatchId> {
@@ -55,7 +55,10 @@ async fn what_its_lanes_queue_did_not_take_is_held_until_it_is_there_and_no_less
         .record(vec![Entry::Held(held("3", "tax")), staged("4", "tax")])
         .await
         .expect("in the lane's hands");
-    ledger.record(vec![delivered("2", "tax"), Entry::Entered(all.clone())]).await.expect("in the lane");
+    ledger
+        .record(vec![delivered("2", "tax"), Entry::Entered(all.clone(), 6_000)])
+        .await
+        .expect("in the lane");
     let rows = ledger.holds("tax").await.expect("read");
     assert_eq!(
         rows.iter().map(|row| row.dispatch).collect::<Vec<_>>(),
@@ -109,6 +112,95 @@ async fn every_failed_attempt_is_shown_with_what_it_led_to(place: Place) {
     ledger.record(vec![Entry::Dead(letter("1", "tax"))]).await.expect("recorded");
     let shown = ledger.dead_show(id).await.expect("read").expect("there");
     assert_eq!(shown.attempts, expected);
+}
+
+/// A hold of event `id` by `code` since `at`.
+fn held_by(id: &str, code: &str, at: i64) -> Entry {
+    let reason = Reason { code: code.to_owned(), words: format!("why {code}"), detail: String::new() };
+    Entry::Held(HeldDispatch { reason, at, ..held(id, "tax") })
+}
+
+fn arrived(id: &str, at: i64) -> Entry {
+    Entry::Delivered(Delivered { dispatch: dispatch(id, "tax"), attempts: 2, at, reference: None })
+}
+
+fn released(code: &str, held_at: i64, at: i64) -> Released {
+    Released { held_at, at, code: code.to_owned(), words: format!("why {code}") }
+}
+
+async fn leg(ledger: &Ledger, id: &str) -> Leg {
+    ledger.trace(id).await.expect("read").remove(0).legs.remove(0)
+}
+
+/// A ledger with events in the lane of `tax`.
+async fn in_lane(place: &Place, names: &[&str]) -> Ledger {
+    let ledger = place.open().await;
+    let lanes = names.iter().map(|id| Entry::Event(event(id, vec![("tax", Fate::InLane)])));
+    ledger.record(lanes.collect()).await.expect("recorded");
+    ledger
+}
+
+async fn a_hold_that_was_released_is_told_with_its_times_and_its_reason(place: Place) {
+    let ledger = in_lane(&place, &["1", "2", "3", "4", "5"]).await;
+    let holds =
+        [("1", "failed-in-place"), ("2", "behind"), ("3", LANE_FULL), ("4", LANE_FULL), ("5", "behind")];
+    let holds = holds.map(|(id, code)| held_by(id, code, 5_000));
+    ledger.record(holds.to_vec()).await.expect("held");
+    assert!(leg(&ledger, "1").await.released.is_empty(), "it is held");
+    let dead = Entry::Dead(DeadLetter { failed_at: 8_000, ..letter("5", "tax") });
+    // Each has its own time, though they are written together, and the first word on each stands.
+    ledger
+        .record(vec![arrived("1", 6_000), arrived("2", 7_000), arrived("2", 7_500), dead])
+        .await
+        .expect("recorded");
+    let Entry::Staged(staged) = staged("4", "tax") else { panic!("not staged") };
+    let staged = Entry::Staged(StagedDispatch { at: 9_000, ..staged });
+    ledger
+        .record(vec![Entry::Entered(ids(&["1", "3", "4"]), 9_500), staged, arrived("1", 9_900)])
+        .await
+        .expect("recorded");
+    let ledger = place.open().await;
+    for (id, code, at) in [
+        ("1", "failed-in-place", 6_000),
+        ("2", "behind", 7_000),
+        ("3", LANE_FULL, 9_500),
+        ("4", LANE_FULL, 9_000),
+        ("5", "behind", 8_000),
+    ] {
+        let leg = leg(&ledger, id).await;
+        assert_eq!(leg.released, [released(code, 5_000, at)], "{id}");
+        assert!(leg.held.is_none(), "{id}");
+    }
+}
+
+async fn the_holds_of_a_dispatch_are_told_in_order_of_time_up_to_the_one_that_lasts(place: Place) {
+    let ledger = in_lane(&place, &["1"]).await;
+    let id = ids(&["1"]);
+    ledger.record(vec![held_by("1", LANE_FULL, 2_000)]).await.expect("held");
+    ledger.record(vec![Entry::Entered(id.clone(), 3_000)]).await.expect("in the lane");
+    ledger.record(vec![held_by("1", "behind", 4_000)]).await.expect("held");
+    let dead = Entry::Dead(DeadLetter { failed_at: 5_000, ..letter("1", "tax") });
+    ledger.record(vec![dead]).await.expect("given up");
+    let again = Entry::Redriven { dispatches: id, decision: decision(6_000) };
+    ledger.record(vec![again, held_by("1", "unconfirmed", 6_500)]).await.expect("held");
+    let before = [released(LANE_FULL, 2_000, 3_000), released("behind", 4_000, 5_000)];
+    let told = leg(&ledger, "1").await;
+    assert_eq!(told.released, before);
+    assert_eq!(told.held.expect("it is held").at, 6_500);
+    ledger.record(vec![arrived("1", 7_000)]).await.expect("delivered");
+    let told = leg(&ledger, "1").await.released;
+    assert_eq!(told, [&before[..], &[released("unconfirmed", 6_500, 7_000)]].concat());
+    let times: Vec<i64> = told.iter().flat_map(|hold| [hold.held_at, hold.at]).collect();
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+async fn what_is_forgotten_leaves_no_hold_behind(place: Place) {
+    let ledger = in_lane(&place, &["1"]).await;
+    ledger.record(vec![held_by("1", "behind", 5_000)]).await.expect("held");
+    ledger.record(vec![arrived("1", 6_000)]).await.expect("delivered");
+    assert_eq!(ledger.prune(i64::MAX, 10).await.expect("pruned").events, 1);
+    let ledger = in_lane(&place, &["1"]).await;
+    assert!(leg(&ledger, "1").await.released.is_empty());
 }
 
 async fn an_open_dead_letter_that_blocks_is_known_after_a_start_and_lets_go_when_it_is_decided(place: Place) {
@@ -173,6 +265,9 @@ promises!(
     what_its_lanes_queue_did_not_take_is_held_until_it_is_there_and_no_less_on_its_way,
     a_hold_ends_with_the_receipt_or_the_dead_letter_of_its_dispatch,
     every_failed_attempt_is_shown_with_what_it_led_to,
+    a_hold_that_was_released_is_told_with_its_times_and_its_reason,
+    the_holds_of_a_dispatch_are_told_in_order_of_time_up_to_the_one_that_lasts,
+    what_is_forgotten_leaves_no_hold_behind,
     an_open_dead_letter_that_blocks_is_known_after_a_start_and_lets_go_when_it_is_decided,
     a_hundred_thousand_holds_are_read_in_seconds,
 );

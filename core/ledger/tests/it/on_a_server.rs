@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_ledger::{Entry, Failure, Fate, Kind};
+use postroom_ledger::{Entry, Failure, Fate, Kind, Watermark};
 
 use crate::server::Server;
 use crate::support::{Place, Promise, event, key};
@@ -22,6 +22,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
         crate::leasing::all(),
         crate::reading::all(),
         crate::recording::all(),
+        crate::restoring::all(),
         crate::telling::all(),
         crate::waiting::all(),
     ]
@@ -71,6 +72,19 @@ async fn a_server_that_was_killed_is_met_again_by_the_next_call_and_what_was_tol
     ledger.record(vec![routed("3")]).await.expect("recorded");
     let known = ledger.known(&[key("1"), key("2"), key("3")]).await.expect("read");
     assert_eq!(known, [key("1"), key("3")].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_put_back_under_an_open_ledger_is_told_by_the_next_note() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (url, watermark) = (server.database(), Watermark::below(folder.path()));
+    let ledger = crate::support::open_url(&url).await;
+    watermark.note(&ledger).await.expect("noted");
+    let copy = server.copy(&url);
+    watermark.note(&ledger).await.expect("noted");
+    server.put_back(&url, &copy);
+    watermark.note(&ledger).await.expect("noted");
+    assert!(ledger.is_restored().await.expect("read"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,6 +66,24 @@ impl Server {
         format!("postgres://hub@localhost/{name}?host={}", self.sockets())
     }
 
+    /// A copy of the database at `url`, dumped while it may be in use and put back under another name; its URL.
+    pub(crate) fn copy(&self, url: &str) -> String {
+        let (sockets, copy) = (self.sockets(), self.database());
+        let dump = format!("{sockets}/{}.dump", name(url));
+        let hub = ["-h", &sockets, "-U", "hub"];
+        self.run("pg_dump", &[&hub[..], &["-Fc", "-f", &dump, name(url)]].concat());
+        self.run("pg_restore", &[&hub[..], &["--exit-on-error", "-d", name(&copy), &dump]].concat());
+        copy
+    }
+
+    /// Puts `copy` in the place of the database at `url`, under whoever is connected to that.
+    pub(crate) fn put_back(&self, url: &str, copy: &str) {
+        let sockets = self.sockets();
+        let hub = ["-h", &sockets, "-U", "hub"];
+        self.run("dropdb", &[&hub[..], &["--force", name(url)]].concat());
+        self.run("createdb", &[&hub[..], &["-T", name(copy), name(url)]].concat());
+    }
+
     fn stop(&mut self, signal: &str) {
         let Some(mut running) = self.running.take() else { return };
         let told = Command::new("kill").args([signal, &running.id().to_string()]).status();
@@ -103,6 +121,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop("-INT");
     }
+}
+
+/// The name of the database at `url`.
+fn name(url: &str) -> &str {
+    let place = url.split('?').next().unwrap_or_default();
+    place.rsplit('/').next().unwrap_or_default()
 }
 
 /// The folder of the newest version's programs.

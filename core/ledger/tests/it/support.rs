@@ -50,6 +50,19 @@ impl Place {
         }
     }
 
+    /// A copy of it, made behind the back of whoever has it open, and writes nothing now.
+    pub(crate) fn copy(&self) -> Self {
+        let Self::Server(server, url) = self else {
+            let copy = Self::file();
+            for end in ["", "-wal"] {
+                let part = |place: &Self| format!("{}{end}", place.path().display());
+                std::fs::copy(part(self), part(&copy)).expect("an open ledger has its log beside it");
+            }
+            return copy;
+        };
+        Self::Server(Arc::clone(server), server.copy(url))
+    }
+
     pub(crate) async fn open(&self) -> Ledger {
         match self {
             Self::File(_) => Ledger::open(&self.path()).await.expect("a ledger"),
@@ -153,7 +166,8 @@ pub(crate) fn held(id: &str, target: &str) -> HeldDispatch {
 
 pub(crate) fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
     let started_at = i64::from(number) * 1_000;
-    Attempt { number, started_at, took: 250, outcome, words: format!("answer {number}") }
+    let (words, detail) = (format!("answer {number}"), format!("detail {number}"));
+    Attempt { number, started_at, took: 250, outcome, words, detail }
 }
 
 pub(crate) fn decision(at: i64) -> Decision {

@@ -92,7 +92,7 @@ async fn nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane(place: 
         ledger.record(lanes.chain(ends).collect()).await.expect("recorded");
     }
     assert_eq!(ledger.oldest_waiting("tax").await.expect("read"), None);
-    ledger.record(vec![Entry::Entered(vec![on_its_way.dispatch.id])]).await.expect("recorded");
+    ledger.record(vec![Entry::Entered(vec![on_its_way.dispatch.id], 6_000)]).await.expect("recorded");
     assert_eq!(waiting(&ledger).await, ["first"]);
 }
 

@@ -106,8 +106,12 @@ impl Planner<'_> {
             Verdict::Routed(dispatches) => dispatches,
             Verdict::NoRoute => Vec::new(),
             Verdict::Invalid(_) => {
-                self.plan.events += 1;
-                self.plan.invalid += 1;
+                let is_asked_for = match &decision.head {
+                    Some(head) => self.wants(head) && self.seen.insert(head.key),
+                    None => self.request.event_type.is_none() && self.request.subject.is_none(),
+                };
+                self.plan.events += u64::from(is_asked_for);
+                self.plan.invalid += u64::from(is_asked_for);
                 return None;
             }
         };

@@ -13,6 +13,7 @@ mod which;
 use std::process::ExitCode;
 
 pub(crate) use jobs::jobs;
+pub(crate) use which::unknown;
 
 use crate::cli::{Cli, DeadCommand, InvalidCommand};
 use crate::failure::Failure;

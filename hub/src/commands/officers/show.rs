@@ -61,6 +61,7 @@ fn attempt(attempt: &Attempt) -> Value {
     json!({
         "attempt": attempt.number, "at": output::time(attempt.started_at),
         "milliseconds": attempt.took / 1_000, "outcome": attempt.outcome, "answer": attempt.words,
+        "detail": Some(&attempt.detail).filter(|detail| !detail.is_empty()),
     })
 }
 

@@ -89,7 +89,7 @@ pub(super) fn state(asked: &str) -> Option<&str> {
     (asked != "all").then_some(asked)
 }
 
-fn unknown(what: &str, given: &str, names: Vec<&str>) -> Failure {
+pub(crate) fn unknown(what: &str, given: &str, names: Vec<&str>) -> Failure {
     let hint = nearest(given, names).map(|near| format!("; did you mean `{near}`?"));
     Failure::Wrong(format!("no {what} is called `{given}`{}", hint.unwrap_or_default()))
 }

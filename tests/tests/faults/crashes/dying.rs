@@ -1,15 +1,13 @@
 //! A hub that dies at a named point and is started again, and the oracle outside it: what every target got in the end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::unix::process::ExitStatusExt;
 
-use postroom_event::DispatchId;
 use postroom_ledger::State;
-use postroom_router::{FailPoint, SOURCE_HEADER};
+use postroom_router::FailPoint;
 use postroom_tests::http_target::oracle::Asked;
-use postroom_tests::hub::wire::Arrived;
 
-use crate::rig::{Asking, EVENTS, PARCELS, PATIENT, Rig, assert_in_order, landed_again};
+use crate::rig::{Asking, EVENTS, PARCELS, PATIENT, Rig, assert_in_order, landed_again, till_keys};
 use crate::work::{assert_booked_once_and_in_order, assert_docked_in_order, dock, ledger};
 
 /// By which signal a process ends that aborts.
@@ -122,16 +120,6 @@ impl Dying {
             assert_eq!(asked.iter().skip(*before).find(again), None, "it had its receipt");
         }
     }
-}
-
-/// The keys under which the till gets what the dock got, and their numbers.
-fn till_keys(messages: &[Arrived]) -> HashMap<String, u64> {
-    let key = |message: &Arrived| {
-        let source = &message.headers[SOURCE_HEADER];
-        DispatchId::new(source, &message.correlation_id, "parcel-to-till").to_string()
-    };
-    let number = |message: &Arrived| message.body["number"].as_u64().expect("a number");
-    messages.iter().map(|message| (key(message), number(message))).collect()
 }
 
 /// The command that has the program end at a point.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use postroom_event::DispatchId;
+use postroom_ledger::{Action, DeadFilter};
 use postroom_router::{FailPoint, REPLAY_HEADER};
 use postroom_tests::council::{PARCEL, parcel_event};
 use postroom_tests::http_target::oracle::Asked;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::dying::Dying;
 use crate::rig::{Asking, EVENTS, PARCELS, assert_in_order, keys};
-use crate::work::{assert_docked_in_order, dock, publish, until_number};
+use crate::work::{assert_docked_in_order, dock, ledger, publish, until_number};
 
 /// Waits until a job has come to its end.
 fn until_done(dying: &Dying, job: &str) {
@@ -38,6 +39,51 @@ async fn a_redrive_whose_hub_dies_goes_on_and_sends_each_dead_letter_once_and_in
     dying.rig.start();
     until_done(&dying, "1");
     dying.drained().await;
+}
+
+/// Events about each parcel, of which the first is refused.
+const EACH: u64 = 3;
+
+#[tokio::test]
+async fn a_discard_whose_hub_dies_goes_on_and_gives_each_dead_letter_up_once_and_sends_none() {
+    let mut dying = Dying::new(Asking::CannotLookUp);
+    dying.rig.till.order(&[Order::new(Does::Status(422))]);
+    dying.rig.start();
+    dying.rig.publish(EACH * PARCELS).await;
+    until_number(&dying.rig.hub, "/targets/till/dead", PARCELS);
+    until_number(&dying.rig.hub, "/targets/till/held", (EACH - 1) * PARCELS);
+    assert!(dying.rig.hub.stop().success());
+    dying.rig.till.order(&[]);
+    dying.rig.hub.say(&["dead", "discard", "--target", "till", "--reason", "corrected by hand", "--yes"]);
+    // It is one step: it is done, found done, and found done again.
+    for pass in [1, 1] {
+        dying.dies_at(FailPoint::RedriveRecorded, pass).await;
+    }
+    dying.rig.start();
+    until_done(&dying, "1");
+    until_number(&dying.rig.hub, "/targets/till/delivered", (EACH - 1) * PARCELS);
+    dying.rig.hub.settled();
+    let job = dying.rig.hub.json(&["jobs", "show", "1", "--json"]);
+    assert_eq!(job["outcome"], json!({"carried_out": PARCELS, "left": []}));
+    assert_given_up(&dying).await;
+    dying.assert_receipts_stood();
+}
+
+/// The first event of each parcel is discarded by one decision and was asked for once; the others have landed in order.
+async fn assert_given_up(dying: &Dying) {
+    let (ledger, mut others) = (ledger(&dying.rig.hub).await, keys("parcel-to-till", EACH * PARCELS));
+    let letters = ledger.dead_list(&DeadFilter::default(), u32::MAX).await.expect("the dead letters");
+    assert_eq!(letters.len() as u64, PARCELS);
+    for letter in letters {
+        let shown = ledger.dead_show(letter.dispatch).await.expect("a dead letter").expect("it is kept");
+        let decided: Vec<_> = shown.notes.iter().map(|note| (note.action, note.job)).collect();
+        assert_eq!((shown.state.as_str(), decided), ("discarded", vec![(Action::Discarded, Some(1))]));
+        others.remove(&letter.dispatch.to_string());
+    }
+    let (sent, refused): (Vec<Asked>, Vec<Asked>) =
+        dying.rig.till.asked().into_iter().partition(|one| others.contains_key(&one.key));
+    assert_eq!(refused.len() as u64, PARCELS, "it was sent again");
+    assert_in_order(&sent, &others);
 }
 
 /// Invalid events of the load.
