@@ -42,6 +42,9 @@ pub enum LedgerError {
         /// What the database said.
         source: Arc<sqlx::Error>,
     },
+    /// The URL of its server cannot be used. The part that is wrong is not repeated, as that may be the secret in it.
+    #[error("reading the URL of the ledger's server: one of its parts is not what it must be")]
+    Url,
     /// The schema could not be brought up to date, or is newer than this program.
     #[error("migrating the ledger")]
     Migration {
@@ -88,7 +91,7 @@ impl LedgerError {
                 _ => Kind::Other,
             },
             Self::Gone => Kind::Gone,
-            Self::Closed | Self::Backup { .. } => Kind::Other,
+            Self::Closed | Self::Url | Self::Backup { .. } => Kind::Other,
             Self::Fenced { .. } => Kind::Fenced,
         }
     }
@@ -108,7 +111,10 @@ impl LedgerError {
 
     /// Wraps what the database said while `doing` something.
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { doing, source: Arc::new(source) }
+        move |source| match source {
+            sqlx::Error::Configuration(_) => Self::Url,
+            source => Self::Database { doing, source: Arc::new(source) },
+        }
     }
 }
 

@@ -111,7 +111,8 @@ impl Publishing {
                 &body,
                 properties,
             );
-            confirms.push(published.await?);
+            let Ok(published) = timeout(CONFIRM_WITHIN, published).await else { return Ok(0) };
+            confirms.push(published?);
         }
         let Ok(answers) = timeout(CONFIRM_WITHIN, join_all(confirms)).await else { return Ok(0) };
         Ok(answers.iter().take_while(|answer| matches!(answer, Ok(Confirmation::Ack(_)))).count())

@@ -19,8 +19,9 @@ use super::oracle::Arrival;
 const PREFETCH: u16 = 500;
 /// Longest wait for a session.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is looked whether the session still is one.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long nothing comes before another session is begun: one that was lost at a bad moment may end no stream, answer no
+/// ack, and call itself connected.
+const QUIET: Duration = Duration::from_secs(20);
 /// How long it waits after a failure, e.g. while its queue is gone.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -57,13 +58,12 @@ impl Reading {
     async fn session(&self) -> lapin::Result<()> {
         let Ok(opened) = timeout(OPEN_WITHIN, self.open()).await else { return Ok(()) };
         let (connection, mut messages) = opened?;
-        // A connection that was lost at a bad moment ends no stream.
         while connection.status().connected() {
-            let Ok(delivery) = timeout(LOOK_EVERY, messages.next()).await else { continue };
-            let Some(delivery) = delivery else { return Ok(()) };
+            let Ok(Some(delivery)) = timeout(QUIET, messages.next()).await else { break };
             let delivery = delivery?;
             self.note(&delivery);
-            delivery.ack(BasicAckOptions::default()).await?;
+            let Ok(acked) = timeout(QUIET, delivery.ack(BasicAckOptions::default())).await else { break };
+            acked?;
         }
         Ok(())
     }

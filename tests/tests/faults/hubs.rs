@@ -56,7 +56,7 @@ impl Pair {
         first.council.edit("council.toml", "[limits]\n", &limits);
         let settings = format!("timeout = \"{PATIENT}\"\nconcurrency = {AT_ONCE}\n");
         add_target(&first.council, "till", &till, &settings);
-        let soon = vec!["\"1s\""; 100].join(", ");
+        let soon = vec!["\"1s\""; 90].join(", ");
         first.council.edit("routes/parcel-to-till/route.toml", "\"1h\"", &soon);
         let url = server.database();
         first.ledger = Some(url.clone());
