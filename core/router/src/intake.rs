@@ -10,9 +10,7 @@ use postroom_broker::{Backoff, Broker, Message, Outgoing, Publisher};
 use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
 use postroom_council::{Council, SourceSystem};
 use postroom_event::{Event, Reading, STRUCTURED};
-use postroom_ledger::{
-    Advance, Entry, Fence, Import, ImportState, Ledger, LedgerError, NewImport, RefusedImport,
-};
+use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, LedgerError, NewImport, RefusedImport};
 use postroom_telemetry as telemetry;
 use postroom_transform::Data;
 use tokio_util::sync::CancellationToken;
@@ -96,12 +94,10 @@ impl<T: Into<WorkerError>> From<T> for Stop {
 pub struct Publishing {
     /// The council.
     pub council: Arc<Council>,
-    /// Its ledger, which holds the cursors.
+    /// Its ledger, which holds the cursors; under a lease where a hub does it.
     pub ledger: Ledger,
     /// A session with its broker.
     pub broker: Arc<dyn Broker>,
-    /// The lease under which this is done, where a hub does it.
-    pub fence: Option<Fence>,
     /// What halts the work.
     pub halts: Halts,
 }
@@ -112,10 +108,7 @@ impl Publishing {
     }
 
     pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
-        match &self.fence {
-            Some(fence) => self.ledger.record_fenced(fence, entries).await,
-            None => self.ledger.record(entries).await,
-        }
+        self.ledger.record(entries).await
     }
 }
 

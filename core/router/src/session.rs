@@ -47,6 +47,7 @@ pub(crate) struct Connected {
 pub(crate) struct Session {
     pub(crate) council: Arc<Council>,
     pub(crate) table: Arc<Table>,
+    /// Which they write under the lease.
     pub(crate) ledger: Ledger,
     pub(crate) broker: Arc<dyn Broker>,
     /// What halts the work.
@@ -113,7 +114,7 @@ impl Connected {
         Session {
             council: Arc::clone(&self.council),
             table: Arc::clone(&self.table),
-            ledger: self.ledger.clone(),
+            ledger: self.ledger.under(&tenure.fence),
             broker: Arc::clone(&self.broker),
             halts: self.halts.clone(),
             laters: self.laters.clone(),
@@ -131,7 +132,6 @@ impl Connected {
             ledger: self.ledger.clone(),
             broker: Arc::clone(&self.broker),
             halts: self.halts.clone(),
-            fence: None,
         }
     }
 
@@ -171,7 +171,7 @@ impl Session {
 
     /// Writes to the ledger, while nobody else took the lease.
     pub(crate) async fn record(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
-        let mut write = pin!(self.ledger.record_fenced(&self.tenure.fence, entries));
+        let mut write = pin!(self.ledger.record(entries));
         if let Ok(written) = tokio::time::timeout(SLOW_WRITE, &mut write).await {
             return written;
         }
@@ -185,7 +185,6 @@ impl Session {
             council: Arc::clone(&self.council),
             ledger: self.ledger.clone(),
             broker: Arc::clone(&self.broker),
-            fence: Some(self.tenure.fence.clone()),
             halts: self.halts.clone(),
         }
     }

@@ -81,7 +81,7 @@ async fn records(
     };
     let bar = output::progress(batch.len(), &name.to_string());
     let (council, ledger) = (place.council.clone(), place.ledger().await?);
-    let publishing = Publishing { council, ledger, broker, fence: None, halts: Halts::default() };
+    let publishing = Publishing { council, ledger, broker, halts: Halts::default() };
     let again = if again { Again::Yes } else { Again::No };
     let progress = |position| bar.set_position(position);
     let taken = postroom_router::publish_batch(&publishing, system, batch, again, &progress).await;

@@ -14,7 +14,7 @@ pub(crate) async fn reconcile(cli: &Cli, args: &ReconcileArgs) -> Result<ExitCod
     let place = Place::load(cli)?;
     let broker = place.broker().await?;
     let (council, ledger) = (place.council.clone(), place.ledger().await?);
-    let ground = Publishing { council, ledger, broker: broker.clone(), halts: Halts::default(), fence: None };
+    let ground = Publishing { council, ledger, broker: broker.clone(), halts: Halts::default() };
     let unreadable = |error| Failure::Unreachable(format!("looking what is lost: {error}"));
     let lost = postroom_router::lost(&ground).await.map_err(unreadable)?;
     broker.close().await;

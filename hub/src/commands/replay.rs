@@ -22,7 +22,7 @@ pub(crate) async fn replay(cli: &Cli, args: &ReplayArgs) -> Result<ExitCode, Fai
     let place = Place::load(cli)?;
     let broker = place.broker().await?;
     let (council, ledger) = (place.council.clone(), place.ledger().await?);
-    let ground = Publishing { council, ledger, broker: broker.clone(), halts: Halts::default(), fence: None };
+    let ground = Publishing { council, ledger, broker: broker.clone(), halts: Halts::default() };
     let unreadable = |error| Failure::Unreachable(format!("planning the replay: {error}"));
     let plan = postroom_router::plan(&ground, &request(args)?).await.map_err(unreadable)?;
     broker.close().await;

@@ -21,8 +21,7 @@ async fn planned(hub: &Simulated, till: &Till, request: &Request) -> (Publishing
     let council = Council::load(&hub.council.folder(), Some(&hub.council.data()), &connectors);
     let council = Arc::new(council.map_err(|problems| problems.len()).unwrap());
     let broker: Arc<dyn Broker> = Arc::new(hub.server.connect(&hub.council.prefix, "hub"));
-    let ground =
-        Publishing { council, ledger: hub.ledger.clone(), broker, halts: Halts::default(), fence: None };
+    let ground = Publishing { council, ledger: hub.ledger.clone(), broker, halts: Halts::default() };
     let plan = plan(&ground, request).await.unwrap();
     (ground, plan)
 }

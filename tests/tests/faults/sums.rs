@@ -72,7 +72,7 @@ fn ground(hub: &Simulated) -> Publishing {
     let council = Council::load(&hub.council.folder(), Some(&hub.council.data()), &connectors());
     let council = Arc::new(council.map_err(|problems| problems.len()).unwrap());
     let broker: Arc<dyn Broker> = Arc::new(hub.server.connect(&hub.council.prefix, "looker"));
-    Publishing { council, ledger: hub.ledger.clone(), broker, halts: Halts::default(), fence: None }
+    Publishing { council, ledger: hub.ledger.clone(), broker, halts: Halts::default() }
 }
 
 /// The news of the next checks; nothing moves between them, so that none has to be waited for.

@@ -21,7 +21,7 @@ use crate::entry::Entry;
 use crate::lease::Fence;
 use crate::outbox::Wanting;
 use crate::place::Place;
-use crate::sql::{Result as SqlResult, dispatch, event};
+use crate::sql::{Result as SqlResult, dispatch, event, lease};
 use crate::tail::Tail;
 use crate::writer::{Alone, Call, Doing, QUEUED_REQUESTS, Request, Writer};
 
@@ -33,6 +33,8 @@ static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres")
 pub struct Ledger {
     requests: mpsc::Sender<Request>,
     shared: Arc<Shared>,
+    /// The lease under which this one writes.
+    fence: Option<Fence>,
 }
 
 /// What clones share.
@@ -91,7 +93,15 @@ impl Ledger {
         tokio::spawn(Writer::new(home.clone(), conn, tail.clone(), Arc::clone(&wanting)).run(received));
         let readers = Readers::new(home.clone());
         let pruned_to = AtomicI64::new(0);
-        Ok(Self { requests, shared: Arc::new(Shared { home, readers, tail, wanting, pruned_to }) })
+        let shared = Arc::new(Shared { home, readers, tail, wanting, pruned_to });
+        Ok(Self { requests, shared, fence: None })
+    }
+
+    /// The same ledger, which writes only while nobody took the lease of `fence` since: after that each write is
+    /// [`LedgerError::Fenced`], and does no harm to those of others.
+    #[must_use]
+    pub fn under(&self, fence: &Fence) -> Self {
+        Self { fence: Some(fence.clone()), ..self.clone() }
     }
 
     /// Writes `entries`, all or none, and returns once they are committed. The keys of events are those that
@@ -101,19 +111,8 @@ impl Ledger {
     /// When nothing was written. A transient error is told to all callers whose entries shared the transaction, a permanent
     /// one only to the caller whose entries cannot be written.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
-        self.call(entries, None).await
-    }
-
-    /// Like [`Self::record`], but only while nobody took the lease since.
-    ///
-    /// # Errors
-    /// [`LedgerError::Fenced`] when somebody did: nothing of this call was written, and others are not harmed.
-    pub async fn record_fenced(&self, fence: &Fence, entries: Vec<Entry>) -> Result<(), LedgerError> {
-        self.call(entries, Some(fence.clone())).await
-    }
-
-    async fn call(&self, entries: Vec<Entry>, fence: Option<Fence>) -> Result<(), LedgerError> {
         let (reply, answer) = oneshot::channel();
+        let fence = self.fence.clone();
         self.ask(Request::Record(Call { entries, fence, reply }), answer).await
     }
 
@@ -147,6 +146,22 @@ impl Ledger {
 
     /// Writes one thing alone in its transaction.
     async fn write<T, W>(&self, work: W) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, SqlResult<T>> + Send + 'static,
+    {
+        let Some(fence) = self.fence.clone() else { return self.write_alone(work).await };
+        let lease = fence.name.clone();
+        let written = self.write_alone(move |conn| {
+            Box::pin(async move {
+                let stands = lease::stands(conn, &fence).await?;
+                if stands { work(conn).await.map(Some) } else { Ok(None) }
+            })
+        });
+        written.await?.ok_or(LedgerError::Fenced { lease })
+    }
+
+    async fn write_alone<T, W>(&self, work: W) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, SqlResult<T>> + Send + 'static,

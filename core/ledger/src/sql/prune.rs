@@ -39,11 +39,10 @@ pub(crate) async fn step(
         });
         events.push(Old { row: *row, key: id(key)?, course: *course, dispatches });
     }
+    add_replays(conn, &mut events).await?;
     let open = open(conn, &events, before).await?;
-    let replayed = replayed(conn, &events).await?;
     let gone: Vec<&Old> = events
         .iter()
-        .filter(|event| !replayed.contains(&event.key))
         .filter(|event| !event.dispatches.iter().any(|dispatch| open.contains(dispatch)))
         .collect();
     remove_events(conn, &gone, &mut pruned).await?;
@@ -103,11 +102,17 @@ async fn open(conn: &mut Conn, events: &[Old], before: i64) -> Result<HashSet<Uu
     Ok(rows.iter().filter_map(|(number,)| ids.get(place(*number)).copied()).collect())
 }
 
-/// The events that were delivered again under ids of their own: they stay.
-async fn replayed(conn: &mut Conn, events: &[Old]) -> Result<HashSet<Uuid>> {
-    let sql = "SELECT place FROM {asked} WHERE EXISTS (SELECT 1 FROM again WHERE event = asked.id)";
-    let rows: Vec<(i64,)> = conn.query_ids(sql, events.iter().map(|event| event.key)).all().await?;
-    Ok(rows.iter().filter_map(|(number,)| events.get(place(*number))).map(|event| event.key).collect())
+/// Adds what was delivered again under ids of its own.
+async fn add_replays(conn: &mut Conn, events: &mut [Old]) -> Result<()> {
+    let sql = "SELECT place, dispatch FROM {asked} CROSS JOIN again WHERE again.event = asked.id";
+    let keys: Vec<Uuid> = events.iter().map(|event| event.key).collect();
+    let rows: Vec<(i64, Vec<u8>)> = conn.query_ids(sql, keys.iter().copied()).all().await?;
+    for (number, dispatch) in rows {
+        if let Some(event) = events.get_mut(place(number)) {
+            event.dispatches.push(id(&dispatch)?);
+        }
+    }
+    Ok(())
 }
 
 async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> Result<()> {
@@ -121,6 +126,8 @@ async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> R
     // One that arrived after it was redriven is counted by its receipt.
     let redriven = "DELETE FROM dead WHERE dispatch {among}";
     pruned.dead += conn.query_ids(redriven, dispatches.iter().copied()).execute().await?;
+    let again = "DELETE FROM again WHERE dispatch {among} RETURNING way";
+    count_past(conn, (again, "again"), &dispatches).await?;
     for sql in [
         "DELETE FROM kept WHERE dispatch {among}",
         "DELETE FROM attempt WHERE dispatch {among}",

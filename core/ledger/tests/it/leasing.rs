@@ -1,7 +1,8 @@
 //! Leases and what they fence.
 
 use crate::support::{Place, event, key};
-use postroom_ledger::{Entry, Failure, Fate, Fence, Kind, Ledger, LedgerError};
+use postroom_ledger::{Entry, Failure, Fate, Fence, JobFilter, JobState, Kind, Ledger, LedgerError, NewJob};
+use serde_json::json;
 
 fn routed(id: &str) -> Entry {
     Entry::Event(event(id, vec![("waste", Fate::Queued)]))
@@ -41,7 +42,7 @@ async fn a_lease_that_was_not_given_back_says_so_to_whoever_takes_it_next(place:
 async fn what_was_recorded_before_a_lease_is_taken_is_known_to_whoever_takes_it(place: Place) {
     let (before, after) = (place.open().await, place.open().await);
     let fence = take(&before, "one").await.expect("free");
-    before.record_fenced(&fence, vec![routed("1")]).await.expect("it stands");
+    before.under(&fence).record(vec![routed("1")]).await.expect("it stands");
     take(&after, "one").await.expect("its own");
     assert!(after.known(&[key("1")]).await.expect("read").contains(&key("1")));
 }
@@ -49,7 +50,7 @@ async fn what_was_recorded_before_a_lease_is_taken_is_known_to_whoever_takes_it(
 async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place) {
     let ledger = place.open().await;
     let stale = take(&ledger, "one").await.expect("free");
-    ledger.record_fenced(&stale, vec![routed("0")]).await.expect("it stands");
+    ledger.under(&stale).record(vec![routed("0")]).await.expect("it stands");
     ledger.release(&stale).await.expect("written");
     let fresh = take(&ledger, "other").await.expect("free");
     let unknown = Fence { name: "lane.nowhere".into(), epoch: 1 };
@@ -65,7 +66,7 @@ async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place)
         let entries = vec![routed(&format!("event-{number}"))];
         calls.push(tokio::spawn(async move {
             match fence {
-                Some(fence) => ledger.record_fenced(&fence, entries).await,
+                Some(fence) => ledger.under(&fence).record(entries).await,
                 None => ledger.record(entries).await,
             }
         }));
@@ -83,14 +84,37 @@ async fn a_write_with_a_stale_epoch_fails_alone_and_writes_nothing(place: Place)
     assert_eq!(known, keys.iter().skip(1).step_by(2).copied().collect());
 }
 
+async fn a_job_is_begun_moved_on_and_ended_only_under_the_lease_in_force(place: Place) {
+    let ledger = place.open().await;
+    let stale = take(&ledger, "one").await.expect("free");
+    ledger.release(&stale).await.expect("written");
+    let fresh = take(&ledger, "other").await.expect("free");
+    let (stale, fresh) = (ledger.under(&stale), ledger.under(&fresh));
+    let lease = ["lane.tax".to_owned()];
+    let (kind, params, actor, reason) =
+        ("replay".to_owned(), json!({}), "ada".to_owned(), "a test".to_owned());
+    let new = NewJob { kind, target: lease[0].clone(), params, actor, reason, at: 1 };
+    let id = ledger.submit(new).await.expect("written");
+    let is_fenced = |error| assert!(matches!(error, LedgerError::Fenced { .. }), "{error:?}");
+    is_fenced(stale.next_job(&[], &lease, 2).await.expect_err("taken over"));
+    fresh.next_job(&[], &lease, 2).await.expect("written").expect("the job");
+    is_fenced(stale.progress(id, 9, 9, 3).await.expect_err("taken over"));
+    is_fenced(stale.advance(id, (9, 9), json!("wrong"), 3).await.expect_err("taken over"));
+    is_fenced(stale.finish(id, json!("wrong"), 3).await.expect_err("taken over"));
+    let filter = JobFilter { id: Some(id), ..JobFilter::default() };
+    let job = ledger.jobs(&filter, 1).await.expect("read").remove(0);
+    assert_eq!((job.state, job.done, job.outcome), (JobState::Running, 0, None));
+    fresh.finish(id, json!("right"), 4).await.expect("written");
+}
+
 async fn a_second_hub_cannot_write_under_the_first_ones_lease(place: Place) {
     let (one, other) = (place.open().await, place.open().await);
     let first = take(&one, "one").await.expect("free");
     assert_eq!(take(&other, "other").await, None);
     one.release(&first).await.expect("written");
     let second = take(&other, "other").await.expect("free");
-    one.record_fenced(&first, vec![routed("1")]).await.expect_err("taken over");
-    other.record_fenced(&second, vec![routed("1")]).await.expect("recorded");
+    one.under(&first).record(vec![routed("1")]).await.expect_err("taken over");
+    other.under(&second).record(vec![routed("1")]).await.expect("recorded");
     assert_eq!(one.leases().await.expect("read")[0].fence, second);
 }
 
@@ -117,5 +141,6 @@ promises!(
     of_many_that_ask_at_once_one_gets_the_lease,
     a_lease_in_force_is_its_owners_alone_and_every_taking_has_a_new_epoch,
     a_write_with_a_stale_epoch_fails_alone_and_writes_nothing,
+    a_job_is_begun_moved_on_and_ended_only_under_the_lease_in_force,
     a_second_hub_cannot_write_under_the_first_ones_lease,
 );

@@ -2,7 +2,7 @@
 
 use crate::support::{Place, decision, delivered, dispatch, event, held, letter, staged};
 use postroom_event::DispatchId;
-use postroom_ledger::{Dispatch, Entry, Fate, Ledger};
+use postroom_ledger::{Delivered, Dispatch, Entry, Fate, Ledger};
 
 async fn waiting(ledger: &Ledger) -> Vec<String> {
     let page = ledger.unreceived("tax", 0, 100).await.expect("read");
@@ -113,10 +113,41 @@ async fn a_replay_under_an_id_of_its_own_counts_waits_and_is_traced(place: Place
     assert_eq!(legs.iter().map(|leg| leg.id).collect::<Vec<_>>(), [dispatch("1", "tax").id, id]);
 }
 
+async fn an_event_that_was_replayed_is_forgotten_once_the_replay_has_ended_and_its_counts_stay(place: Place) {
+    const LATER: i64 = 1_000_000;
+    let ledger = place.open().await;
+    let again = Dispatch {
+        id: DispatchId::new(crate::support::SOURCE, "1", "to-tax\nreplay-9"),
+        ..dispatch("1", "tax")
+    };
+    let replayed = Entry::Again { dispatches: vec![again.clone()], replay: "replay-9".into(), at: 8 };
+    let taken = Entry::Event(event("1", vec![("tax", Fate::InLane)]));
+    ledger.record(vec![taken, delivered("1", "tax"), replayed]).await.expect("recorded");
+    let forget = async || {
+        let mut all = (0, 0);
+        loop {
+            let pruned = ledger.prune(LATER, 9).await.expect("written");
+            all = (all.0 + pruned.events, all.1 + pruned.receipts);
+            if !pruned.more {
+                return all;
+            }
+        }
+    };
+    assert_eq!(forget().await, (0, 0), "the replay waits");
+    let arrived = Delivered { dispatch: again, attempts: 1, at: 3_000, reference: None };
+    ledger.record(vec![Entry::Delivered(arrived)]).await.expect("recorded");
+    let before = ledger.sums().await.expect("read");
+    assert_eq!(forget().await, (1, 2));
+    assert_eq!(ledger.sums().await.expect("read"), before);
+    assert!(ledger.trace("1").await.expect("read").is_empty());
+    assert!(waiting(&ledger).await.is_empty());
+}
+
 promises!(
     a_dispatch_waits_until_it_has_ended_or_is_held,
     what_is_settled_is_not_looked_through_again_until_something_is_redriven,
     what_comes_after_everything_was_forgotten_waits_and_is_known_to_the_next_run,
     nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane,
     a_replay_under_an_id_of_its_own_counts_waits_and_is_traced,
+    an_event_that_was_replayed_is_forgotten_once_the_replay_has_ended_and_its_counts_stay,
 );
