@@ -88,7 +88,6 @@ async fn what_a_hub_decides_under_a_lease_that_another_has_is_neither_recorded_n
     ledger.release(&held).await.unwrap();
     let other = ledger.acquire(&held.name, "another").await.unwrap().expect("a lease that is free");
     hub.put_about("a1", "a", 1);
-    until("the hub to publish it", async || !hub.docked().is_empty()).await;
     let (looker, ingress) = (hub.server.connect(&hub.council.prefix, "looker"), hub.name("ingress.shop"));
     until("the hub to let go, or to record it", async || {
         looker.depth(&ingress).await.is_ok_and(|depth| depth.consumers == 0) || routed(ledger).await > 0
