@@ -23,7 +23,7 @@ pub struct ConnectorError {
     pub failure: Failure,
     /// What an officer should read; no value of a person, no secret.
     pub words: String,
-    /// The technical detail, e.g. the operating system's own error; may be empty.
+    /// The technical detail, e.g. the operating system's own error; no value of a person, no secret; may be empty.
     pub detail: String,
     /// When the system may be asked again, where it said so: at the earliest after this long.
     pub retry_after: Option<Duration>,

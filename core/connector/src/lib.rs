@@ -16,6 +16,6 @@ pub use failure::{ConnectorError, Failure};
 pub use registry::{Connectors, QUEUE};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretFrom;
-pub use settings::{Settings, SettingsError, parse_duration};
+pub use settings::{Settings, SettingsError, parse_duration, words_of};
 pub use sink::{Handover, Outgoing, Receipt, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

@@ -40,12 +40,21 @@ impl Settings {
     /// The first key that does not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         T::deserialize(toml::Value::Table(self.table.clone()))
-            .map_err(|error| SettingsError::new(key_of(&error), error.message().to_owned()))
+            .map_err(|error| SettingsError::new(key_of(&error), words_of(&error)))
     }
 
     /// A path of the settings, under the data folder unless it is absolute.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.data.join(path)
+    }
+}
+
+/// What is wrong with a text that should be of another shape; what it holds is not repeated, as that may be a secret.
+pub fn words_of(error: &toml::de::Error) -> String {
+    let told = error.message();
+    match (told.split_once(": string \""), told.rsplit_once(", expected ")) {
+        (Some((what, _)), Some((_, expected))) => format!("{what}: a string, expected {expected}"),
+        _ => told.to_owned(),
     }
 }
 
@@ -89,6 +98,13 @@ mod tests {
             let settings = Settings { table, data: PathBuf::new(), system: String::new() };
             assert_eq!(settings.read::<Table>().expect_err("an error").key, key, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_should_be_something_else_is_not_repeated() {
+        let error = toml::from_str::<std::collections::BTreeMap<String, u8>>("a = 'quite, expected secret'");
+        let words = words_of(&error.expect_err("an error"));
+        assert_eq!(words, "invalid type: a string, expected u8");
     }
 
     #[test]

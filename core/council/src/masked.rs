@@ -4,6 +4,10 @@ use std::path::Path;
 
 /// Files in which a secret may have been written, or a URL with one.
 const MAY_HOLD_SECRETS: [&str; 2] = ["council.toml", "system.toml"];
+/// Keys whose values are shown all the same: rules, and what they are about.
+const SHOWN: [&str; 5] = ["when", "rule", "event", "title", "connector"];
+/// What opens and closes a value of several lines.
+const LONG: [&str; 2] = ["'''", "\"\"\""];
 /// What stands for a character of a value.
 const MASK: char = '*';
 /// Characters of a value that tell its form and nothing else.
@@ -15,19 +19,44 @@ pub(crate) fn shown(file: &Path, text: &str) -> String {
     if !may {
         return text.to_owned();
     }
-    text.split_inclusive('\n').map(line).collect()
+    let (mut shown, mut long) = (String::with_capacity(text.len()), None::<&str>);
+    for line in text.split_inclusive('\n') {
+        let key = key(line);
+        if let Some(end) = long {
+            shown.push_str(line);
+            long = long.filter(|_| !line.contains(end));
+        } else if is_head(line) {
+            shown.push_str(line);
+        } else if SHOWN.contains(&key.trim()) {
+            shown.push_str(line);
+            long = LONG.into_iter().find(|quotes| line.matches(quotes).count() == 1);
+        } else {
+            shown.push_str(key);
+            shown.extend(line[key.len()..].chars().map(masked));
+        }
+    }
+    shown
 }
 
-/// A line with its key alone; a table's head and a comment as they are.
-fn line(line: &str) -> String {
-    let head = line.trim_start();
-    if head.starts_with('[') && head.trim_end().ends_with(']') {
-        return line.to_owned();
-    }
-    // What has no key goes on with the value of a line before.
-    let (key, value) = line.split_at(line.find('=').unwrap_or_default());
-    let masked = value.chars().map(|c| if c.is_whitespace() || FORM.contains(&c) { c } else { MASK });
-    key.chars().chain(masked).collect()
+fn masked(c: char) -> char {
+    if c.is_whitespace() || FORM.contains(&c) { c } else { MASK }
+}
+
+/// Whether a key of the settings or a table may have this character.
+fn is_of_a_key(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || ['_', '-', '.', ' ', '\t'].contains(&c)
+}
+
+/// The key with which a line begins; none where it goes on with the value of a line before.
+fn key(line: &str) -> &str {
+    let key = line.split_once('=').map_or("", |(key, _)| key);
+    if key.chars().all(is_of_a_key) { key } else { "" }
+}
+
+/// Whether a line is the head of a table.
+fn is_head(line: &str) -> bool {
+    let inside = line.trim().strip_prefix('[').and_then(|head| head.strip_suffix(']'));
+    inside.is_some_and(|head| head.chars().all(|c| is_of_a_key(c) || ['[', ']'].contains(&c)))
 }
 
 #[cfg(test)]
@@ -36,10 +65,19 @@ mod tests {
 
     #[test]
     fn of_a_file_that_may_hold_secrets_keys_and_tables_are_shown_and_no_value() {
-        let text = "[target.settings]\nbearer = \"hush\"\nheaders = { Key = 'hush' }\nurl = \"\"\"\nhush\n\"\"\"\nkey = hush\n";
-        let masked = "[target.settings]\nbearer = \"****\"\nheaders = { *** = '****' }\nurl = \"\"\"\n****\n\"\"\"\nkey = ****\n";
+        let text = "[target.settings]\nbearer = \"hush\"\nheaders = { Key = 'hush' }\nurl = \"\"\"\nhush\n\"\"\"\nkey = hush\n\
+                    list = [\n[\"a\", \"hush\"]\n\"HUSH=\",\n# hush\n";
+        let masked = "[target.settings]\nbearer = \"****\"\nheaders = { *** = '****' }\nurl = \"\"\"\n****\n\"\"\"\nkey = ****\n\
+                      list = [\n[\"*\", \"****\"]\n\"****=\",\n* ****\n";
         assert_eq!(shown(Path::new("systems/till/system.toml"), text), masked);
         assert_eq!(shown(Path::new("routes/a/route.toml"), text), text);
+    }
+
+    #[test]
+    fn a_rule_is_shown_with_all_its_lines_and_nothing_behind_it() {
+        let rule = "[[source.map]]\nwhen = '''\n.kind == \"move\"\n'''\n";
+        let text = format!("{rule}bearer = 'hush'\n");
+        assert_eq!(shown(Path::new("system.toml"), &text), format!("{rule}bearer = '****'\n"));
     }
 
     #[test]

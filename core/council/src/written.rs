@@ -200,7 +200,7 @@ impl Text {
     /// The text as TOML of the shape `T`.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         toml::from_str(&self.text).map_err(|error| {
-            let problem = Problem::new(&self.file, "toml", error.message());
+            let problem = Problem::new(&self.file, "toml", postroom_connector::words_of(&error));
             match error.span() {
                 Some(span) => problem.at(Place::of(&self.text, &span)),
                 None => problem,

@@ -192,7 +192,10 @@ impl Halts {
             (slow, health.failed.filter(|(_, last)| last.elapsed() >= WELL))
         };
         // That nothing is written slowly is no proof where nothing is written.
-        if !slow && self.is_ledger_slow() && ledger.probe().await.is_ok() {
+        if !slow
+            && self.is_ledger_slow()
+            && matches!(tokio::time::timeout(SLOW_WRITE, ledger.probe()).await, Ok(Ok(())))
+        {
             self.change(|state| state.slow = false);
             telemetry::ledger_quick();
         }

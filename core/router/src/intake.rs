@@ -104,11 +104,7 @@ pub struct Publishing {
 
 impl Publishing {
     async fn record(&self, entry: Entry) -> Result<(), LedgerError> {
-        self.record_all(vec![entry]).await
-    }
-
-    pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
-        self.ledger.record(entries).await
+        self.ledger.record(vec![entry]).await
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Connected {
 pub(crate) struct Session {
     pub(crate) council: Arc<Council>,
     pub(crate) table: Arc<Table>,
-    /// Which they write under the lease.
+    /// The ledger, written under the lease.
     pub(crate) ledger: Ledger,
     pub(crate) broker: Arc<dyn Broker>,
     /// What halts the work.

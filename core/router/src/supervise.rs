@@ -31,6 +31,9 @@ const STEADY: Duration = Duration::from_secs(5);
 /// How often it is noted in the data folder how far the ledger is: a copy that is put back is noticed if it is older.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 
+/// Why a session ends in which what is unacked grows too old.
+const BLOCKED: &str = "it blocks for too long";
+
 /// Opens one session with the broker.
 pub type Connect =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Arc<dyn Broker>, BrokerError>> + Send>> + Send + Sync>;
@@ -130,6 +133,7 @@ impl Hub {
         tokio::select! {
             ended = self.work() => ended,
             never = self.health.keep_looking() => match never {},
+            never = self.keep_noting() => match never {},
         }
     }
 
@@ -155,7 +159,8 @@ impl Hub {
             self.halts.until_writable(&self.ledger, &mut waits, &self.stop).await;
         }
         self.ledger.end_run(now()).await?;
-        self.watermark.note(&self.ledger).await?;
+        // What could not be noted is told by the next start, if it matters then.
+        let _not_noted = self.watermark.note(&self.ledger).await;
         Ok(())
     }
 
@@ -254,7 +259,12 @@ impl Hub {
             stop: self.stop.child_token(),
         };
         let work = async {
-            if let Err(error) = reconcile::before_work(&connected, &self.leases, &noted).await {
+            let before = tokio::select! {
+                before = reconcile::before_work(&connected, &self.leases, &noted) => before,
+                () = self.stop.cancelled() => return Ok(None),
+                () = blocked_for_long(broker.as_ref()) => return Ok(Some(BLOCKED.to_owned())),
+            };
+            if let Err(error) = before {
                 let failed = Failed { worker: "reconcile".to_owned(), error };
                 return Ok(Some(self.tell(Ok(Err(failed)))?));
             }
@@ -268,7 +278,7 @@ impl Hub {
             let failed: Option<String> = tokio::select! {
                 () = self.stop.cancelled() => None,
                 reason = broker.lost() => Some(reason),
-                () = blocked_for_long(broker.as_ref()) => Some("it blocks for too long".to_owned()),
+                () = blocked_for_long(broker.as_ref()) => Some(BLOCKED.to_owned()),
                 Some(ended) = duties.join_next() => Some(self.tell(ended)?),
             };
             self.health.closed();
@@ -284,7 +294,6 @@ impl Hub {
             failed = work => failed?,
             never = self.leases.prolong() => match never {},
             never = self.halts.watch(&self.ledger) => match never {},
-            never = self.keep_noting() => match never {},
         };
         broker.close().await;
         Ok(match failed {

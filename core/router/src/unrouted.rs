@@ -160,7 +160,7 @@ impl Drain<'_> {
             returning.one(delivery, &finished, &mut returned).await?;
         }
         let Returned { publishes, entries, held } = returned;
-        self.ground.record_all(entries).await?;
+        self.ground.ledger.record(entries).await?;
         for (target, dispatches) in held {
             let (kind, reason) = (TAKE_UP.to_owned(), "its queue gave them up".to_owned());
             let set = LetterSet { dispatches, rate: u32::MAX, stale: false };

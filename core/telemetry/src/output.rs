@@ -5,8 +5,10 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// What is written unless `RUST_LOG` says otherwise: the hub's own lines, and warnings of others but lapin, whose
-/// outages the hub tells itself, and those who read a URL and quote of it what they do not know.
-const DEFAULT_FILTER: &str = "warn,lapin=off,sqlx_postgres::options=off,postroom_telemetry=info";
+/// outages the hub tells itself.
+const DEFAULT_FILTER: &str = "warn,lapin=off,postroom_telemetry=info";
+/// What is never written: who reads a URL quotes of it what it does not know, and that may be a secret.
+const NEVER: &str = "sqlx_postgres::options=off";
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +36,13 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// Starts writing log lines to standard error. A second call in the same process changes nothing.
 pub fn start(form: Form) {
-    let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter = match NEVER.parse() {
+        Ok(never) => asked.add_directive(never),
+        Err(_) => asked,
+    };
     let lines =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter()).with_target(false);
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);
     let _already_started = match form {
         Form::Json => lines.json().flatten_event(true).try_init(),
         Form::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),

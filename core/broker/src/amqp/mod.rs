@@ -55,7 +55,7 @@ pub struct Amqp {
     user: String,
     publishing: Arc<Connection>,
     consuming: Connection,
-    /// Held while a queue or a stream is opened: what ends the connection then is the one that was asked for.
+    /// Held while a consumer is opened: what ends the connection then is the queue that was asked for.
     opening: Mutex<()>,
     watch: Watch,
 }
@@ -161,7 +161,6 @@ impl Broker for Amqp {
     }
 
     async fn read(&self, stream: &str, start: Start, prefetch: u16) -> Result<Box<dyn Reader>, BrokerError> {
-        let _alone = self.opening.lock().await;
         Ok(Box::new(read::open(&self.consuming, stream, start, prefetch).await?))
     }
 

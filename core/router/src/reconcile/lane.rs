@@ -263,7 +263,7 @@ async fn bury(
     let reason = Reason { code: code.to_owned(), words: words.to_owned(), detail: String::new() };
     telemetry::dispatch_dead(&dispatch.target, &dispatch.route, &dispatch.id.to_string(), code, words);
     let letter = DeadLetter { dispatch, reason, failed_at: now(), attempts: 0, event, message: None };
-    Ok(ground.record_all(vec![Entry::Dead(letter)]).await?)
+    Ok(ground.ledger.record(vec![Entry::Dead(letter)]).await?)
 }
 
 /// The publish that puts a dispatch into its lane again.

@@ -39,6 +39,7 @@ pub async fn plan(ground: &Publishing, request: &Request) -> Result<Plan, Publis
         decider,
         plan: Plan { replay, stale: request.stale, ..Plan::default() },
         seen: HashSet::new(),
+        invalid: HashSet::new(),
         first: None,
     };
     while let Some(mut entries) = journal.next().await? {
@@ -66,6 +67,8 @@ struct Planner<'a> {
     plan: Plan,
     /// Events that were looked at: a second copy in the journal is none of its own.
     seen: HashSet<EventKey>,
+    /// Invalid ones: a valid event under the same id is another one.
+    invalid: HashSet<EventKey>,
     /// The first event of the plan in the order of the ledger.
     first: Option<i64>,
 }
@@ -107,7 +110,7 @@ impl Planner<'_> {
             Verdict::NoRoute => Vec::new(),
             Verdict::Invalid(_) => {
                 let is_asked_for = match &decision.head {
-                    Some(head) => self.wants(head) && self.seen.insert(head.key),
+                    Some(head) => self.wants(head) && self.invalid.insert(head.key),
                     None => self.request.event_type.is_none() && self.request.subject.is_none(),
                 };
                 self.plan.events += u64::from(is_asked_for);

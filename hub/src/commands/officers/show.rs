@@ -58,11 +58,14 @@ pub(super) async fn invalid(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode
 }
 
 fn attempt(attempt: &Attempt) -> Value {
-    json!({
+    let mut shown = json!({
         "attempt": attempt.number, "at": output::time(attempt.started_at),
         "milliseconds": attempt.took / 1_000, "outcome": attempt.outcome, "answer": attempt.words,
-        "detail": Some(&attempt.detail).filter(|detail| !detail.is_empty()),
-    })
+    });
+    if !attempt.detail.is_empty() {
+        shown["detail"] = json!(attempt.detail);
+    }
+    shown
 }
 
 fn decision(note: &Note) -> Value {

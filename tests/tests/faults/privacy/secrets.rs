@@ -326,6 +326,9 @@ fn a_secret_that_stands_in_the_text_of_the_council_is_refused_and_not_quoted() {
         format!("bearer = \"{TOKEN}\""),
         format!("headers = {{ X-Api-Key = \"{KEY}\" }}"),
         format!("basic = {{ user = \"gate\", password = \"{GATE}\" }}"),
+        format!("basic = \"gate:{GATE}\""),
+        format!("headers = \"X-Api-Key: {KEY}\""),
+        format!("bearer = {TOKEN}"),
     ] {
         system(&format!("url = \"http://{NOBODY}\"\n{secret}"));
         assert_refused_in_silence(&hub, &["check", "run"], &secret);
@@ -333,9 +336,14 @@ fn a_secret_that_stands_in_the_text_of_the_council_is_refused_and_not_quoted() {
     system(&format!("url = \"https://gate:{GATE}@{NOBODY}\""));
     assert_refused_in_silence(&hub, &["check", "run"], "an address");
     fs::remove_dir_all(hub.council.folder().join("systems/till")).unwrap();
-    let broker = format!("[broker]\nuri = \"amqp://hub:{AMQP}@{NOBODY}\"\n");
-    hub.council.edit("council.toml", "[broker]\n", &broker);
-    assert_refused_in_silence(&hub, &["check", "run"], "a key that is not known");
+    let whole = fs::read_to_string(hub.council.folder().join("council.toml")).unwrap();
+    for broker in [
+        format!("[broker]\nuri = \"amqp://hub:{AMQP}@{NOBODY}\"\n"),
+        format!("broker = \"amqp://hub:{AMQP}@{NOBODY}\"\n[other]\n"),
+    ] {
+        hub.council.write("council.toml", &whole.replace("[broker]\n", &broker));
+        assert_refused_in_silence(&hub, &["check", "run"], &broker);
+    }
 }
 
 #[test]
