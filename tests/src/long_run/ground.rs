@@ -31,6 +31,7 @@ const EVERY: u64 = 3;
 const TIMES: u64 = 40;
 /// How often the wire is cut while a delivery limit is low: once more than the limit.
 const CUTS: usize = 3;
+
 /// Everything that can fail.
 pub(super) struct Ground {
     pub(super) plan: Plan,

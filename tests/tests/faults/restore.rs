@@ -117,8 +117,8 @@ async fn a_ledger_that_was_put_back_can_be_accepted_before_a_hub_starts() {
     assert_whole(&mut hub).await;
 }
 
-#[tokio::test]
-async fn a_database_that_was_dumped_and_put_back_halts_everything_until_somebody_accepts_it() {
+/// A hub with its ledger on a server, the ledger's address, and a copy of it that lacks the second event.
+async fn copied_on_a_server() -> (Server, TestHub, String, String) {
     let (server, mut hub) = (Server::start(), small());
     let url = server.database();
     hub.ledger = Some(url.clone());
@@ -129,6 +129,12 @@ async fn a_database_that_was_dumped_and_put_back_halts_everything_until_somebody
     let copy = server.copy(&url);
     publish_one(&hub, 2).await;
     until_number(&hub, "/sources/shop/events/routed", 2);
+    (server, hub, url, copy)
+}
+
+#[tokio::test]
+async fn a_database_that_was_dumped_and_put_back_halts_everything_until_somebody_accepts_it() {
+    let (server, mut hub, url, copy) = copied_on_a_server().await;
     assert!(hub.stop().success());
     server.put_back(&url, &copy);
     assert_halts_until_accepted(&mut hub).await;
@@ -136,16 +142,7 @@ async fn a_database_that_was_dumped_and_put_back_halts_everything_until_somebody
 
 #[tokio::test]
 async fn a_database_that_is_put_back_under_a_hub_at_work_halts_it_until_somebody_accepts_it() {
-    let (server, mut hub) = (Server::start(), small());
-    let url = server.database();
-    hub.ledger = Some(url.clone());
-    hub.start();
-    hub.wait_for("hub.ready");
-    publish_one(&hub, 1).await;
-    hub.settled();
-    let copy = server.copy(&url);
-    publish_one(&hub, 2).await;
-    until_number(&hub, "/sources/shop/events/routed", 2);
+    let (server, mut hub, url, copy) = copied_on_a_server().await;
     let before = noted(&hub);
     until("the hub to note how far the ledger is", || (noted(&hub) != before).then_some(()));
     server.put_back(&url, &copy);

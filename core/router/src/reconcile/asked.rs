@@ -19,7 +19,7 @@ pub struct Lost {
     /// Events in the journal that the ledger does not know, by source system; those on their way are among them.
     pub events: BTreeMap<String, u64>,
     /// Dispatches that were handed to a lane and have neither ended nor are held, by target.
-    pub dispatches: std::collections::BTreeMap<String, u64>,
+    pub dispatches: BTreeMap<String, u64>,
 }
 
 /// Submits a reconcile of everything, journal and lanes: after a ledger was put back, or by an officer. The jobs.
