@@ -8,6 +8,8 @@ mod deleting;
 mod evidence;
 mod faults;
 mod ground;
+mod journal;
+mod losses;
 mod oracle;
 mod plan;
 mod publishing;
@@ -29,6 +31,7 @@ use uuid::Uuid;
 
 use self::council::CANARY;
 use self::ground::Ground;
+use self::losses::Losses;
 use self::oracle::{Arrival, Findings, Oracle};
 pub use self::plan::Plan;
 use self::plan::{Reach, TARGETS_PER_EVENT};
@@ -63,8 +66,7 @@ pub fn run(plan: &Plan, http_target: &Path, evidence: &Path, mut say: impl FnMut
     let load = Load::start(plan, &ground, &runtime);
     let begun = Instant::now();
     let mut met = Vec::new();
-    let parts = plan.faults as u64 + 1;
-    let end_of = |part: u64| plan.events * part / parts;
+    let end_of = |part| plan.published_by(part);
     for (number, fault) in (1..).zip(plan.schedule()) {
         load.allowed.send_replace(end_of(number));
         let flowing = end_of(number - 1) + (end_of(number) - end_of(number - 1)) / 4;
@@ -172,6 +174,12 @@ fn judge(plan: &Plan, ground: &mut Ground, load: &Load, met: &[faults::Met], sta
         oracle.judge(target, &arrivals, &mut findings);
     }
     oracle.judge_doubles(&mut findings);
+    let stream = format!("{}journal", ground.council().prefix);
+    let unjournaled = ground.tasks.block_on(journal::missing(ground.rabbit.url(), &stream, plan.events));
+    let unjournaled = unjournaled.expect("a stream that can be read");
+    findings.unjournaled = unjournaled.len() as u64;
+    let missing = std::mem::take(&mut findings.missing);
+    Losses { plan, met, unjournaled: &unjournaled }.judge(missing, &mut findings);
     findings.judge_accounts(plan, status);
     findings.judge_memory(ground.most_memory / 1024);
     findings.unreconciled = ground.hub.json(&["reconcile", "--json"]).to_string();

@@ -55,6 +55,11 @@ impl Plan {
         }
     }
 
+    /// How many events may be published, of all sources, when so many faults have begun.
+    pub(super) const fn published_by(&self, faults: u64) -> u64 {
+        self.events * faults / (self.faults as u64 + 1)
+    }
+
     /// Which subject the event of that number is about.
     pub(super) fn subject(&self, number: u64) -> u64 {
         Dice::new(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).below(self.subjects)

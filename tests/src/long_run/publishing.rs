@@ -54,6 +54,11 @@ pub(super) fn event_id(number: u64) -> String {
     format!("event-{number}")
 }
 
+/// The number of the event with that id.
+pub(super) fn number_of(id: &str) -> Option<u64> {
+    id.strip_prefix("event-")?.parse().ok()
+}
+
 impl Publishing {
     /// Publishes everything, as far as it is allowed to.
     pub(super) async fn run(mut self) {

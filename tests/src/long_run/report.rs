@@ -55,6 +55,15 @@ impl fmt::Display for Report {
         writeln!(f, "\nSent again by replays of deleted queues: {}.", self.findings.replayed)?;
         write!(f, "Lost with a queue that somebody deleted, given up and listed: ")?;
         writeln!(f, "{}.", list(&self.findings.declared))?;
+        let (unjournaled, lost) = (self.findings.unjournaled, self.findings.lost_unjournaled);
+        writeln!(
+            f,
+            "Confirmed by RabbitMQ into an ingress and not into its stream: {unjournaled} events, of which"
+        )?;
+        writeln!(
+            f,
+            "{lost} were lost with an ingress that somebody deleted (guarantees.md, \"What is not promised\")."
+        )?;
         writeln!(f, "In the journal and not in the ledger, and in no lane: {}.", self.findings.unreconciled)?;
         writeln!(f, "\n| fault | times |\n|---|---|")?;
         for (words, times) in self.faults() {
