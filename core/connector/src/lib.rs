@@ -4,6 +4,8 @@
 //! It returns facts; the hub records and logs them. It never logs, and its errors hold no value of a record or message.
 
 mod batching;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod failure;
 mod registry;
 mod secret;

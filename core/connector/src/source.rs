@@ -43,9 +43,18 @@ pub trait SourceKind: Send + Sync {
     fn open(&self, settings: &Settings, path: &Path) -> Result<Arrival, ConnectorError>;
 }
 
-/// A source of batches. One task owns it.
+/// A source of batches. One task owns it. A batch that is dropped before it was put away comes again.
 #[async_trait]
 pub trait Source: Send {
+    /// Takes up where the last batch that was put away ended, by what its [`Batch::cursor`] said. Called once, before
+    /// [`Self::next`]; not for a source that never had a cursor.
+    ///
+    /// # Errors
+    /// When the cursor is none of this source's: [`Failure::Permanent`](crate::Failure).
+    fn resume(&mut self, _cursor: &str) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
     /// Waits for the next batch; returns [`Arrival::Idle`] at the latest after a few seconds, so that the caller can stop.
     ///
     /// # Errors
@@ -80,7 +89,8 @@ pub trait Batch: Send {
     /// Its name for people, e.g. the file's; no path.
     fn label(&self) -> &str;
 
-    /// What makes it the same batch wherever and whenever it comes: SHA-256 of the content, in hex.
+    /// What makes it the same batch wherever and whenever it comes: SHA-256 of the content, in hex; of the cursor, too, where
+    /// the same content may come again and mean something new.
     fn id(&self) -> &str;
 
     /// How many records (refused ones included) the check counted.
@@ -89,6 +99,12 @@ pub trait Batch: Send {
     /// Whether it holds no record at all.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Where the source goes on behind this batch, in words of its own without a value of a person. It is written down when every
+    /// record is accounted for, and before [`Self::finish`]. `None`: the source finds out by itself, as a folder does.
+    fn cursor(&self) -> Option<String> {
+        None
     }
 
     /// The next records, at most `limit`; none at the end.

@@ -50,6 +50,11 @@ impl FromStr for DispatchId {
     }
 }
 
+/// The id of a record that `system` knows by `key`; the key itself may be a value of a person.
+pub fn record_id(system: &str, key: &str) -> String {
+    derive(&[system, key]).to_string()
+}
+
 /// Joined by line feeds, which no attribute can hold, so that no two lists of parts give the same text.
 fn derive(parts: &[&str]) -> Uuid {
     Uuid::new_v5(&NAMESPACE, parts.join("\n").as_bytes())

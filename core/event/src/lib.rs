@@ -14,7 +14,7 @@ mod tree;
 
 pub use decode::{Received, decode};
 pub use envelope::{CHANNELS, Event, check_extension, check_subject};
-pub use id::{DispatchId, EventKey};
+pub use id::{DispatchId, EventKey, record_id};
 pub use record::{Fault, Reading, Record};
 pub use refusal::{Refusal, Rule};
 pub use strict::read_value;

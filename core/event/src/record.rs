@@ -9,6 +9,9 @@ pub struct Record {
     pub number: u64,
     /// The line on which it starts, from 1; 0 where the form has no lines.
     pub line: u64,
+    /// What makes it the same record whenever it is read again, where its source tells: the number of a row in an outbox, the id of
+    /// a webhook. It is part of the ids of its events, and is shown nowhere. `None`: its batch and its number do.
+    pub key: Option<String>,
     /// The record as JSON: an object of texts for rows, any JSON for JSON and XML.
     pub value: Value,
 }

@@ -197,9 +197,12 @@ impl CsvReader {
         }
         self.lines_end |= row.terminated;
         Ok(Some(match read {
-            Ok(fields) => {
-                Reading::Record(Record { number: self.number, line: row.line, value: Value::Object(fields) })
-            }
+            Ok(fields) => Reading::Record(Record {
+                number: self.number,
+                line: row.line,
+                key: None,
+                value: Value::Object(fields),
+            }),
             Err(broken) => Reading::Refused(broken.fault(self.number, row.line)),
         }))
     }

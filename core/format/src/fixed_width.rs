@@ -197,7 +197,7 @@ impl FixedReader {
         }
         self.lines_end |= is_ended;
         Ok(Some(match read {
-            Ok(fields) => Reading::Record(Record { number, line, value: Value::Object(fields) }),
+            Ok(fields) => Reading::Record(Record { number, line, key: None, value: Value::Object(fields) }),
             Err((rule, place, words)) => Reading::Refused(Fault { number, line, place, rule, words }),
         }))
     }

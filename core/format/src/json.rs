@@ -110,7 +110,7 @@ impl JsonReader {
         cut_value(&mut self.text, &mut self.bytes)?;
         self.number += 1;
         match read_value(&self.bytes) {
-            Ok(value) => Ok(Reading::Record(Record { number: self.number, line, value })),
+            Ok(value) => Ok(Reading::Record(Record { number: self.number, line, key: None, value })),
             Err(refusal) if refusal.rule == Rule::NotJson => Err(fault(refusal, &self.bytes, 0, line).into()),
             Err(refusal) => Ok(Reading::Refused(fault(refusal, &self.bytes, self.number, line))),
         }

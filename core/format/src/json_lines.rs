@@ -35,7 +35,7 @@ impl LineReader {
         let Some(line) = self.text.next_line(&mut self.bytes, is_blank)? else { return Ok(None) };
         self.number += 1;
         match read_value(self.bytes.trim_ascii_end()) {
-            Ok(value) => Ok(Some(Reading::Record(Record { number: self.number, line, value }))),
+            Ok(value) => Ok(Some(Reading::Record(Record { number: self.number, line, key: None, value }))),
             Err(_) if self.is_cut_off() => {
                 Err(ReadError::whole(line, rules::CUT_OFF, "the last line ends too early"))
             }

@@ -144,7 +144,7 @@ impl XmlReader {
         self.number += 1;
         let (number, line) = (self.number, element.line);
         Some(match element.repeated {
-            None => Reading::Record(Record { number, line, value }),
+            None => Reading::Record(Record { number, line, key: None, value }),
             Some(place) => {
                 let words = "an attribute stands twice in one element".to_owned();
                 Reading::Refused(Fault { number, line, place, rule: rules::DUPLICATE_KEY, words })

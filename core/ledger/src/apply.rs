@@ -116,6 +116,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::ReceiptsSent(positions) => outbox::sent(conn, positions).await,
         Entry::Advanced(step) => import::advance(conn, step).await,
         Entry::ImportDone(key, at) => import::finish(conn, key, *at).await,
+        Entry::CursorMoved { system, cursor, at } => import::move_cursor(conn, system, cursor, *at).await,
         Entry::ImportRepeated(key, at) => import::repeat(conn, key, *at).await,
         Entry::ImportRefused(refused) => import::refuse(conn, refused).await,
         Entry::JournalRead { system, place } => journal_place::note(conn, system, place).await,

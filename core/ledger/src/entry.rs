@@ -145,6 +145,15 @@ pub enum Entry {
     Advanced(Advance),
     /// An import was read to its end.
     ImportDone(ImportKey, i64),
+    /// Where a source goes on that keeps a cursor.
+    CursorMoved {
+        /// The source system.
+        system: String,
+        /// Its cursor, as its connector wrote it.
+        cursor: String,
+        /// When, in microseconds since the epoch.
+        at: i64,
+    },
     /// The same content came again and was put away unread.
     ImportRepeated(ImportKey, i64),
     /// A batch of records was refused as a whole.

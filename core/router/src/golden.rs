@@ -105,7 +105,8 @@ fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path
         round: 0,
         now: DateTime::UNIX_EPOCH.fixed_offset(),
     };
-    let mapped = RecordMapper::new(council, side).map(Record { number: 1, line: 1, value }, &origin);
+    let mapped =
+        RecordMapper::new(council, side).map(Record { number: 1, line: 1, key: None, value }, &origin);
     let made = match mapped {
         Mapped::Refused(fault) => return Err(Problem::new(&file, "case", fault.to_string())),
         Mapped::Ignored(_) => json!([]),

@@ -43,6 +43,14 @@ pub(crate) async fn run(
     let publishing = session.publishing();
     let mut intake =
         Intake::open(&publishing, &session.stop, &system, Patience::Until(&session.stop)).await?;
+    if let Some(cursor) = publishing.ledger.cursor(&system).await? {
+        // One that is none of its own stays so until somebody changes the settings.
+        if let Err(error) = source.resume(&cursor) {
+            telemetry::source_failed(&system, &error.to_string());
+            session.stop.cancelled().await;
+            return Ok(());
+        }
+    }
     while session.halts.until_allowed(&system, &session.stop).await {
         let arrival = tokio::select! {
             () = session.stop.cancelled() => break,
@@ -105,6 +113,12 @@ pub struct Publishing {
 impl Publishing {
     async fn record(&self, entry: Entry) -> Result<(), LedgerError> {
         self.ledger.record(vec![entry]).await
+    }
+
+    /// Records the end of a batch of `system`, and where its source goes on.
+    async fn end(&self, system: &str, ended: Entry, cursor: Option<String>) -> Result<(), LedgerError> {
+        let moved = |cursor| Entry::CursorMoved { system: system.to_owned(), cursor, at: now() };
+        self.ledger.record(std::iter::once(ended).chain(cursor.map(moved)).collect()).await
     }
 }
 
@@ -204,7 +218,8 @@ impl<'a> Intake<'a> {
         };
         let import = import.map_err(WorkerError::from)?;
         if import.state == ImportState::Done {
-            self.publishing.record(Entry::ImportRepeated(import.key, now())).await?;
+            let repeated = Entry::ImportRepeated(import.key, now());
+            self.publishing.end(self.system, repeated, batch.cursor()).await?;
             telemetry::import_repeated(self.system, &id, &label);
             batch.finish(Ending::Repeated).await.map_err(Stop::Source)?;
             return Ok(Taken::Repeated);
@@ -214,7 +229,7 @@ impl<'a> Intake<'a> {
         let Some(tally) = self.publish_all(batch.as_mut(), side, &import, progress).await? else {
             return Ok(Taken::Stopped);
         };
-        self.publishing.record(Entry::ImportDone(import.key, now())).await?;
+        self.publishing.end(self.system, Entry::ImportDone(import.key, now()), batch.cursor()).await?;
         FailPoint::IntakeDone.pass();
         telemetry::import_finished(self.system, &label, tally.mapped, tally.refused, tally.ignored);
         batch.finish(Ending::Done).await.map_err(Stop::Source)?;

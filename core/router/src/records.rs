@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use postroom_council::{Council, MapRule, SourceSystem};
-use postroom_event::{Event, Fault, Record, Tree, check_extension, check_subject};
+use postroom_event::{Event, Fault, Record, Tree, check_extension, check_subject, record_id};
 use postroom_transform::{Data, Input, MetaValue, Runner, View};
 
 use crate::decide::check_data;
@@ -50,7 +50,7 @@ impl<'a> RecordMapper<'a> {
 
     /// What `record` becomes. Every map rule that applies makes its events, in the order of the text.
     pub fn map(&mut self, record: Record, origin: &Origin<'_>) -> Mapped {
-        let (number, line) = (record.number, record.line);
+        let (number, line, stem) = (record.number, record.line, origin.stem(&record));
         let fault = |rule: &'static str, place: &str, words: String| {
             Mapped::Refused(Fault { number, line, place: place.to_owned(), rule, words })
         };
@@ -58,7 +58,7 @@ impl<'a> RecordMapper<'a> {
         let mut input = Input::new(record.value.into(), &metadata);
         let mut events = Vec::new();
         for map in &self.side.maps {
-            match self.apply(map, &mut input, origin, (number, events.len())) {
+            match self.apply(map, &mut input, origin, (&stem, events.len())) {
                 Ok(made) => events.extend(made),
                 Err(Refused { rule, place, words }) => return fault(rule, &place, words),
             }
@@ -85,7 +85,7 @@ impl<'a> RecordMapper<'a> {
         map: &MapRule,
         input: &mut Input<'_>,
         origin: &Origin<'_>,
-        (number, made): (u64, usize),
+        (stem, made): (&str, usize),
     ) -> Result<Vec<Event<Data>>, Refused> {
         let run = |error: postroom_transform::RunError| Refused::new("mapping", &map.rule, error.to_string());
         let uncompiled = |_: Vec<postroom_council::Problem>| {
@@ -101,7 +101,7 @@ impl<'a> RecordMapper<'a> {
         let mut events = Vec::with_capacity(results.len());
         for result in results {
             let ordinal = made + events.len();
-            events.push(self.event(map, result, origin, (number, ordinal))?);
+            events.push(self.event(map, result, origin, (stem, ordinal))?);
         }
         Ok(events)
     }
@@ -112,7 +112,7 @@ impl<'a> RecordMapper<'a> {
         map: &MapRule,
         result: Data,
         origin: &Origin<'_>,
-        (number, ordinal): (u64, usize),
+        (stem, ordinal): (&str, usize),
     ) -> Result<Event<Data>, Refused> {
         let Some(fields) = result.into_members() else {
             return Err(Refused::new(
@@ -134,7 +134,7 @@ impl<'a> RecordMapper<'a> {
                 Refused::new("event", "time", "`time` is an RFC 3339 instant with its offset")
             })?,
         };
-        let id = texts.remove("id").unwrap_or_else(|| origin.event_id(number, ordinal));
+        let id = texts.remove("id").unwrap_or_else(|| origin.event_id(stem, ordinal));
         for (name, text) in &texts {
             check_extension(name, text).map_err(Refused::event)?;
         }
@@ -145,10 +145,18 @@ impl<'a> RecordMapper<'a> {
 }
 
 impl Origin<'_> {
-    /// The id of the `ordinal`th event of a record: content hash and record number, so that a second run gives the
-    /// same, and the ledger can tell from the id which batch an event came in.
-    fn event_id(&self, number: u64, ordinal: usize) -> String {
-        let mut id = format!("{}-{number}", self.batch);
+    /// What the ids of a record's events begin with: the same however often it is read. Content hash and record number, by which
+    /// the ledger can tell in which batch an event came, unless its source knows the record by a key.
+    fn stem(&self, record: &Record) -> String {
+        match &record.key {
+            Some(key) => record_id(self.system, key),
+            None => format!("{}-{}", self.batch, record.number),
+        }
+    }
+
+    /// The id of the `ordinal`th event of a record.
+    fn event_id(&self, stem: &str, ordinal: usize) -> String {
+        let mut id = stem.to_owned();
         if ordinal > 0 {
             id.push_str(&format!(".{ordinal}"));
         }

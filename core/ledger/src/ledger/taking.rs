@@ -63,6 +63,16 @@ impl Ledger {
         self.write(move |conn| Box::pin(async move { import::again(conn, &new).await })).await
     }
 
+    /// Where the source of `system` goes on, if it keeps a cursor.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn cursor(&self, system: &str) -> Result<Option<String>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = import::cursor(reader.conn(), system).await;
+        reader.end(found).await
+    }
+
     /// The latest round of a batch of records.
     ///
     /// # Errors

@@ -128,6 +128,27 @@ async fn refuse_records(conn: &mut Conn, import: i64, faults: &[Fault]) -> Resul
     .await
 }
 
+/// Where a source goes on; the newest word counts.
+pub(crate) async fn move_cursor(conn: &mut Conn, system: &str, cursor: &str, at: i64) -> Result<()> {
+    conn.query(
+        "INSERT INTO source_cursor (system, cursor, at) VALUES ($1, $2, $3)
+         ON CONFLICT (system) DO UPDATE SET cursor = excluded.cursor, at = excluded.at",
+    )
+    .bind(system)
+    .bind(cursor)
+    .bind(at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Where a source goes on, if it keeps a cursor.
+pub(crate) async fn cursor(conn: &mut Conn, system: &str) -> Result<Option<String>> {
+    let found: Option<(String,)> =
+        conn.query("SELECT cursor FROM source_cursor WHERE system = $1").bind(system).optional().await?;
+    Ok(found.map(|(cursor,)| cursor))
+}
+
 /// Closes an import that was read to its end.
 pub(crate) async fn finish(conn: &mut Conn, key: &ImportKey, at: i64) -> Result<()> {
     let sql = "UPDATE import SET state = 'done', updated = $4

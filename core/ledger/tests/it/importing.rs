@@ -57,6 +57,18 @@ async fn a_chunk_that_is_confirmed_twice_counts_once(place: Place) {
     assert_eq!(refused.iter().map(|record| record.line).collect::<Vec<_>>(), [6, 11]);
 }
 
+async fn a_source_goes_on_where_it_said_last(place: Place) {
+    let ledger = place.open().await;
+    assert_eq!(ledger.cursor("gazetteer").await.expect("read"), None);
+    for cursor in ["17", "23"] {
+        let moved = Entry::CursorMoved { system: "gazetteer".to_owned(), cursor: cursor.to_owned(), at: 1 };
+        ledger.record(vec![moved]).await.expect("recorded");
+    }
+    let again = place.open().await;
+    assert_eq!(again.cursor("gazetteer").await.expect("read").as_deref(), Some("23"));
+    assert_eq!(again.cursor("waste").await.expect("read"), None);
+}
+
 async fn the_same_content_again_is_recognised_and_taken_again_only_on_demand(place: Place) {
     let ledger = place.open().await;
     let key = key(&ledger).await;
@@ -85,6 +97,7 @@ async fn a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted(pl
 }
 
 promises!(
+    a_source_goes_on_where_it_said_last,
     an_import_goes_on_where_its_last_confirmed_chunk_ended,
     a_chunk_that_is_confirmed_twice_counts_once,
     the_same_content_again_is_recognised_and_taken_again_only_on_demand,
