@@ -144,6 +144,25 @@ format_timestamp(t, \"%Y-%m-%dT%H:%M:%S%:z\"{zone})"
 }
 
 #[test]
+fn a_time_that_the_clocks_show_twice_or_skip_is_decided_by_the_rule_of_the_mapping() {
+    let parse = |text: &str, which: &str| {
+        format!("parse_timestamp({text:?}, \"%F %R\", \"Europe/London\", {which:?}) ?? null")
+    };
+    for (text, earlier, later) in [
+        ("2026-10-25 01:30", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"),
+        ("2026-10-25 00:59", "2026-10-24T23:59:00Z", "2026-10-24T23:59:00Z"),
+        ("2026-10-25 02:00", "2026-10-25T02:00:00Z", "2026-10-25T02:00:00Z"),
+        ("2026-03-29 01:30", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z"),
+        ("2026-03-29 00:59", "2026-03-29T00:59:00Z", "2026-03-29T00:59:00Z"),
+        ("2026-03-29 02:00", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z"),
+    ] {
+        gives(&parse(text, "earlier"), &json!(earlier));
+        gives(&parse(text, "later"), &json!(later));
+    }
+    refuses("parse_timestamp(.name, \"%F\", \"UTC\", \"either\") ?? null", &["1:1 wrong-arguments"]);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     refuses("", &["1:1 empty"]);
     refuses("# nothing\n", &["1:1 empty"]);

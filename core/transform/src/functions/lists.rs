@@ -77,13 +77,13 @@ fn leaves(kind: Kind) -> Kind {
     }
 }
 
-fn push([list, item, _]: Arguments) -> Outcome {
+fn push([list, item, ..]: Arguments) -> Outcome {
     let Value::Array(mut list) = list else { return Err("not a list") };
     list.push(item);
     Ok(Value::Array(list))
 }
 
-fn append([list, items, _]: Arguments) -> Outcome {
+fn append([list, items, ..]: Arguments) -> Outcome {
     let (Value::Array(mut list), Value::Array(items)) = (list, items) else { return Err("not a list") };
     list.extend(items);
     Ok(Value::Array(list))

@@ -89,7 +89,7 @@ pub const FUNCTIONS: &[Allowed] = &[
     ),
     allowed(
         "parse_timestamp",
-        "`parse_timestamp(text, format, timezone: \"Europe/London\")`: the instant (strptime); an error for a time that the clocks skip or show twice.",
+        "`parse_timestamp(text, format, timezone: \"Europe/London\", clock_change: \"earlier\")`: the instant (strptime); for a time that the clocks skip or show twice an error, or the earlier or later of the two that it may tell.",
     ),
     allowed("push", "`push(list, item)`: the list with one item more."),
     allowed(

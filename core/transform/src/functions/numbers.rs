@@ -128,7 +128,7 @@ fn finite(float: f64) -> Outcome {
         .ok_or("the number is too large")
 }
 
-fn rounded([value, precision, _]: Arguments, round: fn(f64) -> f64) -> Outcome {
+fn rounded([value, precision, ..]: Arguments, round: fn(f64) -> f64) -> Outcome {
     let Value::Float(float) = value else { return Ok(value) };
     let places =
         precision.as_integer().map_or(0, |places| i32::try_from(places.clamp(-400, 400)).unwrap_or(0));
@@ -148,7 +148,7 @@ fn abs([value, ..]: Arguments) -> Outcome {
     }
 }
 
-fn remainder([value, modulus, _]: Arguments) -> Outcome {
+fn remainder([value, modulus, ..]: Arguments) -> Outcome {
     match (value, modulus) {
         (Value::Integer(value), Value::Integer(modulus)) => {
             value.checked_rem(modulus).map(Value::Integer).ok_or("a modulus of 0")
@@ -157,7 +157,7 @@ fn remainder([value, modulus, _]: Arguments) -> Outcome {
     }
 }
 
-fn product([one, other, _]: Arguments) -> Outcome {
+fn product([one, other, ..]: Arguments) -> Outcome {
     match (&one, &other) {
         (Value::Integer(one), Value::Integer(other)) => {
             one.checked_mul(*other).map(Value::Integer).ok_or("a whole number beyond 64 bits")

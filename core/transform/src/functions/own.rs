@@ -3,7 +3,7 @@
 use vrl::compiler::prelude::*;
 
 /// Most parameters of a function of ours.
-const PARAMETERS: usize = 3;
+const PARAMETERS: usize = 4;
 
 /// The arguments in the order of the parameters; null where an optional one is not given.
 pub(super) type Arguments = [Value; PARAMETERS];
@@ -81,7 +81,7 @@ struct Call {
 
 impl FunctionExpression for Call {
     fn resolve(&self, context: &mut Context) -> Resolved {
-        let mut values = [Value::Null, Value::Null, Value::Null];
+        let mut values = [const { Value::Null }; PARAMETERS];
         for (value, argument) in values.iter_mut().zip(self.arguments.iter().flatten()) {
             *value = argument.resolve(context)?;
         }

@@ -114,7 +114,7 @@ fn slice_kind(given: &Kinds) -> TypeDef {
     TypeDef::from(kind).fallible()
 }
 
-fn slice([value, start, end]: Arguments) -> Outcome {
+fn slice([value, start, end, _]: Arguments) -> Outcome {
     let range = |length: usize| {
         let from_end = |at: i64| if at < 0 { at.saturating_add_unsigned(length as u64) } else { at };
         let start = usize::try_from(from_end(start.as_integer().unwrap_or(0)));
@@ -142,14 +142,14 @@ fn join_kind(given: &Kinds) -> TypeDef {
     fallible_unless(Kind::bytes(), &given[0], &texts)
 }
 
-fn join([value, separator, _]: Arguments) -> Outcome {
+fn join([value, separator, ..]: Arguments) -> Outcome {
     let Value::Array(items) = &value else { return Err("not a list") };
     let texts: Option<Vec<_>> = items.iter().map(Value::to_str_lossy).collect();
     let separator = separator.to_str_lossy().unwrap_or_default();
     Ok(Value::from(texts.ok_or("not every item is a text")?.join(separator.as_ref())))
 }
 
-fn groups([value, pattern, _]: Arguments) -> Outcome {
+fn groups([value, pattern, ..]: Arguments) -> Outcome {
     let text = value.to_str_lossy().ok_or("not a text")?;
     let pattern = pattern.as_regex().ok_or("not a pattern")?;
     let found = pattern.captures(&text).ok_or("the pattern is not in the text")?;

@@ -1,9 +1,10 @@
-//! Instants. A time without an offset is on the wall clock of a named zone, Europe/London unless another is given.
+//! Instants. A time without an offset is on the wall clock of a named zone, Europe/London unless another is given. A time that
+//! the clocks show twice, or skip, tells two instants: it is an error, unless the mapping says which of them is meant.
 
 use std::fmt::Write as _;
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{Europe::London, Tz};
 use vrl::compiler::prelude::*;
 
@@ -13,12 +14,23 @@ const PARSED: &[Parameter] = &[
     Parameter::required("value", kind::BYTES, "the text"),
     Parameter::required("format", kind::BYTES, "its form, as in strptime"),
     Parameter::optional("timezone", kind::BYTES, "the zone of a time without an offset"),
+    Parameter::optional(
+        "clock_change",
+        kind::BYTES,
+        "which instant a time tells that the clocks show twice or skip",
+    ),
 ];
+/// What a mapping may say of such a time.
+const EARLIER: &str = "earlier";
+const LATER: &str = "later";
 const FORMATTED: &[Parameter] = &[
     Parameter::required("value", kind::TIMESTAMP, "the instant"),
     Parameter::required("format", kind::BYTES, "the form, as in strftime"),
     Parameter::optional("timezone", kind::BYTES, "the zone in which it is told"),
 ];
+
+/// Farther from a change of the clocks than any zone skips.
+const AROUND: TimeDelta = TimeDelta::hours(3);
 
 /// The functions of this module.
 pub(super) const FUNCTIONS: &[Own] = &[
@@ -28,7 +40,7 @@ pub(super) const FUNCTIONS: &[Own] = &[
         returns: kind::TIMESTAMP,
         result: |_| TypeDef::timestamp().fallible(),
         run: parse_timestamp,
-        check: written_out,
+        check: decided,
     },
     Own {
         name: "format_timestamp",
@@ -48,7 +60,21 @@ fn written_out(given: &ArgumentList, state: &TypeState) -> Checked {
         return Err(refused("the format is none that strftime knows"));
     }
     match given.optional_literal("timezone", state)? {
-        Some(zone) if named(&zone).is_none() => Err(refused("the timezone is none of the tz database")),
+        Some(zone) if named(&zone).is_none() => {
+            return Err(refused("the timezone is none of the tz database"));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The same, and which instant is meant, where the clocks change.
+fn decided(given: &ArgumentList, state: &TypeState) -> Checked {
+    written_out(given, state)?;
+    match given.optional_literal("clock_change", state)? {
+        Some(which) if !matches!(which.to_str_lossy().as_deref(), Some(EARLIER | LATER)) => {
+            Err(refused("`clock_change` is \"earlier\" or \"later\""))
+        }
         _ => Ok(()),
     }
 }
@@ -65,21 +91,38 @@ fn zone_of(zone: &Value) -> Tz {
     named(zone).unwrap_or(London)
 }
 
-fn parse_timestamp([value, format, zone]: Arguments) -> Outcome {
+fn parse_timestamp([value, format, zone, which]: Arguments) -> Outcome {
     let text = value.to_str_lossy().ok_or("not a text")?;
     let format = format.to_str_lossy().ok_or("not a format")?;
     let mut parsed = Parsed::new();
     parse(&mut parsed, &text, StrftimeItems::new(&format)).map_err(|_| "the text has not this form")?;
-    let instant: DateTime<Utc> = if parsed.offset().is_some() || parsed.timestamp().is_some() {
-        parsed.to_datetime().map_err(|_| "the text tells no instant")?.to_utc()
-    } else {
-        let local = parsed.to_datetime_with_timezone(&zone_of(&zone));
-        local.map_err(|_| "the text tells no time, or one that the clocks skip or show twice")?.to_utc()
-    };
-    Ok(Value::Timestamp(instant))
+    if parsed.offset().is_some() || parsed.timestamp().is_some() {
+        let instant = parsed.to_datetime().map_err(|_| "the text tells no instant")?;
+        return Ok(Value::Timestamp(instant.to_utc()));
+    }
+    let shown = parsed.to_naive_datetime_with_offset(0).map_err(|_| "the text tells no time")?;
+    let [earlier, later] = instants(shown, zone_of(&zone)).ok_or("the text tells no time of this zone")?;
+    match which.to_str_lossy().as_deref() {
+        Some(EARLIER) => Ok(Value::Timestamp(earlier)),
+        Some(LATER) => Ok(Value::Timestamp(later)),
+        _ if earlier == later => Ok(Value::Timestamp(earlier)),
+        _ => Err("the text tells a time that the clocks skip or show twice"),
+    }
 }
 
-fn format_timestamp([value, format, zone]: Arguments) -> Outcome {
+/// The instants that a time on the wall clock may mean: one, mostly. A time that is skipped is read by the clock before the change
+/// and by the clock after it, as both have been forgotten to be changed.
+fn instants(shown: NaiveDateTime, zone: Tz) -> Option<[DateTime<Utc>; 2]> {
+    let at = |shown: NaiveDateTime| zone.from_local_datetime(&shown);
+    if let (Some(earlier), Some(later)) = (at(shown).earliest(), at(shown).latest()) {
+        return Some([earlier.to_utc(), later.to_utc()]);
+    }
+    let offset = |shown: NaiveDateTime| Some(at(shown).earliest()?.offset().fix());
+    let (before, after) = (offset(shown - AROUND)?, offset(shown + AROUND)?);
+    Some([(shown - after).and_utc(), (shown - before).and_utc()])
+}
+
+fn format_timestamp([value, format, zone, _]: Arguments) -> Outcome {
     let Value::Timestamp(instant) = value else { return Err("not a timestamp") };
     let format = format.to_str_lossy().ok_or("not a format")?;
     let mut text = String::new();
