@@ -29,24 +29,48 @@ drop() {
     mv -- "$2/.$name.part" "$2/$name"
 }
 
-# feed COUNCIL DATA SYSTEM FILE...: the files go into the inbox of the system, or, where the system publishes itself,
-# into the list `to_publish` as lines of system, tab, file.
+# database COUNCIL DATA SYSTEM SIDE: the SQLite file of a source or target, in a folder that is there.
+database() {
+    local url
+    url=$(system_text "$1" "$3" "$4.settings" url)
+    mkdir -p "$(dirname "$2/${url#sqlite:}")"
+    printf '%s' "$2/${url#sqlite:}"
+}
+
+# feed COUNCIL DATA SYSTEM FILE...: files go into the inbox of the system and SQL into its database; what it sends as a webhook,
+# or publishes itself, into the lists `to_post` and `to_publish` as lines of system, tab, file.
+to_post=()
 to_publish=()
 fed=0
 feed() {
-    local council=$1 data=$2 system=$3 file inbox=
+    local council=$1 data=$2 system=$3 file connector inbox
     shift 3
-    [[ $(system_text "$council" "$system" source connector) != file ]] ||
-        inbox=$data/$(system_text "$council" "$system" source.settings folder)
+    connector=$(system_text "$council" "$system" source connector)
     for file in "$@"; do
         [[ -f $file ]] || continue
-        if [[ -n $inbox ]]; then
+        case $connector in
+        file)
+            inbox=$data/$(system_text "$council" "$system" source.settings folder)
             mkdir -p "$inbox"
             drop "$file" "$inbox"
-        else
-            to_publish+=("$system"$'\t'"$file")
-        fi
+            ;;
+        sql) sqlite3 "$(database "$council" "$data" "$system" source)" <"$file" || die "$file is no SQL that can be run" ;;
+        http) to_post+=("$system"$'\t'"$file") ;;
+        *) to_publish+=("$system"$'\t'"$file") ;;
+        esac
         fed=$((fed + 1))
+    done
+}
+
+# make_tables COUNCIL DATA: the tables that systems have, by the SQL beside their system.toml.
+make_tables() {
+    local file system side
+    for file in "$1"/systems/*/tables.sql; do
+        system=$(basename "$(dirname "$file")")
+        for side in source target; do
+            [[ $(system_text "$1" "$system" "$side" connector) != sql ]] ||
+                sqlite3 "$(database "$1" "$2" "$system" "$side")" <"$file" || die "$file is no SQL that can be run"
+        done
     done
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -35,6 +36,10 @@ impl TestCouncil {
         council.edit("council.toml", "\"postroom.\"", &format!("\"{}\"", council.prefix));
         let user = format!("broker_user = \"{}\"", council.publisher);
         council.edit("systems/customer-services/system.toml", "broker_user = \"customer-services\"", &user);
+        // Each test has a port of its own.
+        let listen =
+            TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
+        council.edit("systems/payments/system.toml", "127.0.0.1:8088", &listen.to_string());
         council
     }
 

@@ -1,6 +1,7 @@
 //! The example council end to end: what is fed as files and published as events comes out where it belongs.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use postroom_tests::council::{TestCouncil, house, names_in};
 use postroom_tests::hub::{TestHub, wire::Wire};
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 /// The folders of samples that are fed to the source of the same name.
 const FED: [&str; 6] =
     ["billing", "elections-dcounts", "elections-idox", "elections-xpress", "gazetteer", "planning"];
+/// Webhooks that are posted, and rows of an outbox, which come as one batch.
+const POSTED: usize = 3;
+const OUTBOXES: usize = 1;
 const PASSWORD: &str = "a-password";
 
 /// The example council at work, with all its samples taken and delivered, and its status then.
@@ -21,13 +25,32 @@ fn fed() -> (TestHub, Value) {
     for system in FED {
         files += council.feed_all(&samples.join(system), &format!("{system}/in"), |_| true);
     }
+    as_the_demo(
+        &council,
+        r#"make_secret "$data/payments/secret" && make_tables "$council" "$data" &&
+            feed "$council" "$data" housing deploy/council/samples/housing/outbox.sql"#,
+    );
     let mut hub = TestHub::ready(council, rabbit.url());
     publish_as_customer_services(rabbit, &mut hub);
-    for _ in 0..files {
+    as_the_demo(
+        &hub.council,
+        r#"url=http://$(system_text "$council" payments source.settings listen)/hooks/pay
+        for file in deploy/council/samples/payments/*; do post_webhook "$url" "$data/payments/secret" "$file"; done"#,
+    );
+    for _ in 0..files + POSTED + OUTBOXES {
         hub.wait_for("import.finished");
     }
     let status = hub.settled();
     (hub, status)
+}
+
+/// Runs what the demo has in its library, for this council.
+fn as_the_demo(council: &TestCouncil, script: &str) {
+    let library = ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh";
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house());
+    shell.env("council", council.folder()).env("data", council.data());
+    assert!(shell.status().expect("a shell").success(), "{script}");
 }
 
 /// Publishes the sample events as their system does, under its own name.
@@ -59,15 +82,17 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
 
     let taken = FED.map(|system| records(&status, system));
     assert_eq!(taken, [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [17, 11, 0, 6], [5, 4, 0, 1]]);
+    let told = ["payments", "housing"].map(|system| records(&status, system));
+    assert_eq!(told, [[3, 2, 0, 1], [3, 2, 0, 1]]);
     let events = json!({"routed": 4, "no_route": 1, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
-    let delivered = ["counciltax", "elections", "landcharges", "waste"].map(|target| {
+    let delivered = ["counciltax", "elections", "finance", "landcharges", "waste"].map(|target| {
         let sums = &status["targets"][target];
         assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
         sums["delivered"].as_u64().expect("a number")
     });
-    assert_eq!(delivered, [17, 25, 4, 21]);
+    assert_eq!(delivered, [17, 25, 2, 4, 23]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
@@ -81,10 +106,10 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert!(padded, "a UPRN has twelve digits there");
 
     let queue = format!("{}to.waste", hub.council.prefix);
-    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 21).await;
-    assert_eq!(messages.len(), 21);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 23).await;
+    assert_eq!(messages.len(), 23);
     let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
-    assert_eq!(ids.len(), 21, "each message has the id of its dispatch");
+    assert_eq!(ids.len(), 23, "each message has the id of its dispatch");
     let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
     let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
     let expected = [

@@ -50,16 +50,12 @@ impl Away {
 
     /// The file's name, or with a number before its ending, that is free.
     fn first_free(&self, free: impl Fn(&str) -> io::Result<bool>) -> io::Result<String> {
-        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let (name, stem) = (part(self.path.file_name()), part(self.path.file_stem()));
-        let ending = name.strip_prefix(&stem).unwrap_or_default().to_owned();
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let mut number = 1_u64;
-        let mut candidate = name;
-        while !free(&candidate)? {
+        while !free(&numbered(&name, number))? {
             number += 1;
-            candidate = format!("{stem}.{number}{ending}");
         }
-        Ok(candidate)
+        Ok(numbered(&name, number))
     }
 
     /// Moves the file, unless it is no longer the one that was read; then removes its marker.
@@ -85,29 +81,48 @@ impl Away {
     }
 }
 
+/// `name`, or from the second on with the number before its ending.
+pub(crate) fn numbered(name: &str, number: u64) -> String {
+    if number < 2 {
+        return name.to_owned();
+    }
+    let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+    let ending = name.strip_prefix(&*stem).unwrap_or_default();
+    format!("{stem}.{number}{ending}")
+}
+
 /// The error when a file is not what it was when it was checked.
 pub(crate) fn changed() -> ConnectorError {
     let words = "the file changed while it was read; it will be read again from its start";
     ConnectorError::new(Failure::Transient, words, "changed while read")
 }
 
-fn why(name: &str) -> String {
+/// The name of the reason beside the refused file `name`.
+pub(crate) fn why(name: &str) -> String {
     format!("{name}.why.json")
 }
 
 /// Whether nothing stands at `path`, or the reason for the same content, written before the process died.
 fn reason_is_of(path: &Path, id: &str) -> io::Result<bool> {
     match fs::read(path) {
-        Ok(bytes) => {
-            let written: Option<Value> = serde_json::from_slice(&bytes).ok();
-            Ok(written.is_some_and(|reason| reason["sha256"] == id))
-        }
+        Ok(bytes) => Ok(is_of(&bytes, id)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }
 }
 
+/// Whether a reason was written for the content of that hash.
+pub(crate) fn is_of(reason: &[u8], id: &str) -> bool {
+    let written: Option<Value> = serde_json::from_slice(reason).ok();
+    written.is_some_and(|reason| reason["sha256"] == id)
+}
+
 fn write_reason(folder: &Path, name: &str, refused: &RefusedBatch) -> io::Result<()> {
+    write_whole(folder, &why(name), reason(refused).as_bytes())
+}
+
+/// Why a file was refused, as it stands beside it.
+pub(crate) fn reason(refused: &RefusedBatch) -> String {
     let reason = json!({
         "file": refused.label,
         "sha256": refused.id,
@@ -118,7 +133,7 @@ fn write_reason(folder: &Path, name: &str, refused: &RefusedBatch) -> io::Result
         "words": refused.fault.words,
         "at": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
     });
-    write_whole(folder, &why(name), format!("{reason:#}\n").as_bytes())
+    format!("{reason:#}\n")
 }
 
 /// Writes a small file so that it is there whole or not at all, and survives a loss of power.

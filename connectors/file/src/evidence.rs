@@ -85,6 +85,23 @@ impl<'a> Steps<'a> {
         write_whole(&self.staging, &format!("{}.id", self.id), json!({ "file": name }).to_string().as_bytes())
     }
 
+    /// The whole content, where it was not moved to its final name yet.
+    pub(crate) fn ready(&self) -> io::Result<Option<File>> {
+        match File::open(self.path("ready")) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Step 3 where the final name is on another machine and has the content: the evidence alone is left.
+    pub(crate) fn appeared(&self) -> io::Result<()> {
+        match fs::remove_file(self.path("ready")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => sync_folder(&self.staging),
+        }
+    }
+
     /// Step 3: moves the content to its final name, where it was not moved before. False where another file has that
     /// name.
     pub(crate) fn appear(&self, name: &str) -> io::Result<bool> {

@@ -21,6 +21,12 @@ pub(crate) struct Seen {
     pub(crate) stamp: Stamp,
 }
 
+/// Whether files of that name are never taken: hidden, or still being written.
+pub(crate) fn is_passed_over(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    name.starts_with('.') || UNFINISHED.iter().any(|ending| lower.ends_with(ending))
+}
+
 /// Size and time of change of the file at `path`.
 pub(crate) fn stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = fs::symlink_metadata(path)?;
@@ -33,9 +39,7 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<Seen>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let lower = name.to_lowercase();
-        let unfinished = UNFINISHED.iter().any(|ending| lower.ends_with(ending));
-        if name.starts_with('.') || unfinished || !entry.file_type()?.is_file() {
+        if is_passed_over(&name) || !entry.file_type()?.is_file() {
             continue;
         }
         let path = entry.path();
@@ -136,6 +140,7 @@ fn rank(file: &Seen, order: &Order) -> (usize, Duration, String) {
 mod tests {
     use super::*;
     use crate::pattern::Pattern;
+    use crate::settings::Place;
 
     fn seen(name: &str, size: u64, age: u64) -> Seen {
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 - age);
@@ -143,7 +148,7 @@ mod tests {
     }
 
     fn settings(order: Order, complete: Complete) -> SourceSettings {
-        SourceSettings { folder: PathBuf::from("/in"), order, complete, files: Vec::new() }
+        SourceSettings { place: Place::Folder("/in".into()), order, complete, files: Vec::new() }
     }
 
     fn check(order: Order, files: &[Seen], expected: &[&str]) {

@@ -8,6 +8,7 @@ use postroom_format::{Format, Layout};
 use serde::Deserialize;
 
 use crate::pattern::Pattern;
+use crate::sftp::{Access, Inbox, WrittenInbox};
 
 /// How long a file must stay as it is to be complete, unless the settings say otherwise.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -18,7 +19,11 @@ pub(crate) const UNFINISHED: [&str; 2] = [".tmp", ".part"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenSource {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    sftp: Option<toml::Table>,
+    after: Option<String>,
+    every: Option<String>,
+    largest_mib: Option<u64>,
     order: Option<toml::Value>,
     complete: Option<toml::Value>,
     settle: Option<String>,
@@ -35,10 +40,19 @@ struct WrittenFiles {
 /// Settings of the source.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceSettings {
-    pub(crate) folder: PathBuf,
+    pub(crate) place: Place<Inbox>,
     pub(crate) order: Order,
     pub(crate) complete: Complete,
     pub(crate) files: Vec<Files>,
+}
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub(crate) enum Place<Remote> {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a folder of an SFTP server.
+    Sftp(Remote),
 }
 
 /// Files of one format.
@@ -82,8 +96,11 @@ impl SourceSettings {
         if written.settle.is_some() && matches!(complete, Complete::Marker(_)) {
             return Err(SettingsError::new("settle", "`settle` goes with `complete = \"stable\"`"));
         }
+        let inbox =
+            WrittenInbox { after: written.after, every: written.every, largest_mib: written.largest_mib };
+        let place = place(settings, written.folder, written.sftp)?;
         Ok(Self {
-            folder: settings.path(&written.folder),
+            place: inbox.at(place)?,
             order: order(written.order.as_ref())?,
             complete,
             files: written.files.into_iter().enumerate().map(files).collect::<Result<_, _>>()?,
@@ -108,6 +125,20 @@ impl SourceSettings {
         let mut all = self.files.iter().map(|files| files.format.fields());
         let first = all.next()??;
         all.all(|fields| fields.as_ref() == Some(&first)).then_some(first)
+    }
+}
+
+/// A folder of this machine, or one of a server.
+fn place(
+    settings: &Settings,
+    folder: Option<PathBuf>,
+    sftp: Option<toml::Table>,
+) -> Result<Place<Access>, SettingsError> {
+    match (folder, sftp) {
+        (Some(folder), None) => Ok(Place::Folder(settings.path(&folder))),
+        (None, Some(table)) => Access::read(table).map(Place::Sftp),
+        (Some(_), Some(_)) => Err(SettingsError::new("folder", "either `folder` or `sftp`")),
+        (None, None) => Err(SettingsError::new("folder", "`folder`, or `sftp` for a folder of a server")),
     }
 }
 
@@ -156,7 +187,8 @@ fn complete(written: Option<&toml::Value>, settle: Duration) -> Result<Complete,
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenSink {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    sftp: Option<toml::Table>,
     name: String,
     format: Layout,
 }
@@ -164,7 +196,7 @@ struct WrittenSink {
 /// Settings of the sink.
 #[derive(Debug, Clone)]
 pub(crate) struct SinkSettings {
-    pub(crate) folder: PathBuf,
+    pub(crate) place: Place<Access>,
     pub(crate) name: String,
     pub(crate) layout: Layout,
 }
@@ -177,7 +209,8 @@ impl SinkSettings {
             .format
             .check()
             .map_err(|error| SettingsError::new(format!("format.{}", error.key), error.words))?;
-        Ok(Self { folder: settings.path(&written.folder), name: written.name, layout: written.format })
+        let place = place(settings, written.folder, written.sftp)?;
+        Ok(Self { place, name: written.name, layout: written.format })
     }
 }
 
@@ -210,9 +243,9 @@ mod tests {
     fn what_is_not_said_is_name_order_and_two_seconds() {
         let read = SourceSettings::read(&settings(&format!("folder = 'in'{FILES}"))).expect("settings");
         assert_eq!((read.order.clone(), read.complete.clone()), (Order::Name, Complete::Settled(SETTLE)));
-        assert_eq!(read.folder, Path::new("/data/in"));
         assert!(read.format("X.CSV").is_some() && read.format("x.xml").is_none());
         assert_eq!(read.fields(), Some(vec!["a".to_owned()]));
+        assert!(matches!(read.place, Place::Folder(folder) if folder == Path::new("/data/in")));
     }
 
     #[test]
@@ -230,6 +263,11 @@ mod tests {
                 "files[0].format.columns",
             ),
             (format!("folder = 'in'\nwatch = true{FILES}"), "watch"),
+            (format!("order = 'name'{FILES}"), "folder"),
+            (format!("folder = 'in'\nafter = 'leave'{FILES}"), "after"),
+            (format!("folder = 'in'\nevery = '1s'{FILES}"), "every"),
+            (format!("folder = 'in'\nlargest_mib = 1{FILES}"), "largest_mib"),
+            (format!("folder = 'in'\nsftp = {{ host = 'h' }}{FILES}"), "folder"),
         ] {
             let error = SourceSettings::read(&settings(&wrong)).expect_err("an error");
             assert_eq!(error.key, key, "{wrong}: {error}");

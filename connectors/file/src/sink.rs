@@ -1,6 +1,7 @@
 //! The sink: writes each handover as one file that appears whole, under its own name, once.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -16,7 +17,8 @@ use tokio::task::spawn_blocking;
 use crate::NAME;
 use crate::evidence::{Steps, prune, staging};
 use crate::failure::{failed, interrupted};
-use crate::settings::SinkSettings;
+use crate::settings::{Place, SinkSettings};
+use crate::sftp;
 
 /// Longest id of a handover, in characters: it becomes part of a file's name.
 const MAX_ID_CHARS: usize = 128;
@@ -35,7 +37,12 @@ impl SinkKind for FileSink {
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
-        let target = Target { settings: SinkSettings::read(settings)?, made: OnceLock::new() };
+        let read = SinkSettings::read(settings)?;
+        let folder = match &read.place {
+            Place::Folder(folder) => folder.clone(),
+            Place::Sftp(access) => return sftp::sink(settings, access.clone(), read),
+        };
+        let target = Target { folder, settings: read, made: OnceLock::new() };
         // Where the folder cannot be made now, `deliver` says that it is down, and why.
         let _ = target.make();
         Ok(Box::new(FolderSink(Arc::new(target))))
@@ -54,6 +61,7 @@ impl Sink for FolderSink {
 
 /// The folder that files go to.
 struct Target {
+    folder: PathBuf,
     settings: SinkSettings,
     /// Set once the folder was made: one that is gone later is down (a share that is not mounted), not to be made anew.
     made: OnceLock<()>,
@@ -61,7 +69,7 @@ struct Target {
 
 impl Target {
     fn make(&self) -> Result<(), ConnectorError> {
-        let folder = &self.settings.folder;
+        let folder = &self.folder;
         if self.made.get().is_none() {
             fs::create_dir_all(staging(folder)).map_err(failed("making the folder of the target"))?;
             prune(folder, SystemTime::now()).map_err(failed("looking into the folder of the target"))?;
@@ -76,28 +84,36 @@ impl Target {
     fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
         check_id(&handover.id)?;
         self.make()?;
-        let steps = Steps::new(&self.settings.folder, &handover.id);
-        let evidence = steps.evidence().map_err(failed("reading the evidence of the handover"))?;
-        let name = match evidence {
-            Some(name) => name,
-            None => self.write(&steps, handover)?,
-        };
+        let steps = Steps::new(&self.folder, &handover.id);
+        let name = prepare(&steps, &self.settings, handover)?;
         if steps.appear(&name).map_err(failed("moving the file to its name"))? {
             return Ok(Receipt { reference: Some(name) });
         }
-        let words = "a file of that name with other content is there; it is never overwritten";
-        Err(ConnectorError::new(Failure::Permanent, words, name))
+        Err(in_the_way(&name))
     }
+}
 
-    /// Writes content and evidence; the file's final name.
-    fn write(&self, steps: &Steps<'_>, handover: &Handover) -> Result<String, ConnectorError> {
-        let date = Utc::now().with_timezone(&London).format("%Y%m%d").to_string();
-        let name = self.settings.name.replace("{date}", &date).replace("{batch}", &handover.id);
-        let messages = handover.items.iter().map(|item| &*item.message);
-        steps.stage(|out| self.settings.layout.write(messages, out)).map_err(unwritten)?;
-        steps.witness(&name).map_err(failed("writing the evidence of the handover"))?;
-        Ok(name)
+/// Makes sure of the handover's content and evidence, which an earlier attempt may have written; the file's final name.
+pub(crate) fn prepare(
+    steps: &Steps<'_>,
+    settings: &SinkSettings,
+    handover: &Handover,
+) -> Result<String, ConnectorError> {
+    if let Some(name) = steps.evidence().map_err(failed("reading the evidence of the handover"))? {
+        return Ok(name);
     }
+    let date = Utc::now().with_timezone(&London).format("%Y%m%d").to_string();
+    let name = settings.name.replace("{date}", &date).replace("{batch}", &handover.id);
+    let messages = handover.items.iter().map(|item| &*item.message);
+    steps.stage(|out| settings.layout.write(messages, out)).map_err(unwritten)?;
+    steps.witness(&name).map_err(failed("writing the evidence of the handover"))?;
+    Ok(name)
+}
+
+/// The error where another file has the final name.
+pub(crate) fn in_the_way(name: &str) -> ConnectorError {
+    let words = "a file of that name with other content is there; it is never overwritten";
+    ConnectorError::new(Failure::Permanent, words, name)
 }
 
 fn unwritten(error: WriteError) -> ConnectorError {
@@ -108,7 +124,7 @@ fn unwritten(error: WriteError) -> ConnectorError {
 }
 
 /// An id becomes part of a file's name: letters, digits, `-`, `_` and `.`, not hidden.
-fn check_id(id: &str) -> Result<(), ConnectorError> {
+pub(crate) fn check_id(id: &str) -> Result<(), ConnectorError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if !id.is_empty() && id.len() <= MAX_ID_CHARS && !id.starts_with('.') && id.bytes().all(plain) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The source: watches a folder and gives its files one after the other.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,13 +14,14 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::NAME;
 use crate::away::Away;
 use crate::batch::FileBatch;
 use crate::failure::{failed, interrupted};
 use crate::folder::{Next, Seen, Settling, list, next, remove_lone_markers};
 use crate::inspect::Opened;
-use crate::settings::SourceSettings;
+use crate::settings::{Place, SourceSettings};
+use crate::sftp;
+use crate::{NAME, RULES};
 
 /// How long one call waits for a file, and the longest time between two looks into the folder.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,10 +45,16 @@ impl SourceKind for FileSource {
         SourceSettings::read(settings).ok()?.fields()
     }
 
+    fn rules(&self) -> &'static [(&'static str, &'static str)] {
+        RULES
+    }
+
     fn waiting(&self, settings: &Settings) -> Result<u64, ConnectorError> {
         let settings = SourceSettings::read(settings)
             .map_err(|error| ConnectorError::new(Failure::Permanent, "the settings are wrong", error))?;
-        match list(&settings.folder) {
+        // A server would have to be asked over the network, and says how it is by its own errors.
+        let Place::Folder(folder) = &settings.place else { return Ok(0) };
+        match list(folder) {
             Ok(files) => Ok(files.len() as u64),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             Err(error) => Err(failed("looking into the folder")(error)),
@@ -55,10 +62,15 @@ impl SourceKind for FileSource {
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
-        let settings = Arc::new(SourceSettings::read(settings)?);
-        // Where it cannot be made now, `next` says that the folder is down, and why.
-        let _ = std::fs::create_dir_all(&settings.folder);
-        Ok(Box::new(WatchedFolder::new(settings)))
+        let read = Arc::new(SourceSettings::read(settings)?);
+        match &read.place {
+            Place::Folder(folder) => {
+                // Where it cannot be made now, `next` says that the folder is down, and why.
+                let _ = std::fs::create_dir_all(folder);
+                Ok(Box::new(WatchedFolder::new(Arc::clone(&read), folder.clone())))
+            }
+            Place::Sftp(inbox) => sftp::source(settings, Arc::clone(&read), inbox.clone()),
+        }
     }
 
     fn open(&self, settings: &Settings, path: &Path) -> Result<Arrival, ConnectorError> {
@@ -75,6 +87,7 @@ impl SourceKind for FileSource {
 
 /// A folder, and what is known of its files.
 struct WatchedFolder {
+    folder: PathBuf,
     settings: Arc<SourceSettings>,
     settling: Settling,
     changed: Arc<Notify>,
@@ -93,8 +106,9 @@ struct WatchedFolder {
 type Taken = Result<Option<Arrival>, ConnectorError>;
 
 impl WatchedFolder {
-    fn new(settings: Arc<SourceSettings>) -> Self {
+    fn new(settings: Arc<SourceSettings>, folder: PathBuf) -> Self {
         Self {
+            folder,
             settings,
             settling: Settling::default(),
             changed: Arc::new(Notify::new()),
@@ -111,19 +125,19 @@ impl WatchedFolder {
         if self.begun {
             return Ok(());
         }
-        let settings = Arc::clone(&self.settings);
-        spawn_blocking(move || remove_lone_markers(&settings.folder, &settings.complete))
+        let (folder, settings) = (self.folder.clone(), Arc::clone(&self.settings));
+        spawn_blocking(move || remove_lone_markers(&folder, &settings.complete))
             .await
             .map_err(interrupted)?
             .map_err(failed("looking into the folder"))?;
-        self.watcher = watch(&self.settings.folder, Arc::clone(&self.changed)).ok();
+        self.watcher = watch(&self.folder, Arc::clone(&self.changed)).ok();
         self.begun = true;
         Ok(())
     }
 
     async fn look(&mut self) -> Result<Next, ConnectorError> {
-        let settings = Arc::clone(&self.settings);
-        let files = spawn_blocking(move || list(&settings.folder))
+        let folder = self.folder.clone();
+        let files = spawn_blocking(move || list(&folder))
             .await
             .map_err(interrupted)?
             .map_err(failed("looking into the folder"))?;

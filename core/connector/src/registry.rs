@@ -37,6 +37,11 @@ impl Connectors {
         self.sinks.iter().find(|kind| kind.name() == name).map(AsRef::as_ref)
     }
 
+    /// The rules of all sources, in the order in which their kinds were added.
+    pub fn rules(&self) -> Vec<(&'static str, &'static str)> {
+        self.sources.iter().flat_map(|kind| kind.rules().iter().copied()).collect()
+    }
+
     /// The names that a source may give, for error messages.
     pub fn source_names(&self) -> Vec<&'static str> {
         std::iter::once(QUEUE).chain(self.sources.iter().map(|kind| kind.name())).collect()

@@ -22,6 +22,11 @@ pub trait SourceKind: Send + Sync {
     /// `check` compiles the source mapping against. `None`: records are any JSON.
     fn fields(&self, settings: &Settings) -> Option<Vec<String>>;
 
+    /// The rules by which it refuses an input or a record, beside those of formats: their codes, and what they mean.
+    fn rules(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// How many inputs the source can see that it has not taken yet; 0 where the kind cannot tell.
     ///
     /// # Errors
@@ -58,7 +63,8 @@ pub trait Source: Send {
     /// Waits for the next batch; returns [`Arrival::Idle`] at the latest after a few seconds, so that the caller can stop.
     ///
     /// # Errors
-    /// When the system cannot be read; the caller tries again with backoff.
+    /// When the system cannot be read; the caller tries again with backoff, and takes anything else, [`Arrival::Idle`] too, for
+    /// a sign that it can be read again.
     async fn next(&mut self) -> Result<Arrival, ConnectorError>;
 }
 

@@ -3,6 +3,7 @@
 //! [`Council::load`] reads everything and reports every problem with file, line and column; nothing is started. What
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
+mod from_file;
 mod load;
 mod masked;
 mod model;

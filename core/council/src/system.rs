@@ -9,6 +9,7 @@ use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Context, Filter, Shape};
 use toml::Spanned;
 
+use crate::from_file;
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{MapText, SourceText, SystemText, TargetText, Text};
@@ -58,7 +59,13 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn settings(&self, table: toml::Table, reading: &Reading<'_>) -> Settings {
+    /// The settings of a side, with the texts of files in them.
+    fn settings(&self, side: &str, mut table: toml::Table, reading: &mut Reading<'_>) -> Settings {
+        for (key, words) in from_file::put_in(&mut table, self.folder) {
+            let key = format!("{side}.settings.{key}");
+            let problem = self.text.problem_at(&key, "unreadable", format!("[{side}.settings] {words}"));
+            reading.problems.push(problem);
+        }
         Settings { table, data: reading.data.clone(), system: self.name.to_owned() }
     }
 
@@ -68,7 +75,7 @@ impl Part<'_> {
         vocabulary: &Vocabulary,
         reading: &mut Reading<'_>,
     ) -> Option<SourceSystem> {
-        let settings = self.settings(side.settings, reading);
+        let settings = self.settings("source", side.settings, reading);
         let connector = side.connector.as_ref().clone();
         let mut shape = Shape::any();
         if connector != QUEUE {
@@ -124,7 +131,7 @@ impl Part<'_> {
     }
 
     fn target(&self, side: TargetText, reading: &mut Reading<'_>) -> Option<Target> {
-        let settings = self.settings(side.settings, reading);
+        let settings = self.settings("target", side.settings, reading);
         let connector = side.connector.as_ref().clone();
         if connector != QUEUE {
             let kind = reading.connectors.sink(&connector);

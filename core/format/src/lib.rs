@@ -19,6 +19,7 @@ mod read_error;
 mod rows;
 mod rules;
 mod xml;
+mod xml_document;
 mod xml_element;
 mod xml_events;
 
@@ -34,6 +35,7 @@ pub use layout::{
 pub use read_error::ReadError;
 pub use rules::RULES;
 pub use xml::{Trailer, Xml};
+pub use xml_document::xml_document;
 
 /// Largest single record of an input (a row, a line, a list item, an XML element), in bytes of UTF-8.
 pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Who runs a program: what the metadata root `%` holds for a route, and for a source.
+//! Who runs a program: what the metadata root `%` holds for a route, for a source, and for an answer.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ pub enum Context {
     Route,
     /// A source: `.` is the record, `%` tells where it was read.
     Source,
+    /// A connector that asks what an answer means: `.` is the answer, `%` holds nothing.
+    Answer,
 }
 
 /// A value of the metadata root.
@@ -47,6 +49,7 @@ impl Context {
                 ("number", Kind::integer()),
                 ("line", Kind::integer()),
             ],
+            Self::Answer => &[],
         };
         let known: BTreeMap<Field, Kind> = names.iter().map(|(n, k)| (Field::from(*n), k.clone())).collect();
         Kind::object(Collection::from_parts(known, Kind::undefined()))

@@ -7,6 +7,7 @@ use postroom_telemetry as telemetry;
 
 use crate::cli::DocsPage;
 use crate::output;
+use crate::registry::connectors;
 
 pub(crate) fn docs(page: DocsPage) -> ExitCode {
     match page {
@@ -19,10 +20,10 @@ pub(crate) fn docs(page: DocsPage) -> ExitCode {
 
 fn codes() {
     let rules: Vec<_> = Rule::ALL.iter().map(|rule| (rule.code(), rule.meaning())).collect();
-    let files = [postroom_format::RULES, postroom_connector_file::RULES].concat();
+    let inputs = [postroom_format::RULES, &connectors().rules()].concat();
     output::line("# Codes\n\nWritten by `postroom docs codes`. A code is stable: scripts may ask for it.");
     section("An event is invalid", &rules);
-    section("A file, or a record of it, is refused", &files);
+    section("A file, or a record of it, is refused", &inputs);
     section("A record is refused by its source mapping", postroom_router::RECORD_CODES);
     section("A dispatch is held", postroom_router::HOLD_CODES);
     section("A dispatch is dead", postroom_router::DEAD_CODES);

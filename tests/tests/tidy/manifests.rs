@@ -5,10 +5,11 @@ use toml::{Table, Value};
 use crate::tree::{Offence, Tree};
 
 /// Which crates of the house a crate may name: the arrows of the design. `hub` and `tests` may name all.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("postroom-event", &[]),
     ("postroom-telemetry", &[]),
     ("postroom-lane", &[]),
+    ("postroom-listener", &[]),
     ("postroom-schema", &["postroom-event", "postroom-transform"]),
     ("postroom-transform", &["postroom-event"]),
     ("postroom-format", &["postroom-event"]),
@@ -35,14 +36,16 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ),
 ];
 
-/// What every crate `postroom-connector-*` may name of the house.
-const A_CONNECTOR_MAY: &[&str] = &["postroom-connector", "postroom-event", "postroom-format"];
+/// What every crate `postroom-connector-*` may name of the house; `postroom-transform` for rules of the council over what
+/// a system answers (ADR 0010).
+const A_CONNECTOR_MAY: &[&str] =
+    &["postroom-connector", "postroom-event", "postroom-format", "postroom-listener", "postroom-transform"];
 
 /// The crates that may name everything of the house.
 const MAY_NAME_ALL: [&str; 2] = ["postroom", "postroom-tests"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
-const OWNERS: [(&str, &[&str]); 20] = [
+const OWNERS: [(&str, &[&str]); 24] = [
     ("annotate-snippets", &["postroom-council"]),
     ("axum", &["postroom"]),
     ("backoff", &["postroom-broker"]),
@@ -50,6 +53,7 @@ const OWNERS: [(&str, &[&str]); 20] = [
     ("comfy-table", &["postroom"]),
     ("csv", &["postroom-format"]),
     ("encoding_rs", &["postroom-format"]),
+    ("hyper", &["postroom-listener"]),
     ("indicatif", &["postroom"]),
     ("jsonschema", &["postroom-schema"]),
     ("lapin", &["postroom-broker", "postroom-tests"]),
@@ -59,10 +63,13 @@ const OWNERS: [(&str, &[&str]); 20] = [
     ("opentelemetry-otlp", &["postroom-telemetry"]),
     ("opentelemetry_sdk", &["postroom-telemetry"]),
     ("quick-xml", &["postroom-format"]),
-    ("sqlx", &["postroom-ledger"]),
+    ("russh", &["postroom-connector-file"]),
+    ("russh-sftp", &["postroom-connector-file"]),
+    ("sqlx", &["postroom-connector-sql", "postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),
     ("vrl", &["postroom-transform"]),
+    ("x509-parser", &["postroom-listener"]),
 ];
 
 /// Crates of the house that a crate names and may not.
@@ -170,6 +177,8 @@ fn an_arrow_that_points_the_wrong_way_is_caught() {
     check("postroom-event", "[target.'cfg(unix)'.dependencies]\npostroom-connector-file.workspace = true", 1);
     check("postroom-connector-http", "[dependencies]\npostroom-connector-file.workspace = true", 1);
     check("postroom-connector-http", "[dependencies]\npostroom-format.workspace = true", 0);
+    check("postroom-connector-http", "[dependencies]\npostroom-transform.workspace = true", 0);
+    check("postroom-connector-http", "[dependencies]\npostroom-council.workspace = true", 1);
     check("postroom", "[dependencies]\npostroom-connector-file.workspace = true", 0);
     check("postroom-stray", "", 1);
 }

@@ -2,9 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Longest wait of a test for a request.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,21 +32,45 @@ pub(crate) struct Server {
 impl Server {
     /// Does each of `script` with one connection after the other.
     pub(crate) fn new(script: Vec<Does>) -> Self {
+        Self::start("http", script.into_iter(), Ok)
+    }
+
+    /// Says the same to every connection.
+    pub(crate) fn always(head: &'static str, body: &'static str) -> Self {
+        Self::start("http", std::iter::repeat_with(move || answer(head, body)), Ok)
+    }
+
+    /// The same over TLS; a connection that does not come to be is let go.
+    pub(crate) fn with_tls(tls: ServerConfig, head: &'static str, body: &'static str) -> Self {
+        let tls = Arc::new(tls);
+        let shake = move |mut line: TcpStream| {
+            let mut connection = ServerConnection::new(Arc::clone(&tls)).expect("TLS");
+            let shaken = connection.complete_io(&mut line);
+            match shaken {
+                Ok(_) => Ok(StreamOwned::new(connection, line)),
+                Err(_) => Err(line),
+            }
+        };
+        Self::start("https", std::iter::repeat_with(move || answer(head, body)), shake)
+    }
+
+    fn start<L: Read + Write + 'static>(
+        scheme: &str,
+        script: impl Iterator<Item = Does> + Send + 'static,
+        shake: impl Fn(TcpStream) -> Result<L, TcpStream> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let address = format!("{scheme}://{}", listener.local_addr().expect("an address"));
         let (told, requests) = channel();
         thread::spawn(move || {
             let mut open = Vec::new();
             for does in script {
-                let Ok((mut line, _)) = listener.accept() else { return };
-                if !matches!(does, Does::Closes) && told.send(request(&mut line)).is_err() {
-                    return;
-                }
-                match does {
-                    // The answer may be longer than its reader's patience.
-                    Does::Says(bytes) => drop(line.write_all(bytes.as_bytes())),
-                    Does::Hangs => open.push(line),
-                    Does::Cuts | Does::Closes => drop(line.shutdown(Shutdown::Both)),
+                let Ok((line, _)) = listener.accept() else { return };
+                let handle = line.try_clone().expect("a line");
+                match shake(line) {
+                    Ok(line) => open.extend(serve(line, &handle, does, &told)),
+                    // What the client still sends is read, for else it would not hear why it is let go.
+                    Err(mut line) => drop(line.read_to_end(&mut Vec::new())),
                 }
             }
             // Whoever hangs does so until the test ends.
@@ -56,6 +83,28 @@ impl Server {
     pub(crate) fn request(&self) -> String {
         self.requests.recv_timeout(DEADLINE).expect("a request")
     }
+
+    /// How many requests came that were not asked for yet.
+    pub(crate) fn left(&self) -> usize {
+        self.requests.try_iter().count()
+    }
+}
+
+/// Does it with a line, which is given back where it stays open.
+fn serve<L: Read + Write>(mut line: L, handle: &TcpStream, does: Does, told: &Sender<String>) -> Option<L> {
+    if !matches!(does, Does::Closes)
+        && let Some(request) = request(&mut line)
+    {
+        // A test that has ended asks for no more.
+        drop(told.send(request));
+    }
+    match does {
+        Does::Hangs => return Some(line),
+        // The answer may be longer than its reader's patience.
+        Does::Says(bytes) => drop(line.write_all(bytes.as_bytes())),
+        Does::Cuts | Does::Closes => drop(handle.shutdown(Shutdown::Both)),
+    }
+    None
 }
 
 /// An answer that is the last on its line.
@@ -64,18 +113,29 @@ pub(crate) fn answer(head: &str, body: &str) -> Does {
     Does::Says(format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"))
 }
 
-fn request(line: &mut TcpStream) -> String {
+/// The next request of a line; none where it is let go before there is one.
+pub(crate) fn request(line: &mut impl Read) -> Option<String> {
     let mut text = String::new();
     loop {
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().expect("a number")) {
-                return text;
+                return Some(text);
             }
         }
         let mut bytes = [0; 4096];
-        let count = line.read(&mut bytes).expect("a request");
-        assert!(count > 0, "the request broke off: {text}");
+        let count = line.read(&mut bytes).ok().filter(|count| *count > 0)?;
         text.push_str(std::str::from_utf8(&bytes[..count]).expect("UTF-8"));
     }
+}
+
+/// The value of a header in a request.
+pub(crate) fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    let (head, _) = request.split_once("\r\n\r\n")?;
+    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// The body of a request.
+pub(crate) fn body(request: &str) -> &str {
+    request.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }

@@ -1,0 +1,118 @@
+//! The source: webhooks that a system sends, and answers that a system gives when it is asked.
+//!
+//! A webhook is answered 200 only when the broker has confirmed its events; what is asked for has a cursor that moves only
+//! then. It does not know what a record means, and repeats no value of one.
+
+mod content;
+mod form;
+mod held;
+mod poll;
+mod secrets;
+mod webhook;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use postroom_event::{Fault, Reading};
+
+use crate::NAME;
+use content::Content;
+use held::{HeldBatch, hash};
+use poll::{PollSettings, Polling};
+use webhook::{Webhook, WebhookSettings};
+
+/// What a record breaks that has no key: it could not be known again.
+const NO_KEY: &str = "no-key";
+
+/// The rules that the source can name in a fault, beside those of the formats, with what each means.
+pub(crate) const RULES: &[(&str, &str)] =
+    &[(NO_KEY, "nothing stands where the settings say that the key of a record is")];
+
+/// Largest input that is read from a file, in bytes.
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The kind of source that is sent records by HTTP, or asks for them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HttpSource;
+
+/// Which of the two the settings describe.
+enum Way {
+    Webhook(Box<WebhookSettings>),
+    Poll(Box<PollSettings>),
+}
+
+impl Way {
+    fn read(settings: &Settings) -> Result<Self, SettingsError> {
+        if settings.table.contains_key("poll") {
+            return PollSettings::read(settings).map(|read| Self::Poll(Box::new(read)));
+        }
+        WebhookSettings::read(settings).map(|read| Self::Webhook(Box::new(read)))
+    }
+
+    fn content(&self) -> &Content {
+        match self {
+            Self::Webhook(webhook) => &webhook.content,
+            Self::Poll(poll) => &poll.content,
+        }
+    }
+}
+
+impl SourceKind for HttpSource {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn rules(&self) -> &'static [(&'static str, &'static str)] {
+        RULES
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+        Way::read(settings).map(drop)
+    }
+
+    fn fields(&self, settings: &Settings) -> Option<Vec<String>> {
+        Way::read(settings).ok()?.content().fields()
+    }
+
+    fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
+        Ok(match Way::read(settings)? {
+            Way::Webhook(read) => Box::new(Webhook::new(*read, settings)?),
+            Way::Poll(read) => Box::new(Polling::new(*read, settings)?),
+        })
+    }
+
+    fn open(&self, settings: &Settings, path: &Path) -> Result<Arrival, ConnectorError> {
+        let permanent = |words: &str, error: &dyn ToString| {
+            ConnectorError::new(Failure::Permanent, words, error.to_string())
+        };
+        let way = Way::read(settings).map_err(|error| permanent("the settings are wrong", &error))?;
+        let size = std::fs::metadata(path).map(|metadata| metadata.len());
+        if size.is_ok_and(|size| size > MAX_FILE_BYTES) {
+            return Err(permanent("the file is too large for the body of a request", &""));
+        }
+        let body = std::fs::read(path).map_err(|error| permanent("the file cannot be read", &error))?;
+        let body = Bytes::from(body);
+        let content = way.content();
+        let readings =
+            content.read(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
+        let readings = readings.into_iter().map(|reading| with_key(content, reading)).collect();
+        let label = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Arrival::Batch(Box::new(HeldBatch::new(label, hash([body.as_ref()]), readings))))
+    }
+}
+
+/// A record with its key; refused where it has none.
+fn with_key(content: &Content, reading: Reading) -> Reading {
+    let Reading::Record(record) = reading else { return reading };
+    match content.key(&record.value) {
+        Ok(key) => Reading::Record(postroom_event::Record { key: Some(key), ..record }),
+        Err(pointer) => Reading::Refused(Fault {
+            number: record.number,
+            line: record.line,
+            place: pointer.to_owned(),
+            rule: NO_KEY,
+            words: "nothing stands where the settings say that the key is".to_owned(),
+        }),
+    }
+}

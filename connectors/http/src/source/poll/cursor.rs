@@ -1,0 +1,150 @@
+//! How far a source has read: a text of the system's own, a number, or a time. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta};
+use serde::Deserialize;
+
+/// What a cursor is, and so which of two is further.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// A time with its offset (RFC 3339), a time without one, or a date.
+    #[default]
+    Time,
+    /// A whole number.
+    Number,
+    /// A text whose order is that of its characters.
+    Text,
+}
+
+/// A time as a system writes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    Instant(DateTime<FixedOffset>),
+    /// Without an offset: by the clock of the system.
+    Local(NaiveDateTime),
+    Day(NaiveDate),
+}
+
+/// How times without an offset are written.
+const LOCAL: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+const DAY: &str = "%Y-%m-%d";
+
+impl Kind {
+    /// Whether `text` is a cursor of this kind.
+    pub(super) fn is(self, text: &str) -> bool {
+        match self {
+            Self::Time => moment(text).is_some(),
+            Self::Number => number(text).is_some(),
+            Self::Text => !text.is_empty(),
+        }
+    }
+
+    /// Whether `a` is further than `b`; what is not of this kind is further than nothing.
+    pub(super) fn is_further(self, a: &str, b: &str) -> bool {
+        match self {
+            Self::Time => match (moment(a), moment(b)) {
+                (Some((a, _)), Some((b, _))) => seconds(a) > seconds(b),
+                (a, _) => a.is_some(),
+            },
+            Self::Number => number(a) > number(b),
+            Self::Text => a > b,
+        }
+    }
+
+    /// The cursor from which is asked: earlier by the overlap, and written as the system writes it.
+    pub(super) fn back(self, text: &str, overlap: Duration) -> String {
+        let earlier = || {
+            let overlap = TimeDelta::from_std(overlap).ok().filter(|_| self == Self::Time)?;
+            let (moment, form) = moment(text)?;
+            Some(match moment {
+                Moment::Instant(at) => at
+                    .checked_sub_signed(overlap)?
+                    .to_rfc3339_opts(SecondsFormat::AutoSi, text.ends_with('Z')),
+                Moment::Local(at) => at.checked_sub_signed(overlap)?.format(form).to_string(),
+                Moment::Day(day) => {
+                    // A day that has begun counts whole.
+                    let days = overlap.num_seconds().div_euclid(86_400)
+                        + i64::from(overlap.num_seconds() % 86_400 > 0);
+                    day.checked_sub_signed(TimeDelta::try_days(days)?)?.format(form).to_string()
+                }
+            })
+        };
+        if overlap.is_zero() { text.to_owned() } else { earlier().unwrap_or_else(|| text.to_owned()) }
+    }
+}
+
+fn number(text: &str) -> Option<i128> {
+    text.parse().ok()
+}
+
+/// A time, and the form in which it is written.
+fn moment(text: &str) -> Option<(Moment, &'static str)> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Some((Moment::Instant(at), ""));
+    }
+    let local = |form| Some((Moment::Local(NaiveDateTime::parse_from_str(text, form).ok()?), form));
+    let day = || Some((Moment::Day(NaiveDate::parse_from_str(text, DAY).ok()?), DAY));
+    LOCAL.into_iter().find_map(local).or_else(day)
+}
+
+/// What orders times: seconds and their parts since 1970, a time without an offset taken as it stands.
+fn seconds(moment: Moment) -> (i64, u32) {
+    let at = match moment {
+        Moment::Instant(at) => at.naive_utc(),
+        Moment::Local(at) => at,
+        Moment::Day(day) => day.into(),
+    };
+    (at.and_utc().timestamp(), at.and_utc().timestamp_subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_ordered_as_instants_and_numbers_as_numbers() {
+        for (kind, a, b) in [
+            (Kind::Time, "2026-07-01T12:00:00+01:00", "2026-07-01T10:59:59Z"),
+            (Kind::Time, "2026-07-01T12:00:00.002Z", "2026-07-01T12:00:00.001Z"),
+            (Kind::Time, "2026-07-02", "2026-07-01"),
+            (Kind::Time, "2026-07-01 12:00:01", "2026-07-01 12:00:00"),
+            (Kind::Time, "2026-07-01", "no time"),
+            (Kind::Number, "10", "9"),
+            (Kind::Number, "0", ""),
+            (Kind::Text, "b", "a"),
+        ] {
+            assert!(kind.is_further(a, b) && !kind.is_further(b, a) && !kind.is_further(a, a), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_overlap_is_taken_back_in_the_form_of_the_system() {
+        let five = Duration::from_secs(300);
+        for (text, back) in [
+            ("2026-07-01T12:00:00Z", "2026-07-01T11:55:00Z"),
+            ("2026-07-01T00:00:00.250+01:00", "2026-06-30T23:55:00.250+01:00"),
+            ("2026-07-01T12:00:00", "2026-07-01T11:55:00"),
+            ("2026-07-01 12:00:00.5", "2026-07-01 11:55:00.500"),
+            ("2026-07-01", "2026-06-30"),
+            ("17", "17"),
+        ] {
+            assert_eq!(Kind::Time.back(text, five), back);
+            assert_eq!(Kind::Time.back(text, Duration::ZERO), text);
+        }
+        assert_eq!(Kind::Time.back("2026-03-02", Duration::from_secs(2 * 86_400)), "2026-02-28");
+        assert_eq!(Kind::Number.back("17", five), "17");
+    }
+
+    #[test]
+    fn what_is_no_cursor_of_the_kind_is_known() {
+        for (kind, right, wrong) in [
+            (Kind::Time, "2026-07-01T12:00:00Z", "yesterday"),
+            (Kind::Number, "-5", "5.5"),
+            (Kind::Text, "x", ""),
+        ] {
+            assert!(kind.is(right) && !kind.is(wrong), "{right} {wrong}");
+        }
+    }
+}

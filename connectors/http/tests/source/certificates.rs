@@ -1,0 +1,92 @@
+//! Senders that prove themselves by a certificate, over real TLS.
+
+use std::fs;
+
+use postroom_listener::Tls;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use reqwest::Method;
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+
+use crate::hook::{Heard, ask, client, keep, nothing, owned, trusting};
+use crate::room::{batch, data, records, settings, source};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority")
+}
+
+fn signed(authority: &Authority, name: &str) -> (rcgen::Certificate, KeyPair) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, name);
+    (params.signed_by(&key, authority).expect("a certificate"), key)
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+}
+
+#[tokio::test]
+async fn a_sender_is_known_by_the_certificate_that_the_settings_name() {
+    let (folder, authority) = (data(), authority());
+    let (server, server_key) = signed(&authority, "hub");
+    for (name, pem) in
+        [("ca.pem", authority.pem()), ("hub.pem", server.pem()), ("key.pem", server_key.serialize_pem())]
+    {
+        fs::write(folder.path().join(name), pem).expect("a file");
+    }
+    let path = |name: &str| folder.path().join(name);
+    let tls = Tls { certificate: path("hub.pem"), key: path("key.pem"), client_ca: Some(path("ca.pem")) };
+    let kept = keep(Some(tls)).await;
+    let (right, wrong) = (signed(&authority, "till"), signed(&authority, "other"));
+    let shown = fingerprint(right.0.der());
+    let connect = |certificate: Option<&(rcgen::Certificate, KeyPair)>| {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).expect("a root");
+        let config = match certificate {
+            None => trusting(roots).with_no_client_auth(),
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
+                trusting(roots).with_client_auth_cert(vec![certificate.der().clone()], key).expect("a client")
+            }
+        };
+        client(config)
+    };
+    for known in [format!("fingerprint = '{shown}'"), "subject = 'CN=till'".to_owned()] {
+        let text = format!(
+            "listen = '{}'\npath = '/hooks/in'\nkey = '/id'\nclient_certificate = {{ {known} }}\n\
+             tls = {{ certificate = 'hub.pem', key = 'key.pem', client_ca = 'ca.pem' }}",
+            kept.address()
+        );
+        let mut hook = source(&settings(&folder, &text));
+        let url = format!("https://localhost:{}/hooks/in", kept.address().port());
+        let post =
+            |client| tokio::spawn(ask(client, Method::POST, url.clone(), owned(&[], r#"{"id": "1"}"#)));
+        let begun = async {
+            while ask(connect(None), Method::GET, url.clone(), owned(&[], "")).await.status == 404 {}
+        };
+        tokio::select! {
+            () = begun => {}
+            () = nothing(hook.as_mut()) => {}
+        }
+        for refused in [connect(Some(&wrong)), connect(None)] {
+            let heard = tokio::select! {
+                heard = post(refused) => heard.expect("an answer"),
+                () = nothing(hook.as_mut()) => panic!("it never ends"),
+            };
+            assert_eq!(heard, Heard { status: 401, retry_after: None, body: String::new() }, "{known}");
+        }
+        let posted = post(connect(Some(&right)));
+        let mut batch = batch(hook.as_mut()).await;
+        assert_eq!(records(batch.as_mut()).await.len(), 1);
+        batch.finish(postroom_connector::Ending::Done).await.expect("taken");
+        assert_eq!(posted.await.expect("an answer").status, 200);
+    }
+}

@@ -1,0 +1,109 @@
+//! The sink: a message is one notification under its dispatch id, by which a lost answer is looked up.
+
+use async_trait::async_trait;
+use chrono::Utc;
+use postroom_connector::{
+    ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::NAME;
+use crate::allowance::Allowance;
+use crate::channel::Channel;
+use crate::exchange::{ask, client};
+use crate::notification;
+use crate::settings::SinkSettings;
+use crate::token::Key;
+
+/// The kind of sink that sends notifications by GOV.UK Notify.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NotifySink;
+
+impl SinkKind for NotifySink {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+        SinkSettings::read(settings).map(drop)
+    }
+
+    fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
+        let read = SinkSettings::read(settings)?;
+        let key = read.key(settings)?;
+        let client = client(read.timeout).map_err(|error| {
+            SettingsError::new("base_url", format!("no client can be made for it: {error}"))
+        })?;
+        Ok(Box::new(NotifyTarget {
+            client,
+            key,
+            allowance: Allowance::new(read.daily_limit),
+            settings: read,
+        }))
+    }
+}
+
+struct NotifyTarget {
+    client: Client,
+    key: Key,
+    allowance: Allowance,
+    settings: SinkSettings,
+}
+
+#[async_trait]
+impl Sink for NotifyTarget {
+    async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
+        let message = single(handover)?;
+        let channel = self.settings.choice.of(message)?;
+        let body = notification::body(message, channel, &self.settings.content, &handover.id)?;
+        self.allowance.take(Utc::now())?;
+        let result = self.send(channel, &body).await;
+        if result.as_ref().is_err_and(|error| error.failure != Failure::Unknown) {
+            self.allowance.give_back();
+        }
+        result
+    }
+
+    async fn look_up(&self, handover: &Handover) -> Result<Option<Receipt>, ConnectorError> {
+        single(handover)?;
+        let path = format!("/v2/notifications?reference={}", handover.id);
+        ask(self.request(Method::GET, &path)?).await?.found(&handover.id)
+    }
+
+    fn concurrency(&self) -> Option<usize> {
+        Some(self.settings.concurrency)
+    }
+}
+
+impl NotifyTarget {
+    async fn send(&self, channel: Channel, body: &Value) -> Result<Receipt, ConnectorError> {
+        let path = format!("/v2/notifications/{}", channel.name());
+        let request = self.request(Method::POST, &path)?;
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        ask(request).await?.receipt()
+    }
+
+    /// A request with a token of its own.
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ConnectorError> {
+        let token = format!("Bearer {}", self.key.token(Utc::now()));
+        let mut token = HeaderValue::from_str(&token).map_err(|error| {
+            ConnectorError::new(Failure::Permanent, "the token is not fit for a header", error)
+        })?;
+        token.set_sensitive(true);
+        let address = format!("{}{path}", self.settings.base_url);
+        Ok(self.client.request(method, address).header(AUTHORIZATION, token))
+    }
+}
+
+/// The one message of a handover; its id is a dispatch id, and so is fit for an address.
+fn single(handover: &Handover) -> Result<&Value, ConnectorError> {
+    match handover.items.as_slice() {
+        [Outgoing { dispatch, message, .. }] if dispatch.to_string() == handover.id => Ok(message),
+        _ => {
+            let words = "Notify takes one message at a time: leave out [target.batch]";
+            Err(ConnectorError::new(Failure::Permanent, words, ""))
+        }
+    }
+}

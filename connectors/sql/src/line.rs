@@ -1,0 +1,138 @@
+//! The connections to one database: a bounded number of them, opened when they are needed, kept while they are sound. Knows no
+//! statement.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postroom_connector::{ConnectorError, ExposeSecret, Failure, Settings, SettingsError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use crate::cell::Cell;
+use crate::database::{Column, Connection, Database, Rows};
+use crate::failure::Trouble;
+use crate::settings::{Access, Password};
+use crate::statement::Statement;
+
+/// How long a connection may have been idle to be used without asking whether it is still there.
+const FRESH: Duration = Duration::from_secs(1);
+/// Longest wait for the answer to that question.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long may be waited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a connection.
+    pub(crate) connect: Duration,
+    /// For everything that is done in one session, the connection included.
+    pub(crate) session: Duration,
+}
+
+/// The way to one database.
+pub(crate) struct Line {
+    pub(crate) database: Arc<dyn Database>,
+    patience: Patience,
+    password: Password,
+    turns: Semaphore,
+    idle: Mutex<VecDeque<(Box<dyn Connection>, Instant)>>,
+}
+
+/// A connection in use. Dropped, it is closed and what is not committed is undone; [`Self::release`] keeps it for the next.
+pub(crate) struct Session<'l> {
+    line: &'l Line,
+    connection: Box<dyn Connection>,
+    until: Instant,
+    _turn: SemaphorePermit<'l>,
+}
+
+impl Line {
+    /// At most `most` connections by the access that the settings give.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub(crate) fn new(access: &Access, settings: &Settings, most: usize) -> Result<Self, SettingsError> {
+        let (database, password) = (access.database(), access.password(settings)?);
+        let (turns, idle) = (Semaphore::new(most), Mutex::default());
+        Ok(Self { database, patience: access.patience, password, turns, idle })
+    }
+
+    /// A connection that answers, and the time until which it may be used.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or every connection is in use for too long.
+    pub(crate) async fn session(&self) -> Result<Session<'_>, ConnectorError> {
+        let until = Instant::now() + self.patience.session;
+        let turn = timeout_at(until, self.turns.acquire()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(ConnectorError::new(Failure::Transient, "all connections are in use", ""));
+        };
+        while let Some((mut connection, since)) = self.kept() {
+            let ask = Instant::now() + PING_TIMEOUT;
+            if since.elapsed() < FRESH
+                || matches!(timeout_at(ask.min(until), connection.ping()).await, Ok(Ok(())))
+            {
+                return Ok(Session { line: self, connection, until, _turn: turn });
+            }
+        }
+        let password = self.password.read();
+        let password = password.map_err(|error| {
+            ConnectorError::new(Failure::Down, "the password of the database cannot be read", error)
+        })?;
+        let opened = (Instant::now() + self.patience.connect).min(until);
+        let connecting = within(opened, self.database.connect(password.expose_secret())).await;
+        let connection = connecting.map_err(|trouble| trouble.connecting())?;
+        Ok(Session { line: self, connection, until, _turn: turn })
+    }
+
+    fn kept(&self) -> Option<(Box<dyn Connection>, Instant)> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()
+    }
+}
+
+impl Session<'_> {
+    /// The database at the other end.
+    pub(crate) fn database(&self) -> &dyn Database {
+        self.line.database.as_ref()
+    }
+
+    /// Keeps the connection: it is in no transaction.
+    pub(crate) fn release(self) {
+        let kept = (self.connection, Instant::now());
+        self.line.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(kept);
+    }
+
+    /// The columns that a query would give.
+    pub(crate) async fn columns(&mut self, sql: &str) -> Result<Vec<Column>, Trouble> {
+        within(self.until, self.connection.columns(sql)).await
+    }
+
+    /// Runs a query; its rows.
+    pub(crate) async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> Result<Rows, Trouble> {
+        within(self.until, self.connection.rows(sql, values)).await
+    }
+
+    /// Says something that has no values, such as `COMMIT`.
+    pub(crate) async fn say(&mut self, sql: &str) -> Result<(), Trouble> {
+        within(self.until, self.connection.say(sql)).await
+    }
+
+    /// Runs a statement with values of `message`; the rows that it returns.
+    pub(crate) async fn state(
+        &mut self,
+        statement: &Statement,
+        message: &serde_json::Value,
+    ) -> Result<Rows, Trouble> {
+        let sql = within(self.until, self.connection.spell(statement)).await?;
+        let values = statement.values(message).into_iter().map(|value| self.database().given(value));
+        let values = values.collect();
+        self.rows(&sql, values).await
+    }
+}
+
+async fn within<T>(until: Instant, step: impl Future<Output = sqlx::Result<T>>) -> Result<T, Trouble> {
+    match timeout_at(until, step).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Trouble::Late),
+    }
+}

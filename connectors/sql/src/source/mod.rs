@@ -1,0 +1,154 @@
+//! The source: looks at the database from time to time, and gives what it finds as batches, one after the other.
+
+mod batch;
+mod mark;
+mod outbox;
+mod plan;
+mod watermark;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::line::Line;
+use crate::settings::{Following, SourceSettings};
+use crate::{NAME, RULES};
+use batch::RowsBatch;
+use outbox::OutboxReader;
+use watermark::WatermarkReader;
+
+/// Longest that a call waits for rows.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The kind of source that reads rows of a database.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SqlSource;
+
+impl SourceKind for SqlSource {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
+        SourceSettings::read(settings).map(drop)
+    }
+
+    /// None: columns have types, which only the database knows, and may be null.
+    fn fields(&self, _settings: &Settings) -> Option<Vec<String>> {
+        None
+    }
+
+    fn rules(&self) -> &'static [(&'static str, &'static str)] {
+        RULES
+    }
+
+    fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
+        let SourceSettings { access, following, what, every } = SourceSettings::read(settings)?;
+        let line = Arc::new(Line::new(&access, settings, 1)?);
+        let reader = match following {
+            Following::Outbox(outbox) => Reader::Outbox(OutboxReader::new(line, outbox, what)),
+            Following::Watermark(watermark) => Reader::Watermark(WatermarkReader::new(line, watermark, what)),
+        };
+        let (hand, looks_at) = (Arc::new(()), Instant::now());
+        Ok(Box::new(Rows { reader, every, hand, looks_at, look: None }))
+    }
+
+    fn open(&self, _settings: &Settings, _path: &Path) -> Result<Arrival, ConnectorError> {
+        Err(ConnectorError::new(
+            Failure::Permanent,
+            "rows of a database are no file that could be published",
+            "",
+        ))
+    }
+}
+
+/// How rows are found, and put away.
+enum Reader {
+    Outbox(Arc<OutboxReader>),
+    Watermark(Arc<WatermarkReader>),
+}
+
+/// What a look found.
+type Found = Result<Option<RowsBatch>, ConnectorError>;
+
+/// The rows of one table or query.
+struct Rows {
+    reader: Reader,
+    every: Duration,
+    /// A batch holds it, too, as long as it lives: nothing else is read meanwhile.
+    hand: Arc<()>,
+    /// When the database is looked at next.
+    looks_at: Instant,
+    /// A look that is going on; kept here so that the caller may stop waiting and come back.
+    look: Option<JoinHandle<Found>>,
+}
+
+impl Rows {
+    fn begin(&self) -> JoinHandle<Found> {
+        let hand = Arc::clone(&self.hand);
+        match &self.reader {
+            Reader::Outbox(reader) => tokio::spawn(Arc::clone(reader).look(hand)),
+            Reader::Watermark(reader) => tokio::spawn(Arc::clone(reader).look(hand)),
+        }
+    }
+
+    /// Waits for the look that is going on, until `patience` ends.
+    async fn found(&mut self, patience: Instant) -> Option<Found> {
+        let look = self.look.as_mut()?;
+        let found = timeout_at(patience, look).await.ok()?;
+        self.look = None;
+        Some(found.unwrap_or_else(|error| {
+            Err(ConnectorError::new(Failure::Transient, "looking at the database was interrupted", error))
+        }))
+    }
+}
+
+#[async_trait]
+impl Source for Rows {
+    fn resume(&mut self, cursor: &str) -> Result<(), ConnectorError> {
+        match &self.reader {
+            // What is in an outbox is what was not taken.
+            Reader::Outbox(_) => Ok(()),
+            Reader::Watermark(reader) => reader.resume(cursor),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Arrival, ConnectorError> {
+        let patience = Instant::now() + PATIENCE;
+        if self.look.is_none() {
+            if Arc::strong_count(&self.hand) > 1 || self.looks_at > patience {
+                sleep_until(patience).await;
+                return Ok(Arrival::Idle);
+            }
+            sleep_until(self.looks_at).await;
+            self.look = Some(self.begin());
+        }
+        match self.found(patience).await {
+            None => Ok(Arrival::Idle),
+            Some(Err(error)) => Err(error),
+            Some(Ok(None)) => {
+                self.looks_at = Instant::now() + self.every;
+                Ok(Arrival::Idle)
+            }
+            Some(Ok(Some(batch))) => {
+                if !batch.more_wait() {
+                    self.looks_at = Instant::now() + self.every;
+                }
+                Ok(Arrival::Batch(Box::new(batch)))
+            }
+        }
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some(look) = &self.look {
+            look.abort();
+        }
+    }
+}
