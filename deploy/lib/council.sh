@@ -54,7 +54,7 @@ feed() {
             mkdir -p "$inbox"
             drop "$file" "$inbox"
             ;;
-        sql) sqlite3 "$(database "$council" "$data" "$system" source)" <"$file" || die "$file is no SQL that can be run" ;;
+        sql) sqlite3 -safe -bail "$(database "$council" "$data" "$system" source)" <"$file" || die "$file is no SQL that can be run" ;;
         http) to_post+=("$system"$'\t'"$file") ;;
         *) to_publish+=("$system"$'\t'"$file") ;;
         esac
@@ -69,7 +69,7 @@ make_tables() {
         system=$(basename "$(dirname "$file")")
         for side in source target; do
             [[ $(system_text "$1" "$system" "$side" connector) != sql ]] ||
-                sqlite3 "$(database "$1" "$2" "$system" "$side")" <"$file" || die "$file is no SQL that can be run"
+                sqlite3 -safe -bail "$(database "$1" "$2" "$system" "$side")" <"$file" || die "$file is no SQL that can be run"
         done
     done
 }

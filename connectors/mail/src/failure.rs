@@ -78,6 +78,10 @@ fn refusal(code: Code, step: Step) -> ConnectorError {
         // No mail is to blame for a hub that is not let in: nothing becomes a dead letter until somebody mends the login.
         (Step::Meeting, Failure::Permanent) => (Failure::Down, "the mail server does not let the hub in"),
         _ if code.to_string() == LOGIN_REQUIRED => (Failure::Down, "the mail server wants a login"),
+        // Sender and recipients stand in the settings: a mail of another message meets the same.
+        (Step::Offering, Failure::Permanent) => {
+            (Failure::Down, "the mail server takes no mail of these settings")
+        }
         (Step::Meeting, failure) => (failure, "the mail server does not let the hub in"),
         (_, Failure::Transient) => (Failure::Transient, "the mail server cannot take it now"),
         (_, failure) => (failure, "the mail server refuses it"),

@@ -69,7 +69,8 @@ async fn offer(line: &mut AsyncSmtpConnection, mail: &Mail, deadline: Instant) -
     if !refused.is_empty() {
         // Nobody gets it then, so that nobody gets it twice.
         let is_final = refused.iter().any(|code| failure_of(*code) == Failure::Permanent);
-        let failure = if is_final { Failure::Permanent } else { Failure::Transient };
+        // They stand in the settings: no message is to blame.
+        let failure = if is_final { Failure::Down } else { Failure::Transient };
         let words =
             format!("the mail server refuses {} of {} recipients", refused.len(), mail.envelope.to().len());
         let mut codes: Vec<String> = refused.iter().map(ToString::to_string).collect();

@@ -26,7 +26,7 @@ impl Allowance {
     /// Takes one of the day's.
     ///
     /// # Errors
-    /// Where none is left: transient, until the day ends.
+    /// Where none is left: nothing goes until the day ends, and no message is to blame.
     pub(crate) fn take(&self, now: DateTime<Utc>) -> Result<(), ConnectorError> {
         let Some(limit) = self.limit else { return Ok(()) };
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,7 +35,7 @@ impl Allowance {
         }
         if used.count >= limit {
             let words = format!("the {limit} notifications of `daily_limit` are sent");
-            let error = ConnectorError::new(Failure::Transient, words, "");
+            let error = ConnectorError::new(Failure::Down, words, "");
             return Err(error.retry_after(Some(until_midnight(now))));
         }
         used.count += 1;
@@ -68,10 +68,7 @@ mod tests {
         allowance.take(today).expect("the first");
         allowance.take(today).expect("the second");
         let error = allowance.take(today).expect_err("no third");
-        assert_eq!(
-            (error.failure, error.retry_after),
-            (Failure::Transient, Some(Duration::from_secs(7_200)))
-        );
+        assert_eq!((error.failure, error.retry_after), (Failure::Down, Some(Duration::from_secs(7_200))));
         allowance.give_back();
         allowance.take(today).expect("what was given back");
         allowance.take(tomorrow).expect("another day");

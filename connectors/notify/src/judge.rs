@@ -101,7 +101,7 @@ impl Answer {
         let with = |failure, words| ConnectorError::new(failure, words, &detail);
         match self.status {
             StatusCode::TOO_MANY_REQUESTS if refusal.names(DAILY_LIMIT) => {
-                with(Failure::Transient, "Notify's limit of the day is reached")
+                with(Failure::Down, "Notify's limit of the day is reached")
                     .retry_after(Some(until_midnight(self.at)))
             }
             StatusCode::TOO_MANY_REQUESTS => with(Failure::Transient, "Notify's rate limit is reached")

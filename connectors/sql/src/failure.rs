@@ -12,6 +12,9 @@ const LONGEST_NAME: usize = 128;
 /// Longest message of MySQL that is looked into for such a name, in bytes: a longer one may have been cut.
 const LONGEST_MESSAGE: usize = 500;
 
+/// What PostgreSQL says, as a thing that is not supported, of a statement whose table was altered.
+const STALE_PLAN: &str = "cached plan must not change result type";
+
 /// Why a step did not succeed.
 #[derive(Debug)]
 pub(crate) enum Trouble {
@@ -112,6 +115,9 @@ fn database(told: &dyn DatabaseError) -> Failure {
         return mysql(told.number(), told.code().unwrap_or_default());
     }
     let code = told.code().unwrap_or_default();
+    if told.message() == STALE_PLAN {
+        return Failure::Transient;
+    }
     match told.try_downcast_ref::<SqliteError>() {
         Some(_) => sqlite(code.parse().unwrap_or_default()),
         None => state(&code),
@@ -122,10 +128,11 @@ fn database(told: &dyn DatabaseError) -> Failure {
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn state(state: &str) -> Failure {
     match state {
-        // What was written to is a standby now.
-        "25006" => return Failure::Down,
-        // Lock not available, a statement that was ended by a time limit, transaction or session that idled too long.
-        "55P03" | "57014" | "25P03" | "25P04" => return Failure::Transient,
+        // What was written to is a standby now; a right that the user has not, any more or yet.
+        "25006" | "42501" => return Failure::Down,
+        // Lock not available, a statement that was ended by a time limit, transaction or session that idled too long, a
+        // statement that has to be prepared anew.
+        "55P03" | "57014" | "25P03" | "25P04" | "26000" | "42P05" => return Failure::Transient,
         _ => {}
     }
     match state.get(..2) {
@@ -142,9 +149,26 @@ fn state(state: &str) -> Failure {
 fn mysql(number: u16, code: &str) -> Failure {
     match number {
         // Disk or table full, out of memory, waited too long for a lock, deadlock, a time limit.
-        1021 | 1037 | 1038 | 1041 | 1114 | 1205 | 1213 | 1317 | 1969 | 3024 | 3572 => Failure::Transient,
-        // Too many connections, the server is being stopped, the connection was killed, it is read only.
-        1040 | 1053 | 1077..=1079 | 1203 | 1226 | 1290 | 1792 | 1836 | 1927 | 4031 => Failure::Down,
+        // A record or table that changed meanwhile, a statement to prepare anew, locks or a commit that the engine could not do.
+        1020 | 1021 | 1030 | 1037 | 1038 | 1041 | 1114 | 1180 | 1205 | 1206 | 1213 | 1317 | 1412 | 1615
+        | 1969 | 3024 | 3572 => Failure::Transient,
+        // Too many connections, a right that the user has not, the server is being stopped, the connection was killed, it is
+        // read only.
+        1040
+        | 1044
+        | 1053
+        | 1077..=1079
+        | 1142
+        | 1143
+        | 1203
+        | 1226
+        | 1227
+        | 1290
+        | 1370
+        | 1792
+        | 1836
+        | 1927
+        | 4031 => Failure::Down,
         _ => state(code),
     }
 }
@@ -218,12 +242,9 @@ mod tests {
     #[test]
     fn a_lost_server_a_conflict_and_a_refusal_are_told_apart_by_sqlstate() {
         for (failure, states) in [
-            (Down, &["08006", "08001", "28P01", "3D000", "57P01", "57P02", "57P03", "25006"][..]),
+            (Down, &["08006", "08001", "28P01", "3D000", "57P01", "57P02", "57P03", "25006", "42501"][..]),
             (Transient, &["40001", "40P01", "53100", "53300", "55P03", "57014", "58030", "XX000"]),
-            (
-                Permanent,
-                &["22001", "23505", "23503", "42P01", "42501", "P0001", "45000", "0A000", "2D000", ""],
-            ),
+            (Permanent, &["22001", "23505", "23503", "42P01", "P0001", "45000", "0A000", "2D000", ""]),
         ] {
             for code in states {
                 assert_eq!(state(code), failure, "{code}");

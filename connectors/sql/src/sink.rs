@@ -221,5 +221,6 @@ fn receipts_trouble(trouble: &Trouble, doing: &str) -> ConnectorError {
         return error;
     }
     let words = format!("{doing}: the table of `receipts.table` is absent; `create = true` makes it");
-    ConnectorError { words, ..error }
+    // No message is to blame.
+    ConnectorError { words, failure: Failure::Down, ..error }
 }

@@ -39,7 +39,9 @@ impl<'t> Written<'t> {
         let (fraction, offset) = rest.split_at(end);
         let is_fraction = fraction.is_empty() || (fraction.starts_with('.') && fraction.len() > 1);
         let is_offset = matches!(offset, "" | "Z")
-            || (offset.starts_with(['+', '-']) && matches!(offset.len(), 3 | 5 | 6));
+            || (offset.starts_with(['+', '-'])
+                && matches!(offset.len(), 3 | 5 | 6)
+                && offset[1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b':'));
         (is_fraction && is_offset).then_some(Self { at, between, fraction, offset })
     }
 

@@ -39,6 +39,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let answer = match door.routes.find(request.uri().path()) {
+        None if door.routes.was_held(request.uri().path()) => Answer::unavailable(),
         None => Answer::new(StatusCode::NOT_FOUND),
         Some(route) => match timeout(door.body, read(request, route.limits.body_bytes)).await {
             Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
@@ -98,8 +99,8 @@ async fn ask(route: &Route, visitor: Visitor, request: Request<Bytes>) -> Answer
     };
     match route.requests.try_send(asked) {
         Ok(()) => {}
-        Err(TrySendError::Full(_)) => return Answer::unavailable(),
-        Err(TrySendError::Closed(_)) => return Answer::new(StatusCode::NOT_FOUND),
+        // Whoever held the path will hold it again.
+        Err(TrySendError::Full(_) | TrySendError::Closed(_)) => return Answer::unavailable(),
     }
     match timeout(route.limits.reply, answered).await {
         Ok(Ok(answer)) => answer,

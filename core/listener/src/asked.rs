@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use crate::limits::RETRY_AFTER_SECONDS;
 
 /// A request, read whole.
-#[derive(Debug)]
 pub struct Asked {
     /// Its method.
     pub method: Method,
@@ -29,6 +28,16 @@ pub struct Asked {
     pub peer: SocketAddr,
     /// Where the answer goes.
     pub reply: Reply,
+}
+
+/// Without the path, headers and body, in which values and secrets stand.
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked")
+            .field("method", &self.method)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A client certificate that was checked against the `client_ca` of the address.

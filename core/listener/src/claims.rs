@@ -1,6 +1,6 @@
 //! Claims on the paths of one address: which request is whose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -63,9 +63,9 @@ pub(crate) struct Route {
     pub(crate) places: Arc<Semaphore>,
 }
 
-/// The paths of one address.
+/// The paths of one address, and those that were held and are not now.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(Mutex<BTreeMap<String, Route>>);
+pub(crate) struct Routes(Mutex<BTreeMap<String, Route>>, Mutex<BTreeSet<String>>);
 
 impl Routes {
     /// Holds a path: where its requests come out; nothing where somebody else holds it.
@@ -78,6 +78,7 @@ impl Routes {
         let (requests, receiver) = mpsc::channel(waiting);
         let places = Arc::new(Semaphore::new(waiting));
         routes.insert(path.to_owned(), Route { requests, limits, places });
+        self.gone().remove(path);
         Some(receiver)
     }
 
@@ -85,22 +86,37 @@ impl Routes {
     pub(crate) fn let_go(&self, path: &str) -> bool {
         let mut routes = self.lock();
         routes.remove(path);
+        self.gone().insert(path.to_owned());
         routes.is_empty()
+    }
+
+    /// Whether somebody held the path that `asked` is, or is below of: whoever it was will hold it again.
+    pub(crate) fn was_held(&self, asked: &str) -> bool {
+        self.gone().iter().any(|path| is_below(asked, path))
     }
 
     /// The route of the longest path that `asked` is, or is below of.
     pub(crate) fn find(&self, asked: &str) -> Option<Route> {
         let routes = self.lock();
-        let below = |path: &str| match asked.strip_prefix(path) {
-            Some(rest) => rest.is_empty() || rest.starts_with('/') || path.ends_with('/'),
-            None => false,
-        };
-        let found = routes.iter().filter(|(path, _)| below(path)).max_by_key(|(path, _)| path.len());
+        let found =
+            routes.iter().filter(|(path, _)| is_below(asked, path)).max_by_key(|(path, _)| path.len());
         found.map(|(_, route)| route.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Route>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `asked` is `path`, or below of it.
+fn is_below(asked: &str, path: &str) -> bool {
+    match asked.strip_prefix(path) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/') || path.ends_with('/'),
+        None => false,
     }
 }
 
@@ -141,7 +157,9 @@ mod tests {
             assert_eq!(routes.find(asked).map(|route| route.limits.waiting), found, "{asked}");
         }
         assert!(routes.hold("/a", limits(1)).is_none());
+        assert!(!routes.was_held("/a/c"));
         assert!(!routes.let_go("/a") && routes.find("/a").is_none());
+        assert!(routes.was_held("/a/c") && !routes.was_held("/ab"));
         assert!(routes.let_go("/a/b"));
     }
 

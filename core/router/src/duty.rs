@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_connector::{Connectors, SettingsError, Sink};
+use postroom_connector::{Connectors, Sink};
 use postroom_council::Council;
 use postroom_telemetry as telemetry;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use crate::health::Standing;
+use crate::late::{LateSink, LateSource, Maker};
 use crate::lease::{self, LOOK_EVERY, Leases, Tenure};
 use crate::poison::take_back;
 use crate::session::{Connected, Session, WorkerError};
@@ -114,7 +115,7 @@ impl Duty {
     async fn serve(&self, connected: &Connected, tenure: &Tenure) -> Result<(), Failed> {
         let session = connected.under(tenure.clone());
         let mut workers = Workers::new();
-        self.start(connected, &session, &mut workers)?;
+        self.start(connected, &session, &mut workers);
         let mut result = tokio::select! {
             () = session.stop.cancelled() => Ok(()),
             () = tenure.clone().over() => Ok(()),
@@ -150,14 +151,15 @@ impl Duty {
         })
     }
 
-    fn start(&self, connected: &Connected, session: &Session, workers: &mut Workers) -> Result<(), Failed> {
+    fn start(&self, connected: &Connected, session: &Session, workers: &mut Workers) {
         let (council, connectors) = (&connected.council, &connected.connectors);
         match self {
             Self::TakeIn(name) => {
                 let side = council.systems.get(name).and_then(|system| system.source.as_ref());
                 let kind = side.and_then(|side| Some((side, connectors.source(&side.connector)?)));
                 if let Some((side, kind)) = kind {
-                    let source = kind.build(&side.settings).map_err(refused(name))?;
+                    let source = LateSource::new(Maker::new(connectors, kind.name(), &side.settings));
+                    let source = Box::new(source);
                     spawn(workers, "intake", name, intake::run(session.clone(), name.clone(), source));
                 }
                 spawn(workers, "ingress", name, ingress::run(session.clone(), name.clone()));
@@ -166,8 +168,9 @@ impl Duty {
             Self::Deliver(name) => {
                 let side = council.systems.get(name).and_then(|system| system.target.as_ref());
                 let kind = side.and_then(|side| Some((side, connectors.sink(&side.connector)?)));
-                let Some((side, kind)) = kind else { return Ok(()) };
-                let sink: Arc<dyn Sink> = kind.build(&side.settings).map_err(refused(name))?.into();
+                let Some((side, kind)) = kind else { return };
+                let sink = LateSink::new(Maker::new(connectors, kind.name(), &side.settings));
+                let sink: Arc<dyn Sink> = Arc::new(sink);
                 let (session, target) = (session.clone(), name.clone());
                 spawn(workers, "replay", name, replay::run(session.clone()));
                 match side.batching.clone() {
@@ -188,7 +191,6 @@ impl Duty {
                 spawn(workers, "watch", "ledger", retention::run(session.clone()));
             }
         }
-        Ok(())
     }
 }
 
@@ -204,11 +206,4 @@ fn spawn(
 ) {
     let worker = format!("{kind} {system}");
     workers.spawn(async move { work.await.map_err(|error| Failed { worker, error }) });
-}
-
-fn refused(system: &str) -> impl FnOnce(SettingsError) -> Failed + '_ {
-    move |error| Failed {
-        worker: system.to_owned(),
-        error: WorkerError::Settings { system: system.to_owned(), error },
-    }
 }

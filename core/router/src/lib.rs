@@ -24,6 +24,7 @@ mod item;
 mod journal;
 mod keeper;
 mod lane_job;
+mod late;
 pub mod lease;
 mod outgoing;
 mod overtaken;

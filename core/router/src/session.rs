@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_broker::{Broker, BrokerError, Confirms, Consumer, Publication};
-use postroom_connector::{Connectors, SettingsError};
+use postroom_connector::Connectors;
 use postroom_council::Council;
 use postroom_lane::OLDEST_UNACKED;
 use postroom_ledger::{Entry, Ledger, LedgerError};
@@ -88,14 +88,6 @@ pub(crate) enum WorkerError {
     /// A publish was neither confirmed nor refused.
     #[error("a publish was not answered")]
     Unanswered,
-    /// Settings that passed the check were refused by their connector.
-    #[error("system `{system}`: {error}")]
-    Settings {
-        /// The system.
-        system: String,
-        /// Which setting.
-        error: SettingsError,
-    },
     /// The ledger cannot be read or written: nothing is acked.
     #[error("{0}")]
     Ledger(#[from] LedgerError),

@@ -57,14 +57,6 @@ pub struct Hub {
 /// Why the hub ended.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// Settings that passed the check were refused by their connector.
-    #[error("system `{system}`: {error}")]
-    Settings {
-        /// The system.
-        system: String,
-        /// Which setting.
-        error: postroom_connector::SettingsError,
-    },
     /// Another hub works on this prefix.
     #[error("{0}")]
     Locked(BrokerError),
@@ -266,7 +258,7 @@ impl Hub {
             };
             if let Err(error) = before {
                 let failed = Failed { worker: "reconcile".to_owned(), error };
-                return Ok(Some(self.tell(Ok(Err(failed)))?));
+                return Ok(Some(self.tell(Ok(Err(failed)))));
             }
             let mut duties = JoinSet::new();
             let all = Duty::all(&self.council, &self.connectors);
@@ -279,13 +271,13 @@ impl Hub {
                 () = self.stop.cancelled() => None,
                 reason = broker.lost() => Some(reason),
                 () = blocked_for_long(broker.as_ref()) => Some(BLOCKED.to_owned()),
-                Some(ended) = duties.join_next() => Some(self.tell(ended)?),
+                Some(ended) = duties.join_next() => Some(self.tell(ended)),
             };
             self.health.closed();
             connected.stop.cancel();
             while let Some(ended) = duties.join_next().await {
                 if failed.is_none() {
-                    self.tell(ended)?;
+                    self.tell(ended);
                 }
             }
             Ok::<_, HubError>(failed)
@@ -306,20 +298,19 @@ impl Hub {
     }
 
     /// Tells how a duty ended, and gives the reason.
-    fn tell(&self, ended: Result<Result<(), Failed>, JoinError>) -> Result<String, HubError> {
+    fn tell(&self, ended: Result<Result<(), Failed>, JoinError>) -> String {
         let Ok(ended) = ended else {
             telemetry::worker_crashed("a worker");
-            return Ok("a worker crashed".to_owned());
+            return "a worker crashed".to_owned();
         };
-        let Err(Failed { worker, error }) = ended else { return Ok("a duty ended".to_owned()) };
+        let Err(Failed { worker, error }) = ended else { return "a duty ended".to_owned() };
         let reason = telemetry::chain(&error);
         match error {
-            WorkerError::Settings { system, error } => return Err(HubError::Settings { system, error }),
             WorkerError::Ledger(_) => self.halts.ledger_failed(&reason),
             WorkerError::Crashed(_) => telemetry::worker_crashed(&worker),
             _ => telemetry::worker_restarted(&worker, &reason),
         }
-        Ok(format!("{worker}: {reason}"))
+        format!("{worker}: {reason}")
     }
 
     async fn pause(&self, length: Duration) {

@@ -158,3 +158,18 @@ async fn a_target_that_is_gone_costs_a_backlog_and_two_lines_of_the_log() {
     pair.assert_all_landed().await;
     assert_eq!((pair.rig.hub.heard("target.down"), pair.rig.hub.heard("target.back")), (1, 1));
 }
+
+#[tokio::test]
+async fn a_target_whose_secret_is_missing_keeps_nobody_waiting_and_gets_everything_once_it_is_there() {
+    let (mut rig, gate) = (Rig::new(PATIENT, Asking::CannotLookUp), http_target());
+    add_target(&rig.hub.council, "gate", &gate, "bearer = { file = \"gate-secret\" }\n");
+    rig.start();
+    rig.publish(EVENTS).await;
+    until_number(&rig.hub, "/targets/till/delivered", EVENTS);
+    let down = rig.hub.wait_for("target.down");
+    assert_eq!(down["target"], "gate", "{down}");
+    assert_eq!(gate.asked().len(), 0, "without its secret the target is not asked");
+    std::fs::write(rig.hub.council.data().join("gate-secret"), "quite secret").expect("a secret");
+    rig.until_delivered(&["till", "gate"]).await;
+    assert_in_order(&gate.asked(), &keys("parcel-to-gate", rig.published));
+}

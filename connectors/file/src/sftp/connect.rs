@@ -107,13 +107,9 @@ fn not_agreed(error: &russh::Error, known: &[String], unknown: &Mutex<Option<Str
     if let Some(shown) = unknown.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let words = "the server's key is not the one of `sftp.host_key`; nothing was sent to it";
         let detail = format!("it shows {shown}, the settings say {}", known.join(" or "));
-        return ConnectorError::new(Failure::Permanent, words, detail);
+        return ConnectorError::new(Failure::Down, words, detail);
     }
-    let failure = match error {
-        russh::Error::NoCommonAlgo { .. } => Failure::Permanent,
-        _ => Failure::Down,
-    };
-    ConnectorError::new(failure, CONNECTING, error)
+    ConnectorError::new(Failure::Down, CONNECTING, error)
 }
 
 fn no_subsystem(error: &russh::Error) -> ConnectorError {
@@ -138,7 +134,7 @@ async fn show_who_we_are(
         Ok(AuthResult::Success) if !ssh.is_closed() => Ok(()),
         Ok(AuthResult::Failure { .. }) if !ssh.is_closed() => {
             let words = format!("the server does not let us in: `sftp.user` with `{key}` is not accepted");
-            Err(ConnectorError::new(Failure::Permanent, words, ""))
+            Err(ConnectorError::new(Failure::Down, words, ""))
         }
         Ok(_) => Err(ConnectorError::new(Failure::Down, CONNECTING, "the connection is lost")),
         Err(error) => Err(ConnectorError::new(Failure::Down, CONNECTING, error)),
@@ -158,7 +154,7 @@ async fn read_credential(login: Login, settings: Settings) -> Result<Credential,
             // What is wrong with it is not told: the words of the library may repeat a part of it.
             opened.map(|private| Credential::Key(Box::new(private))).map_err(|_| {
                 let words = "`sftp.key` is no Ed25519 or ECDSA key that can be read, or `sftp.passphrase` does not open it";
-                ConnectorError::new(Failure::Permanent, words, "")
+                ConnectorError::new(Failure::Down, words, "")
             })
         }
     })
@@ -171,6 +167,6 @@ fn secret(
     key: &str,
     from: &postroom_connector::SecretFrom,
 ) -> Result<SecretString, ConnectorError> {
-    let told = |error| ConnectorError::new(Failure::Permanent, "the settings are wrong", error);
+    let told = |error| ConnectorError::new(Failure::Down, "the settings are wrong", error);
     settings.secret(key, from).map_err(told)
 }

@@ -21,6 +21,8 @@ use crate::folder::Stamp;
 pub(super) const AT_ONCE: usize = 16;
 /// Most entries of a folder that are listed.
 const MOST_ENTRIES: usize = 200_000;
+/// Most bytes of their names.
+const MOST_NAME_BYTES: usize = 64 * 1024 * 1024;
 /// Kind of file in the upper bits of its mode, as every system has it.
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -166,13 +168,19 @@ impl Session {
     }
 
     async fn entries(&self, folder: &str) -> Result<Vec<Entry>, Trouble> {
-        let mut entries = Vec::new();
+        let (mut entries, mut bytes) = (Vec::new(), 0);
         loop {
             let asked = (0..AT_ONCE).map(|_| self.ask(self.raw.readdir(folder)));
             let mut is_at_end = false;
             for answer in join_all(asked).await {
                 match answer {
-                    Ok(Name { files, .. }) => entries.extend(files.into_iter().map(Entry::of)),
+                    Ok(Name { files, .. }) if files.is_empty() => {
+                        return Err(Trouble::Lost("a listing that has no end".to_owned()));
+                    }
+                    Ok(Name { files, .. }) => {
+                        bytes += files.iter().map(|file| file.filename.len()).sum::<usize>();
+                        entries.extend(files.into_iter().map(Entry::of));
+                    }
                     Err(Trouble::Refused(StatusCode::Eof)) => is_at_end = true,
                     Err(trouble) => return Err(trouble),
                 }
@@ -180,7 +188,7 @@ impl Session {
             if is_at_end {
                 return Ok(entries);
             }
-            if entries.len() > MOST_ENTRIES {
+            if entries.len() > MOST_ENTRIES || bytes > MOST_NAME_BYTES {
                 return Err(Trouble::Here(std::io::Error::other(format!(
                     "the folder holds more than {MOST_ENTRIES} files: move old ones away"
                 ))));

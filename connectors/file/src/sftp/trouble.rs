@@ -38,7 +38,8 @@ impl Trouble {
     pub(super) fn told(self, words: &str) -> ConnectorError {
         let (failure, detail) = match self {
             Self::Absent => (Failure::Down, "the server has no such file or folder".to_owned()),
-            Self::Denied => (Failure::Permanent, "the account has no right to it".to_owned()),
+            // No file is to blame for the rights of the account, or for the keys and secrets with which it is shown.
+            Self::Denied => (Failure::Down, "the account has no right to it".to_owned()),
             Self::Unsupported => (Failure::Permanent, "the server cannot do it".to_owned()),
             Self::Refused(code) => (Failure::Transient, format!("the server answers {code:?}")),
             Self::Lost(detail) => (Failure::Down, format!("the connection is lost: {detail}")),
@@ -86,7 +87,7 @@ mod tests {
     fn what_was_said_and_what_was_not_have_their_meanings() {
         for (trouble, failure) in [
             (Trouble::Absent, Failure::Down),
-            (Trouble::Denied, Failure::Permanent),
+            (Trouble::Denied, Failure::Down),
             (Trouble::Unsupported, Failure::Permanent),
             (Trouble::Refused(StatusCode::Failure), Failure::Transient),
             (Trouble::Lost("reset".to_owned()), Failure::Down),

@@ -98,6 +98,7 @@ impl Judge {
             Some(Outcome::Refused) => failed(Failure::Permanent),
             Some(Outcome::Again) => failed(Failure::Transient),
             Some(Outcome::Unknown) => failed(Failure::Unknown),
+            Some(Outcome::Down) => failed(Failure::Down),
             Some(Outcome::Absent) => Meaning::Absent,
             None => Meaning::Failed(senseless("its `outcome` is none that there is")),
         }
@@ -138,7 +139,11 @@ impl Judge {
         if self.purpose == Purpose::LookUp && answer.status == StatusCode::NOT_FOUND {
             return Meaning::Absent;
         }
-        let failure = by_status(answer.status);
+        let failure = match by_status(answer.status) {
+            // Whoever cannot be asked has not said that it may come again.
+            Failure::Permanent if self.purpose == Purpose::LookUp => Failure::Transient,
+            failure => failure,
+        };
         let error = ConnectorError::new(failure, said(answer, failure), self.problem(content));
         Meaning::Failed(with_wait(error, answer))
     }
@@ -156,6 +161,10 @@ impl Judge {
 /// What a status means that is no success.
 fn by_status(status: StatusCode) -> Failure {
     match status {
+        // No message is to blame for what the hub shows of itself.
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::Down,
+        // A gateway answers for a target that may have it.
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Failure::Unknown,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Failure::Transient,
         status if status.is_server_error() => Failure::Transient,
         _ => Failure::Permanent,
@@ -173,7 +182,8 @@ fn said(answer: &Answer, failure: Failure) -> String {
         _ if status.is_redirection() => format!("the target answers {said}: redirects are not followed"),
         Failure::Permanent => format!("the target refuses it: {said}"),
         Failure::Unknown => format!("the target does not say whether it has it: {said}"),
-        Failure::Transient | Failure::Down => format!("the target cannot take it now: {said}"),
+        Failure::Transient => format!("the target cannot take it now: {said}"),
+        Failure::Down => format!("the target does not let the hub in: {said}"),
     }
 }
 

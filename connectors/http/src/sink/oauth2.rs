@@ -191,7 +191,7 @@ fn granted(answer: &Answer, asked: Instant) -> Result<Token, ConnectorError> {
         let code = code.and_then(|code| CODES.into_iter().find(|known| *known == code)).unwrap_or_default();
         if status.is_client_error() && !not_now {
             let words = format!("the token endpoint refuses the hub: {}", status.as_u16());
-            return Err(ConnectorError::new(Failure::Permanent, words, code));
+            return Err(ConnectorError::new(Failure::Down, words, code));
         }
         return Err(down(&format!("the token endpoint gives no token now: {}", status.as_u16()), code));
     }
@@ -221,21 +221,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_of_a_token_endpoint_has_its_meaning_and_tells_no_secret() {
-        use Failure::{Down, Permanent};
-        for (status, body, failure) in [
-            (401, r#"{"error": "invalid_client", "error_description": "quite-secret"}"#, Permanent),
-            (400, r#"{"error": "quite-secret"}"#, Permanent),
-            (403, "quite-secret", Permanent),
-            (429, "", Down),
-            (500, "quite-secret", Down),
-            (302, "", Down),
-            (200, "quite-secret", Down),
-            (200, r#"{"access_token": ""}"#, Down),
-            (200, "{\"access_token\": \"quite-secret\\n\"}", Down),
+    fn a_token_endpoint_that_gives_no_token_is_down_and_tells_no_secret() {
+        for (status, body) in [
+            (401, r#"{"error": "invalid_client", "error_description": "quite-secret"}"#),
+            (400, r#"{"error": "quite-secret"}"#),
+            (403, "quite-secret"),
+            (429, ""),
+            (500, "quite-secret"),
+            (302, ""),
+            (200, "quite-secret"),
+            (200, r#"{"access_token": ""}"#),
+            (200, "{\"access_token\": \"quite-secret\\n\"}"),
         ] {
             let error = granted(&answer(status, body), Instant::now()).map(drop).expect_err(body);
-            assert_eq!(error.failure, failure, "{status} {body}");
+            assert_eq!(error.failure, Failure::Down, "{status} {body}");
             assert!(!error.to_string().contains("quite-secret"), "{error}");
         }
         let refused = granted(&answer(401, r#"{"error": "invalid_client"}"#), Instant::now()).map(drop);

@@ -38,6 +38,8 @@ pub(crate) enum Outcome {
     Again,
     /// It may have arrived.
     Unknown,
+    /// Nothing gets through until somebody mends it.
+    Down,
     /// Of a look-up: it did not arrive.
     Absent,
 }
@@ -77,6 +79,7 @@ fn outcome(word: &str) -> Option<Outcome> {
         "refused" => Some(Outcome::Refused),
         "again" => Some(Outcome::Again),
         "unknown" => Some(Outcome::Unknown),
+        "down" => Some(Outcome::Down),
         "absent" => Some(Outcome::Absent),
         _ => None,
     }

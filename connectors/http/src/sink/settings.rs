@@ -159,6 +159,10 @@ fn look_up(
     rule: Option<Arc<Rule>>,
 ) -> Result<(Way, Headers), SettingsError> {
     let own = written.rule.map(|own| self::rule("look_up.rule", &own)).transpose()?;
+    if own.is_none() && !written.url.contains("{id}") {
+        let words = "an address without `{id}` finds more than this message: `look_up.rule` says what the answer means";
+        return Err(SettingsError::new("look_up.url", words));
+    }
     let headers = Headers::read("look_up.headers", written.headers)?;
     let request = WrittenRequest {
         url: written.url,

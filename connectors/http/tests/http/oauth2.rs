@@ -108,12 +108,12 @@ async fn a_401_brings_a_new_token_and_the_same_request_again_under_the_same_key(
 }
 
 #[tokio::test]
-async fn a_401_to_a_new_token_is_a_refusal() {
+async fn a_401_to_a_new_token_lets_nobody_in() {
     let tokens = Server::new(vec![token("first", 3600), token("second", 3600)]);
     let target = Server::always("401 Unauthorized", "");
     let sink = sink(&target.address, &tokens.address, "");
     let error = sink.deliver(&handover(json!({}))).await.expect_err("an error");
-    assert_eq!(error.failure, Failure::Permanent);
+    assert_eq!(error.failure, Failure::Down);
     assert_eq!(target.left(), 2);
 }
 
@@ -138,10 +138,10 @@ async fn a_token_endpoint_that_is_down_is_down() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_refuses_is_permanent() {
+async fn a_token_endpoint_that_refuses_is_down_and_tells_its_code() {
     let refusal = r#"{"error": "invalid_client", "error_description": "open sesame"}"#;
     let error = failed(&Server::new(vec![answer("401 Unauthorized", refusal)]).address, "").await;
-    assert_eq!(error.failure, Failure::Permanent);
+    assert_eq!(error.failure, Failure::Down);
     assert!(error.to_string().contains("invalid_client"), "{error}");
 }
 

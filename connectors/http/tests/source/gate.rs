@@ -136,3 +136,18 @@ async fn two_secrets_are_right_while_one_is_changed_and_a_changed_file_is_taken_
     }
     assert_eq!(tried(&mut hook, &[("authorization", "Bearer open sesame")]).await, 401);
 }
+
+#[tokio::test]
+async fn a_secret_that_was_taken_away_lets_nobody_in_and_is_told_by_its_key() {
+    let mut hook = Hook::new("key = '/id'\nbearer = { file = 'secret' }").await;
+    assert_eq!(tried(&mut hook, &[("authorization", "Bearer open sesame")]).await, 200);
+    std::fs::remove_file(hook.data.path().join("secret")).expect("a file");
+    let began = std::time::Instant::now();
+    let error = loop {
+        if let Err(error) = hook.source.next().await {
+            break error;
+        }
+        assert!(began.elapsed() < DEADLINE, "nobody was told");
+    };
+    assert!(error.to_string().contains("`bearer`") && !error.to_string().contains("sesame"), "{error}");
+}

@@ -58,7 +58,7 @@ impl Ground for Desk {
             Trouble::CutsAfter => self.to = "cut",
             Trouble::HalfAnswer => self.to = "half",
             Trouble::Fails => self.to = "full",
-            Trouble::Refuses => self.to = "unknown",
+            Trouble::Refuses => self.to = "spam",
             Trouble::Garbage => self.to = "garbage",
             Trouble::Endless => self.to = "endless",
             // `failing` has it, at each step; and SMTP has no word for when to come again.

@@ -12,11 +12,11 @@ use crate::room::{batch, failed, single, sink};
 use crate::server::MailServer;
 
 #[tokio::test]
-async fn what_the_server_refuses_for_now_is_transient_and_for_good_is_permanent() {
+async fn a_refused_recipient_is_down_and_a_refused_mail_is_transient_or_permanent() {
     let server = MailServer::plain();
     for (to, failure, told) in [
         (&["greylisted"][..], Failure::Transient, "the mail server refuses 1 of 1 recipients: 451"),
-        (&["unknown"], Failure::Permanent, "the mail server refuses 1 of 1 recipients: 550"),
+        (&["unknown"], Failure::Down, "the mail server refuses 1 of 1 recipients: 550"),
         (&["full"], Failure::Transient, "the mail server cannot take it now: 452"),
         (&["spam"], Failure::Permanent, "the mail server refuses it: 554"),
     ] {
@@ -29,7 +29,7 @@ async fn what_the_server_refuses_for_now_is_transient_and_for_good_is_permanent(
 async fn where_some_recipients_are_refused_nobody_gets_the_mail() {
     let mut server = MailServer::plain();
     let error = failed(server.port, &["waste", "unknown", "greylisted"], "").await;
-    assert_eq!(error.failure, Failure::Permanent);
+    assert_eq!(error.failure, Failure::Down);
     assert_eq!(error.to_string(), "the mail server refuses 2 of 3 recipients: 550, 451");
     let error = failed(server.port, &["waste", "greylisted"], "").await;
     assert_eq!(error.failure, Failure::Transient, "{error}");

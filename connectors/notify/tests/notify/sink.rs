@@ -183,7 +183,7 @@ async fn the_limit_of_a_minute_and_the_limit_of_a_day_are_waited_for() {
     assert_eq!((minute.failure, minute.retry_after), (Failure::Transient, Some(Duration::from_secs(60))));
     let day = failed(sink.as_ref(), email("day-limited")).await;
     let wait = day.retry_after.expect("a wait");
-    assert!(day.failure == Failure::Transient && wait <= Duration::from_secs(86_400), "{day:?}");
+    assert!(day.failure == Failure::Down && wait <= Duration::from_secs(86_400), "{day:?}");
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn the_councils_own_limit_of_a_day_is_kept_and_what_failed_does_not_count(
         sink.deliver(&handover(number, email("a"))).await.expect("taken");
     }
     let error = failed(sink.as_ref(), email("a")).await;
-    assert!(error.failure == Failure::Transient && error.retry_after.is_some(), "{error:?}");
+    assert!(error.failure == Failure::Down && error.retry_after.is_some(), "{error:?}");
     assert_eq!(
         [fake.request(), fake.request(), fake.request()].map(|request| request["status"].clone()),
         [500, 201, 201]

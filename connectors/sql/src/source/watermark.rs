@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use postroom_connector::{ConnectorError, Failure};
 use serde_json::json;
 
@@ -37,6 +37,8 @@ struct Progress {
     cursor: Option<Mark>,
     /// Where the next page begins, in the middle of a look.
     place: Option<Place>,
+    /// When the look began whose pages are read: what a page holds that was written later than that may not be all there is.
+    begun: Option<DateTime<Utc>>,
     /// Rows that were put away and may be read again, by their digest.
     remembered: HashMap<[u8; 32], Mark>,
 }
@@ -132,6 +134,7 @@ impl WatermarkReader {
             }
         };
         progress.place = Some(place.clone());
+        progress.begun = Some(Utc::now());
         Ok(place)
     }
 
@@ -179,8 +182,9 @@ impl WatermarkReader {
             progress.place = next;
             return Ok(None);
         }
-        let now = Utc::now();
-        let highest = new.iter().map(|seen| &seen.mark).filter(|mark| !mark.is_ahead(now, form)).max();
+        // However long the pages of a look take, the overlap is counted back from its begin.
+        let begun = progress.begun.unwrap_or_else(Utc::now);
+        let highest = new.iter().map(|seen| &seen.mark).filter(|mark| !mark.is_ahead(begun, form)).max();
         let cursor = progress.cursor.as_ref().max(highest).cloned();
         drop(progress);
         let read = new.iter().map(|seen| (seen.digest, seen.mark.clone())).collect();

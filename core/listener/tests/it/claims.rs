@@ -62,13 +62,13 @@ async fn a_path_claimed_twice_is_an_error_that_names_address_and_path() {
 }
 
 #[tokio::test]
-async fn a_claim_that_is_dropped_is_404_and_the_last_one_frees_the_address() {
+async fn a_claim_that_is_dropped_is_503_and_the_last_one_frees_the_address() {
     let listeners = Listeners::default();
     let one = claim(&listeners, "/one", Limits::default()).await;
     let address = one.address();
     let two = listeners.claim(wanted(&address.to_string(), "/two")).await.expect("a claim");
     drop(one);
-    assert_eq!(status(&send(address, &get("/one")).await), 404);
+    assert_eq!(status(&send(address, &get("/one")).await), 503, "whoever held it may come back");
     drop(two);
     let began = Instant::now();
     while TcpListener::bind(address).is_err() {

@@ -205,11 +205,11 @@ async fn many_handovers_at_once_go_over_one_connection() {
 }
 
 #[tokio::test]
-async fn a_folder_without_the_right_to_write_is_permanent_and_one_that_is_gone_is_down() {
+async fn a_folder_without_the_right_to_write_or_that_is_gone_is_down() {
     let room = Room::new();
     let server = Server::read_only(&room);
     let sink = room.sink(&settings(&server.sftp(&room)));
-    assert_eq!(refused(sink.as_ref(), &handover()).await.failure, Failure::Permanent);
+    assert_eq!(refused(sink.as_ref(), &handover()).await.failure, Failure::Down);
     fs::remove_dir(room.path("remote")).expect("removed");
     let sink = room.sink(&settings(&server.sftp(&room)));
     assert_eq!(refused(sink.as_ref(), &handover()).await.failure, Failure::Down);

@@ -28,11 +28,13 @@ fn envelope(body: &str) -> String {
 
 #[test]
 fn every_status_has_its_meaning() {
-    use Failure::{Permanent, Transient};
+    use Failure::{Down, Permanent, Transient, Unknown};
     for (failure, statuses) in [
         (None, &[200, 201, 202, 204][..]),
-        (Some(Transient), &[408, 429, 500, 502, 503, 504, 599]),
-        (Some(Permanent), &[301, 302, 304, 307, 400, 401, 404, 409, 410, 413, 422, 451]),
+        (Some(Transient), &[408, 429, 500, 503, 599]),
+        (Some(Unknown), &[502, 504]),
+        (Some(Down), &[401, 407]),
+        (Some(Permanent), &[301, 302, 304, 307, 400, 403, 404, 409, 410, 413, 422, 451]),
     ] {
         for status in statuses {
             let result = judge().receipt(&answer(*status, ""));

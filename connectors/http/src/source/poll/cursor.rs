@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 
 /// What a cursor is, and so which of two is further.
@@ -27,6 +27,8 @@ enum Moment {
     Day(NaiveDate),
 }
 
+/// How far clocks on the wall here are ahead of UTC at most.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
 /// How times without an offset are written.
 const LOCAL: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
 const DAY: &str = "%Y-%m-%d";
@@ -51,6 +53,16 @@ impl Kind {
             Self::Number => number(a) > number(b),
             Self::Text => a > b,
         }
+    }
+
+    /// Whether `text` is a time that has not come yet at `now`: a cursor there would pass by all that comes before it.
+    pub(super) fn is_ahead(self, text: &str, now: DateTime<Utc>) -> bool {
+        let (at, margin) = match moment(text) {
+            Some((moment @ Moment::Instant(_), _)) => (moment, TimeDelta::zero()),
+            Some((moment, _)) => (moment, AHEAD),
+            None => return false,
+        };
+        self == Self::Time && seconds(at).0 > (now + margin).timestamp()
     }
 
     /// The cursor from which is asked: earlier by the overlap, and written as the system writes it.
@@ -102,6 +114,23 @@ fn seconds(moment: Moment) -> (i64, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_has_not_come_yet_is_no_cursor_and_numbers_are_no_times() {
+        let now = "2026-07-01T12:00:00Z".parse().expect("an instant");
+        for (text, is_ahead) in [
+            ("2026-07-01T12:00:00Z", false),
+            ("2026-07-01T12:00:01Z", true),
+            ("2026-07-01T13:00:00+01:00", false),
+            ("2026-07-01T13:00:00", false),
+            ("2026-07-01T13:00:01", true),
+            ("2026-07-01", false),
+            ("2099-01-01", true),
+        ] {
+            assert_eq!(Kind::Time.is_ahead(text, now), is_ahead, "{text}");
+        }
+        assert!(!Kind::Number.is_ahead("99999999999", now) && !Kind::Text.is_ahead("2099-01-01", now));
+    }
 
     #[test]
     fn times_are_ordered_as_instants_and_numbers_as_numbers() {

@@ -150,8 +150,8 @@ impl Source for Polling {
             };
             let Ok(heard) = timeout_at(patience, asking).await else { return self.idle() };
             self.asking = None;
-            let interrupted =
-                |error| ConnectorError::new(Failure::Transient, "asking was interrupted", error);
+            // Why is not told: a panic may quote a value.
+            let interrupted = |_| ConnectorError::new(Failure::Transient, "asking was interrupted", "");
             let heard = heard.map_err(interrupted).and_then(|heard| heard);
             if let Some(batch) = self.heed(heard)? {
                 return Ok(Arrival::Batch(Box::new(batch)));

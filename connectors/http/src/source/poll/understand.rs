@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
+use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure};
 use postroom_event::Reading;
 use postroom_format::{Format, ReadError, Xml};
@@ -52,7 +53,8 @@ pub(super) fn understand(
                 Reading::Record(record) => record.value.pointer(pointer).and_then(text_of),
                 Reading::Refused(_) => None,
             });
-            let known = values.filter(|text| kind.is(text));
+            let now = Utc::now();
+            let known = values.filter(|text| kind.is(text) && !kind.is_ahead(text, now));
             known.reduce(|best, next| if kind.is_further(&next, &best) { next } else { best })
         }
     };
@@ -104,7 +106,9 @@ fn next_of(link: &str) -> Option<&str> {
     let mut rest = link;
     while let Some((_, behind)) = rest.split_once('<') {
         let (target, parameters) = behind.split_once('>')?;
-        let end = parameters.find(",<").or_else(|| parameters.find(", <")).unwrap_or(parameters.len());
+        let begins_a_link = |at: &usize| parameters[at + 1..].trim_start().starts_with('<');
+        let mut commas = parameters.match_indices(',').map(|(at, _)| at);
+        let end = commas.find(begins_a_link).unwrap_or(parameters.len());
         let is_next = |parameter: &str| {
             let (name, value) = parameter.split_once('=').unwrap_or_default();
             let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();

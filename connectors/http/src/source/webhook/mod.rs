@@ -68,16 +68,19 @@ impl Webhook {
         Ok(())
     }
 
-    /// Takes up secrets that were changed; those before stay where the new ones cannot be read.
-    async fn look_at_secrets(&mut self) {
+    /// Takes up secrets that were changed. Where one cannot be read nobody is let in: it may have been withdrawn.
+    async fn look_at_secrets(&mut self) -> Result<(), ConnectorError> {
         if self.looked.elapsed() < SECRETS_LOOK {
-            return;
+            return Ok(());
         }
         let (proofs, written) = (self.settings.proofs.clone(), self.written.clone());
-        if let Ok(Ok(gate)) = spawn_blocking(move || Gate::new(&proofs, &written)).await {
-            self.gate = gate;
-        }
+        let gate = spawn_blocking(move || Gate::new(&proofs, &written)).await;
+        let gate = gate.map_err(|_| {
+            ConnectorError::new(Failure::Transient, "reading the secrets was interrupted", "")
+        })?;
+        self.gate = gate.map_err(|error| ConnectorError::new(Failure::Down, "nobody is let in", error))?;
         self.looked = Instant::now();
+        Ok(())
     }
 
     /// A request that may be taken; every other is answered.
@@ -147,7 +150,7 @@ impl Source for Webhook {
     async fn next(&mut self) -> Result<Arrival, ConnectorError> {
         let until = Instant::now() + PATIENCE;
         self.listen().await?;
-        self.look_at_secrets().await;
+        self.look_at_secrets().await?;
         loop {
             let Some(claim) = &mut self.claim else { return Ok(Arrival::Idle) };
             let Ok(asked) = timeout_at(until, claim.next()).await else { return Ok(Arrival::Idle) };
