@@ -7,8 +7,8 @@ use postroom_tests::rabbitmq::{
 };
 use tokio::time::timeout;
 
-/// Has whatever is opened and declared later looked at each second for what is unacked for six: it is half an hour as shipped.
-const IMPATIENT: &str = "application:set_env(rabbit, consumer_timeout, 6000), \
+/// Has whatever is opened and declared later looked at each second for what is unacked for twelve: it is half an hour as shipped.
+const IMPATIENT: &str = "application:set_env(rabbit, consumer_timeout, 12000), \
     application:set_env(rabbit, channel_tick_interval, 1000), \
     application:set_env(rabbit, quorum_tick_interval, 1000).";
 /// The version from which the queue looks, and cancels the consumer; before, the channel does, and closes.
