@@ -117,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_is_of_digits_and_nothing_else_is_cut_as_one() {
+        for text in ["2026-07-01 12:00:00+1é2", "2026-07-01 12:00:00+ab", "2026-07-01 12:00:00+1"] {
+            assert!(Written::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_databases_write_becomes_iso_with_the_offset_that_it_has() {
         for (text, iso) in [
             ("2026-07-01 12:00:00", "2026-07-01T12:00:00"),
