@@ -152,6 +152,8 @@ mod tests {
                 Some("https://a/3,4"),
             ),
             ("</c?p=2>;rel=next,</c?p=9>;rel=last", Some("/c?p=2")),
+            ("<p1>; rel=prev, <p3>; rel=next,<p9>; rel=last", Some("p3")),
+            ("<p1>; rel=prev,  \t<p3>; rel=next", Some("p3")),
             (r#"<https://a/1>; rel="nextish""#, None),
             ("nothing", None),
             ("", None),
