@@ -190,6 +190,9 @@ pub(crate) struct PublishArgs {
     /// Takes a file's content once more although it was taken before, with new event ids.
     #[arg(long, requires = "system")]
     pub(crate) again: bool,
+    /// Takes a snapshot although it lacks more of the known records than `shrink_at_most` allows.
+    #[arg(long, requires = "system")]
+    pub(crate) accept_shrink: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ const ROUTE: &str = "routes/parcel-to-book/route.toml";
 const MAPPING: &str = "routes/parcel-to-book/mapping.vrl";
 
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 14] = [
+const READ: [Broken; 15] = [
     Broken {
         what: "a misspelt target",
         breaks: |council| council.edit(ROUTE, "to = \"book\"", "to = \"boook\""),
@@ -105,6 +105,14 @@ const READ: [Broken; 14] = [
             council.edit("council.toml", "[limits]", otlp);
         },
         says: ("otlp", "council.toml", 0),
+    },
+    Broken {
+        what: "a snapshot whose key is no column",
+        breaks: |council| {
+            let snapshot = "connector = \"file\"\nsnapshot = { key = [\"parcle\"] }\n";
+            council.edit(YARD, "connector = \"file\"\n", snapshot);
+        },
+        says: ("snapshot", YARD, 5),
     },
     Broken {
         what: "a batch rule that is never due",

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postroom_connector::{Batch, ConnectorError, Ending, Failure};
+use postroom_connector::{Batch, ConnectorError, Ending, Failure, RefusedBatch};
 use postroom_event::Reading;
 use postroom_format::{ReadError, Readings};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -125,5 +125,10 @@ impl Batch for FileBatch {
         }
         let Some(away) = self.away.clone() else { return Ok(()) };
         spawn_blocking(move || away.done()).await.map_err(interrupted)?
+    }
+
+    async fn refuse(self: Box<Self>, refused: &RefusedBatch) -> Result<(), ConnectorError> {
+        let (Some(away), refused) = (self.away.clone(), refused.clone()) else { return Ok(()) };
+        spawn_blocking(move || away.refused(&refused)).await.map_err(interrupted)?
     }
 }

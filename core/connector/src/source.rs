@@ -124,6 +124,15 @@ pub trait Batch: Send {
     /// # Errors
     /// When the input cannot be put away; it is then found again and recognised by its id.
     async fn finish(self: Box<Self>, ending: Ending) -> Result<(), ConnectorError>;
+
+    /// Called once instead of [`Self::finish`], when the hub refused the batch as a whole although it can be read: puts the
+    /// input aside with its reason beside it. A source that has no such place puts it away.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    async fn refuse(self: Box<Self>, _refused: &RefusedBatch) -> Result<(), ConnectorError> {
+        self.finish(Ending::Repeated).await
+    }
 }
 
 /// How a batch ended.

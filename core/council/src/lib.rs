@@ -14,6 +14,7 @@ mod reading;
 mod retention;
 mod route;
 mod shared;
+mod snapshot;
 mod system;
 mod verdict;
 mod watching;
@@ -23,6 +24,7 @@ pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Targe
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
+pub use snapshot::{FirstSnapshot, SnapshotRule};
 pub use watching::HealthAt;
 pub use written::AfterDeadLetter;
 pub use written::Purpose;

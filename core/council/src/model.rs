@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, HealthAt, Program, Purpose};
+use crate::{AfterDeadLetter, HealthAt, Program, Purpose, SnapshotRule};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -82,6 +82,8 @@ pub struct SourceSystem {
     pub receipts: bool,
     /// The connector's settings.
     pub settings: Settings,
+    /// Where each batch is a whole snapshot: how it is compared with the last one.
+    pub snapshot: Option<SnapshotRule>,
     /// Which records become which events, in the order of the text.
     pub maps: Vec<MapRule>,
     /// Which records are ignored on purpose.

@@ -12,8 +12,9 @@ use toml::Spanned;
 use crate::from_file;
 use crate::reading::Reading;
 use crate::shared::Shared;
+use crate::snapshot::{self, SnapshotText};
 use crate::written::{MapText, SourceText, SystemText, TargetText, Text};
-use crate::{IgnoreRule, MapRule, Place, Problem, Program, SourceSystem, System, Target};
+use crate::{IgnoreRule, MapRule, Place, Problem, Program, SnapshotRule, SourceSystem, System, Target};
 
 /// Reads the system `name` in `folder`; problems are kept in `reading`.
 pub(crate) fn read(
@@ -51,6 +52,12 @@ pub(crate) fn read(
     })
 }
 
+/// What the mappings and filters of a source are given.
+struct Given {
+    shape: Arc<Shape>,
+    context: Context,
+}
+
 /// A system while it is read.
 struct Part<'a> {
     name: &'a str,
@@ -77,40 +84,61 @@ impl Part<'_> {
     ) -> Option<SourceSystem> {
         let settings = self.settings("source", side.settings, reading);
         let connector = side.connector.as_ref().clone();
-        let mut shape = Shape::any();
+        let mut fields = None;
         if connector != QUEUE {
             let kind = reading.connectors.source(&connector);
             let names = reading.connectors.source_names();
             let kind = reading.keep(kind.ok_or_else(|| self.unknown_connector(&side.connector, &names)))?;
             reading.keep(kind.check(&settings).map_err(|error| self.setting("source", &error)));
-            if let Some(fields) = kind.fields(&settings) {
-                shape = Shape::of_texts(&fields);
-            }
+            fields = kind.fields(&settings);
             if side.map.is_empty() {
                 let words = "a source with a connector needs at least one [[source.map]]";
                 reading.problems.push(self.text.problem_at("source", "no-map", words));
             }
         }
-        let shape = Arc::new(shape);
+        let (snapshot, shape) = self.snapshot(&connector, side.snapshot.as_ref(), fields.as_deref(), reading);
+        let context = if side.snapshot.is_some() { Context::Snapshot } else { Context::Source };
+        let given = Given { shape: Arc::new(shape), context };
         let maps =
-            side.map.into_iter().filter_map(|map| self.map(map, &shape, vocabulary, reading)).collect();
+            side.map.into_iter().filter_map(|map| self.map(map, &given, vocabulary, reading)).collect();
         let ignores = side
             .ignore
             .into_iter()
-            .map(|ignore| IgnoreRule { rule: ignore.rule, when: self.when(ignore.when.as_ref(), &shape) })
+            .map(|ignore| IgnoreRule { rule: ignore.rule, when: self.when(ignore.when.as_ref(), &given) })
             .collect();
         let owns = side.sources.unwrap_or_else(|| vec![format!("/systems/{}", self.name)]);
         if owns.is_empty() {
             let words = "`sources` lists at least one CloudEvents source";
             reading.problems.push(self.text.problem_at("source.sources", "sources", words));
         }
-        Some(SourceSystem { connector, owns, receipts: side.receipts, settings, maps, ignores })
+        let receipts = side.receipts;
+        Some(SourceSystem { connector, owns, receipts, settings, snapshot, maps, ignores })
+    }
+
+    /// The rule of a source of snapshots, and what its records may be.
+    fn snapshot(
+        &self,
+        connector: &str,
+        written: Option<&SnapshotText>,
+        fields: Option<&[String]>,
+        reading: &mut Reading<'_>,
+    ) -> (Option<SnapshotRule>, Shape) {
+        let plain = || fields.map_or_else(Shape::any, Shape::of_texts);
+        let Some(written) = written else { return (None, plain()) };
+        if connector == QUEUE {
+            let words = "a system that publishes itself has no snapshots";
+            reading.problems.push(self.text.problem_at("source.snapshot", "snapshot", words));
+        }
+        match reading.keep(snapshot::read(self.text, written, fields)) {
+            Some((rule, shape)) => (Some(rule), shape),
+            None => (None, plain()),
+        }
     }
 
     fn map(
         &self,
         map: MapText,
-        shape: &Arc<Shape>,
+        given: &Given,
         vocabulary: &Vocabulary,
         reading: &mut Reading<'_>,
     ) -> Option<MapRule> {
@@ -121,13 +149,13 @@ impl Part<'_> {
         }
         let mapping = Text::read(&self.folder.join("events").join(format!("{event_type}.vrl")));
         let mapping = reading.keep(mapping)?;
-        let when = self.when(map.when.as_ref(), shape);
-        let mapping = Program::of_file(mapping.file, mapping.text, Arc::clone(shape), Context::Source);
+        let when = self.when(map.when.as_ref(), given);
+        let mapping = Program::of_file(mapping.file, mapping.text, Arc::clone(&given.shape), given.context);
         Some(MapRule { rule: map.rule, when, event_type, mapping })
     }
 
-    fn when(&self, when: Option<&Spanned<String>>, shape: &Arc<Shape>) -> Option<Program<Filter>> {
-        when.map(|when| filter(self.text, when, Arc::clone(shape), Context::Source))
+    fn when(&self, when: Option<&Spanned<String>>, given: &Given) -> Option<Program<Filter>> {
+        when.map(|when| filter(self.text, when, Arc::clone(&given.shape), given.context))
     }
 
     fn target(&self, side: TargetText, reading: &mut Reading<'_>) -> Option<Target> {

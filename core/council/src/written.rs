@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::snapshot::SnapshotText;
 use crate::{Place, Problem};
 
 /// Largest TOML file, in bytes.
@@ -101,6 +102,7 @@ pub(crate) struct SourceText {
     pub(crate) sources: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) receipts: bool,
+    pub(crate) snapshot: Option<SnapshotText>,
     #[serde(default)]
     pub(crate) settings: toml::Table,
     #[serde(default)]

@@ -10,7 +10,7 @@ use crate::outbox::{Outcome, Tell};
 use crate::sql::outbox::Line;
 use crate::sql::{
     Result, attempt, dead, decision, dispatch, event, held, import, invalid, journal_place, outbox, run,
-    staged,
+    snapshot_step, staged,
 };
 
 /// What the writing needs.
@@ -119,6 +119,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::CursorMoved { system, cursor, at } => import::move_cursor(conn, system, cursor, *at).await,
         Entry::ImportRepeated(key, at) => import::repeat(conn, key, *at).await,
         Entry::ImportRefused(refused) => import::refuse(conn, refused).await,
+        Entry::Snapshot(of, step) => snapshot_step::take(conn, of, step).await,
         Entry::JournalRead { system, place } => journal_place::note(conn, system, place).await,
         Entry::Trying(keys) => run::try_keys(conn, keys).await,
         Entry::Survived(keys) => run::survive(conn, keys).await,

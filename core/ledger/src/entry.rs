@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hold::{Attempt, HeldDispatch};
 use crate::kept::Decision;
+use crate::snapshot::{InHand, SnapshotStep};
 
 /// One fact for the ledger.
 #[derive(Debug, Clone)]
@@ -158,6 +159,8 @@ pub enum Entry {
     ImportRepeated(ImportKey, i64),
     /// A batch of records was refused as a whole.
     ImportRefused(RefusedImport),
+    /// A step of the snapshot in hand.
+    Snapshot(InHand, Box<SnapshotStep>),
     /// Every event of a source in the journal before a place is recorded.
     JournalRead {
         /// The source system.

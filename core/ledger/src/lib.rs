@@ -1,5 +1,5 @@
 //! The hub's own database, and the only crate that names sqlx: outcomes of events, receipts, holds, dead letters, invalid
-//! events, batches, leases, jobs, pauses and the cursors of imports; in a file (SQLite), or on a server (PostgreSQL).
+//! events, batches, leases, jobs, pauses, the cursors of imports and the records of snapshots; in a file (SQLite), or on a server (PostgreSQL).
 //!
 //! All writes go through one task that commits many callers at once; a call returns only after the commit. It knows
 //! neither the broker nor the council: it is told what became of things.
@@ -24,6 +24,7 @@ mod ledger;
 mod outbox;
 mod pause;
 mod place;
+mod snapshot;
 mod sql;
 mod sums;
 mod tail;
@@ -55,6 +56,10 @@ pub use ledger::Ledger;
 pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;
 pub use place::{LedgerUrl, Place};
+pub use snapshot::{
+    Compared, Gone, InHand, Known, KnownChunk, KnownCount, NewPending, Opened, Pending, PublishedChanges,
+    RemovedRecords, Snapshot, SnapshotStep,
+};
 pub use sql::run::RunStart;
 pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};

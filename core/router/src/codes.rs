@@ -8,6 +8,16 @@ pub const RECORD_CODES: &[(&str, &str)] = &[
     ),
     ("mapping", "the source mapping of the rule could not be run on this record"),
     ("event", "the mapping gave something that is no event"),
+    ("snapshot-key", "the key of a snapshot is absent or empty in the record"),
+    ("snapshot-duplicate-key", "the same key stands in a snapshot twice: it is refused whole"),
+    (
+        "snapshot-shrunk",
+        "a snapshot lacks more of the known records than `shrink_at_most` allows: it is refused whole",
+    ),
+    (
+        "snapshot-incomplete",
+        "no refusal: a snapshot of which records were refused removes nothing, for one of them may be what it seems to lack",
+    ),
 ];
 
 /// Why a dispatch is dead.

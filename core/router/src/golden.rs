@@ -11,7 +11,7 @@ use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode
 use postroom_transform::Data;
 use serde_json::{Value, json};
 
-use crate::records::{Mapped, Origin, RecordMapper};
+use crate::records::{Change, Mapped, Origin, RecordMapper};
 use crate::{Decider, Table, Verdict};
 
 /// Most places told of one case.
@@ -96,8 +96,7 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
 }
 
 fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path) -> Result<(), Problem> {
-    let file = case.join("record.json");
-    let (_, value) = read(&file)?;
+    let (file, value, change) = source_input(side, case)?;
     let origin = Origin {
         system,
         label: "case",
@@ -105,8 +104,12 @@ fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path
         round: 0,
         now: DateTime::UNIX_EPOCH.fixed_offset(),
     };
-    let mapped =
-        RecordMapper::new(council, side).map(Record { number: 1, line: 1, key: None, value }, &origin);
+    let (mut mapper, record) =
+        (RecordMapper::new(council, side), Record { number: 1, line: 1, key: None, value });
+    let mapped = match &change {
+        None => mapper.map(record, &origin),
+        Some(change) => mapper.map_change(record, change, &origin),
+    };
     let made = match mapped {
         Mapped::Refused(fault) => return Err(Problem::new(&file, "case", fault.to_string())),
         Mapped::Ignored(_) => json!([]),
@@ -116,6 +119,26 @@ fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path
     };
     let expected = case.join("events.json");
     compare(&expected, &only_written(made, &read(&expected)?.1))
+}
+
+/// The record of a case. Of a source of snapshots `old.json` is what it was before: without it the record is created, and
+/// without `record.json` it is removed.
+fn source_input(side: &SourceSystem, case: &Path) -> Result<(PathBuf, Value, Option<Change>), Problem> {
+    let (file, before) = (case.join("record.json"), case.join("old.json"));
+    if side.snapshot.is_none() {
+        let (_, value) = read(&file)?;
+        return Ok((file, value, None));
+    }
+    if !before.is_file() {
+        let (_, value) = read(&file)?;
+        return Ok((file, value, Some(Change::Created)));
+    }
+    let (_, old) = read(&before)?;
+    if !file.is_file() {
+        return Ok((before, old.clone(), Some(Change::Removed(old.into()))));
+    }
+    let (_, value) = read(&file)?;
+    Ok((file, value, Some(Change::Changed(old.into()))))
 }
 
 /// The events without the attributes that the case does not write down, e.g. ids.

@@ -9,7 +9,7 @@ use chrono::Utc;
 use postroom_broker::{Backoff, Broker, Message, Outgoing, Publisher};
 use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
 use postroom_council::{Council, SourceSystem};
-use postroom_event::{Event, Reading, STRUCTURED};
+use postroom_event::{Event, Fault, Reading, STRUCTURED};
 use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, LedgerError, NewImport, RefusedImport};
 use postroom_telemetry as telemetry;
 use postroom_transform::Data;
@@ -22,10 +22,11 @@ use crate::outgoing::APP_ID;
 use crate::records::{Mapped, Origin, RecordMapper};
 use crate::resend::{Patience, Published, publish_tracked};
 use crate::session::{BLOCKED_LOOK, Session, WorkerError};
+use crate::snapshot::Snapshots;
 use crate::traffic::Track;
 
 /// Records read, mapped, published and confirmed together.
-const CHUNK: usize = 500;
+pub(crate) const CHUNK: usize = 500;
 /// First and longest wait before a source that failed is read again.
 const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -43,6 +44,10 @@ pub(crate) async fn run(
     let publishing = session.publishing();
     let mut intake =
         Intake::open(&publishing, &session.stop, &system, Patience::Until(&session.stop)).await?;
+    match intake.resume().await {
+        Err(Stop::Worker(error)) => return Err(error),
+        Ok(()) | Err(Stop::Source(_)) => {}
+    }
     if let Some(cursor) = publishing.ledger.cursor(&system).await? {
         // One that is none of its own stays so until somebody changes the settings.
         if let Err(error) = source.resume(&cursor) {
@@ -111,14 +116,19 @@ pub struct Publishing {
 }
 
 impl Publishing {
-    async fn record(&self, entry: Entry) -> Result<(), LedgerError> {
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), LedgerError> {
         self.ledger.record(vec![entry]).await
     }
 
     /// Records the end of a batch of `system`, and where its source goes on.
-    async fn end(&self, system: &str, ended: Entry, cursor: Option<String>) -> Result<(), LedgerError> {
+    pub(crate) async fn end(
+        &self,
+        system: &str,
+        ended: Vec<Entry>,
+        cursor: Option<String>,
+    ) -> Result<(), LedgerError> {
         let moved = |cursor| Entry::CursorMoved { system: system.to_owned(), cursor, at: now() };
-        self.ledger.record(std::iter::once(ended).chain(cursor.map(moved)).collect()).await
+        self.ledger.record(ended.into_iter().chain(cursor.map(moved)).collect()).await
     }
 }
 
@@ -129,25 +139,29 @@ pub enum Again {
     No,
     /// It is taken once more.
     Yes,
+    /// It is taken once more, even where it is a snapshot that has shrunk.
+    Shrunk,
 }
 
 /// Takes batches of one system.
 pub(crate) struct Intake<'a> {
-    publishing: &'a Publishing,
+    pub(crate) publishing: &'a Publishing,
     stop: &'a CancellationToken,
-    system: &'a str,
+    pub(crate) system: &'a str,
     /// Until when a full queue is waited for.
-    patience: Patience<'a>,
-    publisher: Box<dyn Publisher>,
+    pub(crate) patience: Patience<'a>,
+    pub(crate) publisher: Box<dyn Publisher>,
 }
 
 /// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
     /// Every record is accounted for.
     Whole(Tally),
     /// The same content was taken before.
     Repeated,
+    /// It is a snapshot that was refused as a whole, and was put aside.
+    Refused(Box<Fault>),
     /// The hub stops; the rest is taken when it runs again.
     Stopped,
 }
@@ -192,6 +206,16 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// Publishes what is left of a snapshot that needs its batch no more.
+    async fn resume(&mut self) -> Result<(), Stop> {
+        let council = Arc::clone(&self.publishing.council);
+        let side = council.systems.get(self.system).and_then(|system| system.source.as_ref());
+        match side.and_then(|side| Some((side, side.snapshot.as_ref()?))) {
+            Some((side, rule)) => Snapshots::new(self, side, rule).resume().await,
+            None => Ok(()),
+        }
+    }
+
     /// Takes one batch from where its cursor stands to its end.
     pub(crate) async fn take(
         &mut self,
@@ -204,6 +228,9 @@ impl<'a> Intake<'a> {
         else {
             return Ok(Taken::Stopped);
         };
+        if let Some(rule) = &side.snapshot {
+            return Snapshots::new(self, side, rule).take(batch, again, progress).await;
+        }
         let (id, label) = (batch.id().to_owned(), batch.label().to_owned());
         let new = NewImport {
             system: self.system.to_owned(),
@@ -214,12 +241,12 @@ impl<'a> Intake<'a> {
         };
         let import = match again {
             Again::No => self.publishing.ledger.open_import(new).await,
-            Again::Yes => self.publishing.ledger.import_again(new).await,
+            Again::Yes | Again::Shrunk => self.publishing.ledger.import_again(new).await,
         };
         let import = import.map_err(WorkerError::from)?;
         if import.state == ImportState::Done {
             let repeated = Entry::ImportRepeated(import.key, now());
-            self.publishing.end(self.system, repeated, batch.cursor()).await?;
+            self.publishing.end(self.system, vec![repeated], batch.cursor()).await?;
             telemetry::import_repeated(self.system, &id, &label);
             batch.finish(Ending::Repeated).await.map_err(Stop::Source)?;
             return Ok(Taken::Repeated);
@@ -229,11 +256,20 @@ impl<'a> Intake<'a> {
         let Some(tally) = self.publish_all(batch.as_mut(), side, &import, progress).await? else {
             return Ok(Taken::Stopped);
         };
-        self.publishing.end(self.system, Entry::ImportDone(import.key, now()), batch.cursor()).await?;
+        let done = Entry::ImportDone(import.key, now());
+        self.publishing.end(self.system, vec![done], batch.cursor()).await?;
         FailPoint::IntakeDone.pass();
         telemetry::import_finished(self.system, &label, tally.mapped, tally.refused, tally.ignored);
         batch.finish(Ending::Done).await.map_err(Stop::Source)?;
         Ok(Taken::Whole(tally))
+    }
+
+    /// Waits until something may be taken; whether the hub goes on.
+    pub(crate) async fn may_go_on(&mut self) -> bool {
+        while self.publishing.broker.blocked() && !self.stop.is_cancelled() {
+            tokio::time::sleep(BLOCKED_LOOK).await;
+        }
+        self.publishing.halts.until_allowed(self.system, self.stop).await
     }
 
     /// Publishes what is left of a batch; nothing when the hub stopped before its end.
@@ -248,10 +284,7 @@ impl<'a> Intake<'a> {
         let label = batch.label().to_owned();
         let (mut position, mut tally) = (import.position, Tally::default());
         loop {
-            while self.publishing.broker.blocked() && !self.stop.is_cancelled() {
-                tokio::time::sleep(BLOCKED_LOOK).await;
-            }
-            if !self.publishing.halts.until_allowed(self.system, self.stop).await {
+            if !self.may_go_on().await {
                 return Ok(None);
             }
             let readings = batch.read(CHUNK).await.map_err(Stop::Source)?;
@@ -285,7 +318,7 @@ impl<'a> Intake<'a> {
 }
 
 impl Tally {
-    fn add(&mut self, step: &Advance) {
+    pub(crate) fn add(&mut self, step: &Advance) {
         self.mapped += step.mapped;
         self.published += step.published;
         self.refused += step.refused.len() as u64;
@@ -308,7 +341,7 @@ pub(crate) async fn publish_with(
 }
 
 /// Reads past the records that were confirmed before.
-async fn skip(batch: &mut dyn Batch, position: u64) -> Result<(), Stop> {
+pub(crate) async fn skip(batch: &mut dyn Batch, position: u64) -> Result<(), Stop> {
     let mut left = position;
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);

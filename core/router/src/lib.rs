@@ -42,6 +42,7 @@ mod returning;
 mod session;
 mod settle;
 mod silence;
+mod snapshot;
 mod staging;
 pub mod sums;
 mod supervise;
@@ -68,7 +69,7 @@ pub use overtaken::CODE as OVERTAKEN;
 pub use poison::POISON_ATTEMPTS;
 pub use publish::{PublishError, publish_batch, publish_events};
 pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, accept_restore, lost, reconcile};
-pub use records::{Mapped, Origin, RecordMapper};
+pub use records::{Change, Mapped, Origin, RecordMapper};
 pub use redecide::{InvalidSet, REDRIVE_INVALID};
 pub use rehearsal::{Outlook, Rehearsal};
 pub use replay::{

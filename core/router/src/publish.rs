@@ -72,6 +72,7 @@ impl fmt::Display for Taken {
                 tally.mapped, tally.refused, tally.ignored, tally.published
             ),
             Self::Repeated => f.write_str("the same content was taken before; --again takes it once more"),
+            Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Stopped => f.write_str("stopped half-way"),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, FixedOffset};
 use postroom_council::{Council, MapRule, SourceSystem};
 use postroom_event::{Event, Fault, Record, Tree, check_extension, check_subject, record_id};
-use postroom_transform::{Data, Input, MetaValue, Runner, View};
+use postroom_transform::{Data, Input, MetaValue, Metadata, Runner, View};
 
 use crate::decide::check_data;
 
@@ -35,6 +35,35 @@ pub struct Origin<'a> {
     pub now: DateTime<FixedOffset>,
 }
 
+/// What became of a record since the last snapshot of its source.
+#[derive(Debug)]
+pub enum Change {
+    /// It is new.
+    Created,
+    /// It differs from this.
+    Changed(Data),
+    /// It was this, and is gone.
+    Removed(Data),
+}
+
+impl Change {
+    /// What `%change` says.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed(_) => "changed",
+            Self::Removed(_) => "removed",
+        }
+    }
+
+    fn old(&self) -> Option<&Data> {
+        match self {
+            Self::Created => None,
+            Self::Changed(old) | Self::Removed(old) => Some(old),
+        }
+    }
+}
+
 /// Makes events of records. One task owns it.
 pub struct RecordMapper<'a> {
     council: &'a Council,
@@ -50,11 +79,20 @@ impl<'a> RecordMapper<'a> {
 
     /// What `record` becomes. Every map rule that applies makes its events, in the order of the text.
     pub fn map(&mut self, record: Record, origin: &Origin<'_>) -> Mapped {
+        self.map_told(record, None, origin)
+    }
+
+    /// What a record of a snapshot becomes, given what happened to it.
+    pub fn map_change(&mut self, record: Record, change: &Change, origin: &Origin<'_>) -> Mapped {
+        self.map_told(record, Some(change), origin)
+    }
+
+    fn map_told(&mut self, record: Record, change: Option<&Change>, origin: &Origin<'_>) -> Mapped {
         let (number, line, stem) = (record.number, record.line, origin.stem(&record));
         let fault = |rule: &'static str, place: &str, words: String| {
             Mapped::Refused(Fault { number, line, place: place.to_owned(), rule, words })
         };
-        let metadata = metadata(&record, origin);
+        let metadata = Told { number, line, change, origin };
         let mut input = Input::new(record.value.into(), &metadata);
         let mut events = Vec::new();
         for map in &self.side.maps {
@@ -203,14 +241,27 @@ fn parts(members: impl Iterator<Item = (String, Data)>) -> (Data, Result<BTreeMa
     (data, texts)
 }
 
-/// What filters and mappings of sources see under `%`: where the record was read.
-fn metadata<'a>(record: &Record, origin: &'a Origin<'_>) -> [(&'static str, MetaValue<'a>); 5] {
-    let whole = |number: u64| MetaValue::Number(i64::try_from(number).unwrap_or(i64::MAX));
-    [
-        ("system", MetaValue::Text(origin.system)),
-        ("file", MetaValue::Text(origin.label)),
-        ("batch", MetaValue::Text(origin.batch)),
-        ("number", whole(record.number)),
-        ("line", whole(record.line)),
-    ]
+/// What filters and mappings of sources see under `%`: where the record was read, and what became of it.
+struct Told<'a> {
+    number: u64,
+    line: u64,
+    change: Option<&'a Change>,
+    origin: &'a Origin<'a>,
+}
+
+impl Metadata for Told<'_> {
+    fn tell(&self, put: &mut dyn FnMut(&'static str, MetaValue<'_>)) {
+        let whole = |number: u64| MetaValue::Number(i64::try_from(number).unwrap_or(i64::MAX));
+        put("system", MetaValue::Text(self.origin.system));
+        put("file", MetaValue::Text(self.origin.label));
+        put("batch", MetaValue::Text(self.origin.batch));
+        put("number", whole(self.number));
+        put("line", whole(self.line));
+        if let Some(change) = self.change {
+            put("change", MetaValue::Text(change.name()));
+            if let Some(old) = change.old() {
+                put("old", MetaValue::Data(old));
+            }
+        }
+    }
 }

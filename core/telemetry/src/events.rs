@@ -215,13 +215,19 @@ log_events! {
     info "import.repeated" "the same content was taken before"
     fn import_repeated(system: &str, batch: &str, label: &str);
 
-    /// A file cannot be read and was put aside, its reason beside it in `refused/`. Tell its sender.
-    error "import.refused" "a file cannot be read"
+    /// A file cannot be read, or is a snapshot that is not to be trusted, and was put aside, its reason beside it in `refused/`.
+    /// Tell its sender; a snapshot that has rightly shrunk is taken by `postroom publish --accept-shrink`.
+    error "import.refused" "a file is refused"
     fn import_refused(system: &str, label: &str, rule: &str, line: u64, words: &str);
 
     /// One record of a batch was refused; the rest goes on. `postroom invalid list` has it with its line.
     warn "record.refused" "a record is refused"
     fn record_refused(system: &str, batch: &str, line: u64, rule: &str, words: &str);
+
+    /// Records of a snapshot were refused, so that nobody knows whether those which it lacks are gone: what is new and what has
+    /// changed was published, nothing was removed. `postroom invalid list` has what was refused; the next whole snapshot removes.
+    warn "snapshot.incomplete" "a snapshot removes nothing"
+    fn snapshot_incomplete(system: &str, label: &str, words: &str);
 
     /// A source cannot be read at the moment; it is tried again. Said once per outage.
     warn "source.failed" "a source cannot be read"

@@ -1,9 +1,11 @@
-//! Who runs a program: what the metadata root `%` holds for a route, for a source, and for an answer.
+//! Who runs a program: what the metadata root `%` holds for a route, for a source (of snapshots), and for an answer.
 
 use std::collections::BTreeMap;
 
 use vrl::value::Kind;
 use vrl::value::kind::{Collection, Field};
+
+use crate::{Data, Shape};
 
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,24 +16,38 @@ pub enum Context {
     Source,
     /// A connector that asks what an answer means: `.` is the answer, `%` holds nothing.
     Answer,
+    /// A source of snapshots: as a source, and `%change` and `%old` tell what became of the record since the last one.
+    Snapshot,
 }
 
 /// A value of the metadata root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum MetaValue<'a> {
     /// A text, e.g. the event's subject.
     Text(&'a str),
     /// A whole number, e.g. the record's line.
     Number(i64),
+    /// Any JSON, e.g. the record as it was before.
+    Data(&'a Data),
 }
 
 impl Context {
     /// The names under `%` and what each may hold.
-    pub(crate) fn meta(self) -> Kind {
+    pub(crate) fn meta(self, shape: &Shape) -> Kind {
         let text = Kind::bytes;
         let optional = || Kind::bytes().or_undefined();
-        let names: &[(&str, Kind)] = match self {
-            Self::Route => &[
+        let source = || {
+            let whole = Kind::integer;
+            vec![
+                ("system", text()),
+                ("file", text()),
+                ("batch", text()),
+                ("number", whole()),
+                ("line", whole()),
+            ]
+        };
+        let names: Vec<(&str, Kind)> = match self {
+            Self::Route => vec![
                 ("id", text()),
                 ("source", text()),
                 ("type", text()),
@@ -42,16 +58,14 @@ impl Context {
                 ("correlationid", optional()),
                 ("entityversion", optional()),
             ],
-            Self::Source => &[
-                ("system", text()),
-                ("file", text()),
-                ("batch", text()),
-                ("number", Kind::integer()),
-                ("line", Kind::integer()),
-            ],
-            Self::Answer => &[],
+            Self::Answer => vec![],
+            Self::Source => source(),
+            Self::Snapshot => {
+                let old = shape.old.clone().unwrap_or_else(Kind::json).or_undefined();
+                source().into_iter().chain([("change", text()), ("old", old)]).collect()
+            }
         };
-        let known: BTreeMap<Field, Kind> = names.iter().map(|(n, k)| (Field::from(*n), k.clone())).collect();
+        let known: BTreeMap<Field, Kind> = names.into_iter().map(|(n, k)| (Field::from(n), k)).collect();
         Kind::object(Collection::from_parts(known, Kind::undefined()))
     }
 }

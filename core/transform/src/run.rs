@@ -48,6 +48,7 @@ impl<'a> Input<'a> {
                 let value = match value {
                     MetaValue::Text(text) => Value::from(text),
                     MetaValue::Number(number) => Value::Integer(number),
+                    MetaValue::Data(data) => data.0.clone(),
                 };
                 names.insert(KeyString::from(name), value);
             });

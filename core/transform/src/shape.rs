@@ -16,13 +16,17 @@ const MAX_CERTAIN: u64 = 4;
 
 /// What the data of a program may be.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape(pub(crate) Kind);
+pub struct Shape {
+    pub(crate) kind: Kind,
+    /// What `%old` may hold, where a snapshot tells it.
+    pub(crate) old: Option<Kind>,
+}
 
 impl Shape {
     /// Any JSON.
     #[must_use]
     pub fn any() -> Self {
-        Self(Kind::json())
+        Self::of(Kind::json())
     }
 
     /// What a JSON Schema (2020-12) allows; `$ref` is followed inside `schema` only.
@@ -33,7 +37,7 @@ impl Shape {
 
     /// What a part of the schema `root` allows.
     pub(crate) fn of_part(root: &Value, part: &Value) -> Self {
-        Self(Reader { root }.kind(part, MAX_HOPS))
+        Self::of(Reader { root }.kind(part, MAX_HOPS))
     }
 
     /// An object that has exactly these fields, each a text: a row with these columns.
@@ -41,13 +45,32 @@ impl Shape {
     pub fn of_texts(fields: &[String]) -> Self {
         let known: BTreeMap<Field, Kind> =
             fields.iter().map(|name| (Field::from(name.as_str()), Kind::bytes())).collect();
-        Self(Kind::object(Collection::from_parts(known, Kind::undefined())))
+        Self::of(Kind::object(Collection::from_parts(known, Kind::undefined())))
+    }
+
+    /// An object that has no other fields than these, each any JSON or absent.
+    #[must_use]
+    pub fn of_some(fields: &[String]) -> Self {
+        let known: BTreeMap<Field, Kind> =
+            fields.iter().map(|name| (Field::from(name.as_str()), Kind::json().or_undefined())).collect();
+        Self::of(Kind::object(Collection::from_parts(known, Kind::undefined())))
     }
 
     /// Either this or the other, e.g. rows of several kinds in one file.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self(self.0.union(other.0))
+        Self { kind: self.kind.union(other.kind), old: self.old }
+    }
+
+    /// The same for records of snapshots, of which `kept` is left when the next one comes: `%old` holds that, and so does
+    /// `.` of a record that was removed.
+    #[must_use]
+    pub fn of_snapshots(self, kept: Self) -> Self {
+        Self { old: Some(kept.kind.clone()), ..self.or(kept) }
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, old: None }
     }
 }
 
@@ -183,7 +206,7 @@ mod tests {
 
     fn check(schema: &Value, inside: &[Value], outside: &[Value]) {
         let shape = Shape::of_schema(schema);
-        let fits = |value: &Value| crate::proof::holds(&shape.0, &crate::value::into_vrl(value.clone()));
+        let fits = |value: &Value| crate::proof::holds(&shape.kind, &crate::value::into_vrl(value.clone()));
         for value in inside {
             assert!(fits(value), "{schema} has to allow {value}");
         }
@@ -259,8 +282,8 @@ mod tests {
     #[test]
     fn rows_have_exactly_their_columns_as_texts() {
         let shape = Shape::of_texts(&["a".into(), "b".into()]).or(Shape::of_texts(&["a".into(), "c".into()]));
-        assert!(shape.0.at_path(&vrl::path::parse_value_path("a").expect("a path")).is_bytes());
-        assert!(shape.0.at_path(&vrl::path::parse_value_path("c").expect("a path")).contains_undefined());
-        assert!(shape.0.at_path(&vrl::path::parse_value_path("d").expect("a path")).is_undefined());
+        assert!(shape.kind.at_path(&vrl::path::parse_value_path("a").expect("a path")).is_bytes());
+        assert!(shape.kind.at_path(&vrl::path::parse_value_path("c").expect("a path")).contains_undefined());
+        assert!(shape.kind.at_path(&vrl::path::parse_value_path("d").expect("a path")).is_undefined());
     }
 }

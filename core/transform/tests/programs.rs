@@ -1,6 +1,8 @@
 //! Right and wrong programs: what compiles, what is wrong where, and what a run gives.
 
-use postroom_transform::{Context, Filter, Input, Mapping, MetaValue, Metadata, Problem, Runner, Shape};
+use postroom_transform::{
+    Context, Data, Filter, Input, Mapping, MetaValue, Metadata, Problem, Runner, Shape,
+};
 use serde_json::{Value, json};
 
 fn shape() -> Shape {
@@ -279,4 +281,26 @@ fn a_source_reads_rows_and_where_they_stood() {
     let expected = json!({"subject": "uprn:0017", "data": {"n": 17, "line": 4}});
     assert_eq!(Runner::default().map(&mapping.expect("right"), &mut input), Ok(expected.into()));
     assert!(Mapping::compile(".USRN", &shape, Context::Source).is_err());
+}
+
+#[test]
+fn a_source_of_snapshots_reads_what_became_of_a_record_and_what_is_kept_of_the_old_one() {
+    let row = Shape::of_texts(&["UPRN".into(), "STREET".into(), "PHONE".into()]);
+    let shape = row.of_snapshots(Shape::of_texts(&["UPRN".into(), "STREET".into()]));
+    let compile = |source: &str| Mapping::compile(source, &shape, Context::Snapshot);
+    let mapping = compile("{ \"what\": %change, \"new\": .STREET, \"old\": string(%old.STREET) ?? null }");
+    let (mapping, mut runner) = (mapping.expect("right"), Runner::default());
+    let old = Data::from(json!({"UPRN": "17", "STREET": "High Street"}));
+    let data = json!({"UPRN": "17", "STREET": "Church Lane", "PHONE": "1"});
+    let changed = [("change", MetaValue::Text("changed")), ("old", MetaValue::Data(&old))];
+    let expected = json!({"what": "changed", "new": "Church Lane", "old": "High Street"});
+    let made = runner.map(&mapping, &mut Input::new(data.clone().into(), &changed));
+    assert_eq!(made, Ok(expected.into()));
+    let created = [("change", MetaValue::Text("created"))];
+    let expected = json!({"what": "created", "new": "Church Lane", "old": null});
+    assert_eq!(runner.map(&mapping, &mut Input::new(data.into(), &created)), Ok(expected.into()));
+    // What is not kept is not there of a record that was removed, nor in any old one.
+    assert!(compile("upcase(.STREET)").is_ok() && compile("upcase(.PHONE)").is_err());
+    assert_eq!(compile("%old.PHONE").expect_err("a field that is not kept")[0].code, "unknown-field");
+    assert!(Mapping::compile("%change", &shape, Context::Source).is_err());
 }

@@ -7,7 +7,7 @@ use postroom_broker::Broker;
 use postroom_connector::Arrival;
 use postroom_council::System;
 use postroom_event::{Event, Received, STRUCTURED, decode};
-use postroom_router::{Again, Halts, Publishing};
+use postroom_router::{Again, Halts, Publishing, Taken};
 use postroom_transform::Data;
 
 use crate::cli::{Cli, PublishArgs};
@@ -20,7 +20,7 @@ pub(crate) async fn publish(cli: &Cli, args: &PublishArgs) -> Result<ExitCode, F
     let broker = place.broker().await?;
     for file in &args.files {
         match &args.system {
-            Some(system) => records(&place, broker.clone(), system, file, args.again).await?,
+            Some(system) => records(&place, broker.clone(), (system, file), again(args)).await?,
             None => events(&place, broker.as_ref(), file).await?,
         }
     }
@@ -57,13 +57,20 @@ fn owner<'a>(place: &'a Place, event: &Event<Data>) -> Result<&'a System, Failur
     })
 }
 
+fn again(args: &PublishArgs) -> Again {
+    match args {
+        PublishArgs { accept_shrink: true, .. } => Again::Shrunk,
+        PublishArgs { again: true, .. } => Again::Yes,
+        PublishArgs { .. } => Again::No,
+    }
+}
+
 /// Publishes the records of a file, from where its cursor stands.
 async fn records(
     place: &Place,
     broker: std::sync::Arc<dyn Broker>,
-    system: &str,
-    file: &Path,
-    again: bool,
+    (system, file): (&str, &Path),
+    again: Again,
 ) -> Result<(), Failure> {
     let source = place.council.systems.get(system).and_then(|system| system.source.as_ref());
     let source = source.ok_or_else(|| Failure::Wrong(format!("system `{system}` is not a source")))?;
@@ -82,11 +89,13 @@ async fn records(
     let bar = output::progress(batch.len(), &name.to_string());
     let (council, ledger) = (place.council.clone(), place.ledger().await?);
     let publishing = Publishing { council, ledger, broker, halts: Halts::default() };
-    let again = if again { Again::Yes } else { Again::No };
     let progress = |position| bar.set_position(position);
     let taken = postroom_router::publish_batch(&publishing, system, batch, again, &progress).await;
     bar.finish_and_clear();
     let taken = taken.map_err(|error| Failure::Unreachable(format!("publishing {name}: {error}")))?;
+    if let Taken::Refused(fault) = taken {
+        return Err(Failure::Wrong(format!("{name}: refused: {fault}")));
+    }
     output::line(format!("{name}: {taken}"));
     Ok(())
 }

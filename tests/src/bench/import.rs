@@ -64,7 +64,7 @@ pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
 }
 
 /// Seconds, peak memory in MiB, and what the program said.
-async fn import(folder: &Path, file: &Path, bench: &Bench) -> Outcome<(f64, f64, String)> {
+pub(crate) async fn import(folder: &Path, file: &Path, bench: &Bench) -> Outcome<(f64, f64, String)> {
     let mut command = hub::command(folder, &bench.url)?;
     command.args(["publish", "--system", FILES]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
     let begun = Instant::now();

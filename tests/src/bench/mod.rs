@@ -1,5 +1,5 @@
 //! What the house measures of itself: the decide step, the ways from queue to queue and through a lane, latency, start,
-//! memory and import.
+//! memory, import and snapshots.
 //!
 //! Everything is generated in a temporary folder, and every figure is a median with its least and greatest run. Nothing
 //! is asserted: a slow machine is not a failure. `docs/bench.md` says what each figure means.
@@ -20,6 +20,7 @@ pub(crate) mod process;
 pub(crate) mod pump;
 pub(crate) mod ready;
 pub(crate) mod sample;
+pub(crate) mod snapshot;
 
 use std::error::Error;
 

@@ -52,6 +52,39 @@ async fn a_source_that_dies_before_its_cursor_moves_publishes_again_and_each_eve
     check_publishing(FailPoint::IntakePublished, ROWS..=ROWS).await;
 }
 
+/// A snapshot of the yard in which every row is new, and of which each pass of a page dies.
+async fn check_snapshot(point: FailPoint, passes: &[u32]) {
+    let mut dying = Dying::new(Asking::CannotLookUp);
+    let snapshot = "connector = \"file\"\nsnapshot = { key = [\"number\"] }\n";
+    dying.rig.hub.council.edit("systems/yard/system.toml", "connector = \"file\"\n", snapshot);
+    let file = file_of_the_yard(&dying);
+    let publish = ["publish", "--system", "yard", &file];
+    dying.rig.start();
+    for pass in passes {
+        dying.command_dies_at(&publish, point, *pass);
+    }
+    dying.rig.hub.say(&publish);
+    dying.rig.published = ROWS;
+    let twice = dying.drained().await;
+    assert_eq!((twice.docked, twice.landed), (0, 0));
+    assert_eq!(number(&dying.rig.status(), "/sources/yard/mapped"), ROWS);
+}
+
+#[tokio::test]
+async fn a_snapshot_whose_hub_dies_before_the_confirm_tells_each_record_once() {
+    check_snapshot(FailPoint::IntakeSent, &[1, 2]).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_whose_hub_dies_before_the_ledger_knows_tells_each_record_once() {
+    check_snapshot(FailPoint::IntakePublished, &[1, 2]).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_taken_whole_when_the_hub_died_is_not_taken_again() {
+    check_snapshot(FailPoint::IntakeDone, &[1]).await;
+}
+
 /// The hub takes a file, dies at `point` in each of its runs but the last, and the file is put away in the end.
 async fn check_intake(point: FailPoint, passes: &[u32]) {
     let mut dying = Dying::new(Asking::CannotLookUp);

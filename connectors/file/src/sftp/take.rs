@@ -126,4 +126,10 @@ impl Batch for RemoteBatch {
         hand.is_done.store(true, Ordering::Relaxed);
         Ok(())
     }
+
+    async fn refuse(self: Box<Self>, refused: &RefusedBatch) -> Result<(), ConnectorError> {
+        self.away.refused(refused).await?;
+        self.hand.is_done.store(true, Ordering::Relaxed);
+        Ok(())
+    }
 }

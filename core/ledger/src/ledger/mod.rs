@@ -1,6 +1,7 @@
 //! The ledger as the rest of the house sees it.
 
 mod backup;
+mod comparing;
 mod deciding;
 mod holding;
 mod reading;

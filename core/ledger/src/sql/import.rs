@@ -62,6 +62,52 @@ pub(crate) async fn again(conn: &mut Conn, new: &NewImport) -> Result<Import> {
     }
 }
 
+/// The import of this key.
+pub(crate) async fn of(conn: &mut Conn, key: &ImportKey) -> Result<Import> {
+    let sql = format!("{COLUMNS} WHERE system = $1 AND batch = $2 AND round = $3");
+    let found = conn.query_said(&sql).bind(&key.system).bind(&key.batch).bind(i64::from(key.round));
+    Ok(found.one::<Kept>().await?.import)
+}
+
+/// A round of a batch from its start: one that was left open begins again, as if it had never been.
+pub(crate) async fn anew(conn: &mut Conn, new: &NewImport) -> Result<Import> {
+    match latest(conn, &new.system, &new.batch).await? {
+        Some(import) if import.state == ImportState::Open => {
+            reset(conn, &import.key, new.at).await?;
+            of(conn, &import.key).await
+        }
+        Some(import) => begin(conn, new, import.key.round + 1, ImportState::Open).await,
+        None => begin(conn, new, 0, ImportState::Open).await,
+    }
+}
+
+/// Takes back what was counted of a batch of which nothing was published.
+pub(crate) async fn reset(conn: &mut Conn, key: &ImportKey, at: i64) -> Result<()> {
+    let this = "import = (SELECT id FROM import WHERE system = $1 AND batch = $2 AND round = $3)";
+    for table in ["ignored", "refused_record"] {
+        let sql = format!("DELETE FROM {table} WHERE {this}");
+        let gone = conn.query_said(&sql).bind(&key.system).bind(&key.batch).bind(i64::from(key.round));
+        gone.execute().await?;
+    }
+    let sql = "UPDATE import SET position = 0, mapped = 0, published = 0, updated = $4
+               WHERE system = $1 AND batch = $2 AND round = $3";
+    on_key(conn, sql, key, at).await
+}
+
+/// Adds what a step counts and the batch itself has not: records of which only the ledger knows.
+pub(crate) async fn grow(conn: &mut Conn, step: &Advance) -> Result<()> {
+    let sql = "UPDATE import SET total = total + $4 - position
+               WHERE system = $1 AND batch = $2 AND round = $3 AND position < $4";
+    on_key(conn, sql, &step.import, stored(step.position)).await
+}
+
+/// Notes what an officer should know of a batch as a whole.
+pub(crate) async fn note_whole(conn: &mut Conn, key: &ImportKey, told: Option<&Fault>) -> Result<()> {
+    let Some(told) = told else { return Ok(()) };
+    let Some(kept) = latest_row(conn, &key.system, &key.batch).await? else { return Ok(()) };
+    refuse_records(conn, kept.id, &[Fault { number: 0, ..told.clone() }]).await
+}
+
 async fn begin(conn: &mut Conn, new: &NewImport, round: u32, state: ImportState) -> Result<Import> {
     let sql = "INSERT INTO import (system, batch, round, label, total, state, first_seen, updated)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING *";

@@ -18,6 +18,8 @@ pub(crate) mod outbox;
 pub(crate) mod pause;
 pub(crate) mod prune;
 pub(crate) mod run;
+pub(crate) mod snapshot;
+pub(crate) mod snapshot_step;
 pub(crate) mod staged;
 pub(crate) mod sums;
 pub(crate) mod taken;

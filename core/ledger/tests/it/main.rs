@@ -31,6 +31,7 @@ mod reading;
 mod recording;
 mod restoring;
 mod server;
+mod snapshots;
 mod support;
 mod telling;
 mod waiting;

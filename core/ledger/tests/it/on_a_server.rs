@@ -23,6 +23,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
         crate::reading::all(),
         crate::recording::all(),
         crate::restoring::all(),
+        crate::snapshots::all(),
         crate::telling::all(),
         crate::waiting::all(),
     ]
