@@ -18,6 +18,7 @@ mod layout;
 mod read_error;
 mod rows;
 mod rules;
+mod table;
 mod xml;
 mod xml_element;
 mod xml_events;
@@ -33,6 +34,7 @@ pub use layout::{
 };
 pub use read_error::ReadError;
 pub use rules::RULES;
+pub use table::{Table, TableRow};
 pub use xml::{Trailer, Xml};
 
 /// Largest single record of an input (a row, a line, a list item, an XML element), in bytes of UTF-8.

@@ -1,5 +1,5 @@
 //! The hub's own database, and the only crate that names sqlx: outcomes of events, receipts, holds, dead letters, invalid
-//! events, batches, leases, jobs, pauses and the cursors of imports; in a file (SQLite), or on a server (PostgreSQL).
+//! events, batches, leases, jobs, pauses, cross-references and the cursors of imports; in a file (SQLite), or on a server (PostgreSQL).
 //!
 //! All writes go through one task that commits many callers at once; a call returns only after the commit. It knows
 //! neither the broker nor the council: it is told what became of things.
@@ -31,6 +31,7 @@ mod taken;
 mod waiting;
 mod watermark;
 mod writer;
+mod xref;
 
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
 pub use entry::{
@@ -60,3 +61,4 @@ pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};
 pub use watermark::Watermark;
+pub use xref::{MAX_XREF_BYTES, Xref, XrefFilter, XrefKey};

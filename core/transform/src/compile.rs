@@ -140,7 +140,7 @@ fn compile(
     context: Context,
 ) -> Result<Compiled, Vec<Problem>> {
     let source = Source(text);
-    let (data, meta) = (shape.0.clone(), context.meta());
+    let (data, meta) = (shape.kind.clone(), context.meta(&shape.lookups));
     let (program, held) = rules::hold(source, Fields::new(data.clone(), meta.clone()), program);
     if held.too_large {
         return Err(in_order(held.problems));

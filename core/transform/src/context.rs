@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use vrl::value::Kind;
 use vrl::value::kind::{Collection, Field};
 
+/// The name under `%` that holds what the lookups answered.
+pub(crate) const LOOKUP: &str = "lookup";
+
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
@@ -24,8 +27,8 @@ pub enum MetaValue<'a> {
 }
 
 impl Context {
-    /// The names under `%` and what each may hold.
-    pub(crate) fn meta(self) -> Kind {
+    /// The names under `%` and what each may hold; `lookups` are those under `%lookup`.
+    pub(crate) fn meta(self, lookups: &BTreeMap<Field, Kind>) -> Kind {
         let text = Kind::bytes;
         let optional = || Kind::bytes().or_undefined();
         let names: &[(&str, Kind)] = match self {
@@ -48,7 +51,11 @@ impl Context {
                 ("line", Kind::integer()),
             ],
         };
-        let known: BTreeMap<Field, Kind> = names.iter().map(|(n, k)| (Field::from(*n), k.clone())).collect();
+        let mut known: BTreeMap<Field, Kind> =
+            names.iter().map(|(n, k)| (Field::from(*n), k.clone())).collect();
+        let answers = Kind::object(Collection::from_parts(lookups.clone(), Kind::undefined()));
+        let answers = if lookups.is_empty() { answers.or_undefined() } else { answers };
+        known.insert(Field::from(LOOKUP), answers);
         Kind::object(Collection::from_parts(known, Kind::undefined()))
     }
 }

@@ -102,7 +102,7 @@ impl<'a> Proof<'a> {
         let Some(schema) = self.followed(schema) else {
             return self.note(path, "wrong-type", "the schema refers to what is not in its file");
         };
-        let taken = Shape::of_part(self.root, schema).0;
+        let taken = Shape::of_part(self.root, schema).kind;
         let made = as_json(made);
         if made.is_never() {
             return;

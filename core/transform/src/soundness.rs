@@ -121,7 +121,7 @@ proptest! {
         let shape = Shape::of_schema(&schema());
         let mut runner = Runner::default();
         for data in data {
-            prop_assert!(proof::holds(&shape.0, &into_vrl(data.clone())), "outside its shape: {data}");
+            prop_assert!(proof::holds(&shape.kind, &into_vrl(data.clone())), "outside its shape: {data}");
             let mut input = Input::new(data.clone().into(), &[]);
             for (source, mapping) in compiled() {
                 let result = runner.map_raw(mapping, &mut input).unwrap_or_else(|error| panic!("{source}: {error} {data}"));

@@ -4,6 +4,7 @@ mod backup;
 mod deciding;
 mod holding;
 mod reading;
+mod referring;
 mod taking;
 mod working;
 
