@@ -10,9 +10,10 @@ use postroom_council::{Council, Route, SourceSystem};
 use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
 use postroom_ledger::XrefKey;
 use postroom_telemetry::TraceContext;
-use postroom_transform::{Data, Input, MetaValue, Metadata, RunError, Runner};
+use postroom_transform::{Data, Input, MetaValue, Metadata, RunError};
 
-use crate::lookups::{Desk, Unanswered, answers};
+use crate::lookups::Unanswered;
+use crate::mapper::Mapper;
 use crate::outgoing::UNFILTERED_HEADER;
 use crate::references::{References, Told, told};
 use crate::table::{Candidate, Filtered};
@@ -144,11 +145,11 @@ impl From<Unanswered> for Unmappable {
 }
 
 impl Unmappable {
-    fn new(code: &'static str, words: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, words: impl Into<String>) -> Self {
         Self { code, words: words.into() }
     }
 
-    fn run(code: &'static str, error: &RunError) -> Self {
+    pub(crate) fn run(code: &'static str, error: &RunError) -> Self {
         Self::new(code, error.to_string())
     }
 }
@@ -161,16 +162,6 @@ pub struct Decider {
     hub_user: String,
 }
 
-/// Runs mappings, with what is looked up for them.
-#[derive(Default)]
-struct Mapper {
-    runner: Runner,
-    /// What the ledger said of what was asked.
-    known: References,
-    /// What the ledger is to be asked.
-    asked: Vec<XrefKey>,
-}
-
 impl Decider {
     /// A decider on `table`; `hub_user` is the broker user of the hub's own connectors.
     pub fn new(council: Arc<Council>, table: Arc<Table>, hub_user: String) -> Self {
@@ -179,21 +170,17 @@ impl Decider {
 
     /// What is known from now on of what lies in the ledger, and nothing else.
     pub fn learn(&mut self, known: References) {
-        self.mapper.known = known;
+        self.mapper.learn(known);
     }
 
     /// Nothing is known any longer of what lies in the ledger, and nothing is asked.
     pub(crate) fn forget(&mut self) {
-        self.mapper.known = References::default();
-        self.mapper.asked.clear();
+        self.mapper.forget();
     }
 
     /// What was looked up in the ledger since this was asked last, and was not known.
     pub fn take_asked(&mut self) -> Vec<XrefKey> {
-        let mut asked = std::mem::take(&mut self.mapper.asked);
-        asked.sort();
-        asked.dedup();
-        asked
+        self.mapper.take_asked()
     }
 
     /// Decides about one delivery from `ingress.<system>`.
@@ -327,7 +314,7 @@ impl Decider {
         let when = when
             .get()
             .map_err(|_| Unmappable::new("filter", "the filter does not compile: postroom check"))?;
-        self.mapper.runner.holds(when, input).map_err(|error| Unmappable::run("filter", &error))
+        self.mapper.holds(when, input)
     }
 
     /// How an event goes through a route that wants it; `made` are the messages of the routes before.
@@ -419,29 +406,10 @@ pub(crate) fn check_data(council: &Council, event_type: &str, data: &Data) -> Re
     })
 }
 
-fn in_words(violations: &[postroom_schema::Violation]) -> String {
+pub(crate) fn in_words(violations: &[postroom_schema::Violation]) -> String {
     let each = violations.iter().map(|violation| match violation.pointer.as_str() {
         "" => violation.words.clone(),
         pointer => format!("{pointer}: {}", violation.words),
     });
     each.collect::<Vec<_>>().join("; ")
-}
-
-impl Mapper {
-    /// The message of `route`, made and checked.
-    fn map(&mut self, route: &Route, input: &mut Input<'_>, subject: &str) -> Result<Data, Unmappable> {
-        let desk = Desk { known: &self.known, asked: &mut self.asked };
-        let answers = answers(&route.lookups, (input.data(), Some(subject)), desk)?;
-        input.answer(answers);
-        let mapping = route
-            .mapping
-            .get()
-            .map_err(|_| Unmappable::new("mapping", "the mapping does not compile: postroom check"))?;
-        let message = self.runner.map(mapping, input).map_err(|error| Unmappable::run("mapping", &error))?;
-        route
-            .accepts
-            .validate(&message)
-            .map_err(|violations| Unmappable::new("message", in_words(&violations)))?;
-        Ok(message)
-    }
 }

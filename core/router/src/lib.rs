@@ -26,6 +26,7 @@ mod keeper;
 mod lane_job;
 pub mod lease;
 mod lookups;
+mod mapper;
 mod outgoing;
 mod overtaken;
 mod poison;

@@ -35,7 +35,7 @@ impl SinkKind for Register {
 impl Sink for Register {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
         let subject = &handover.items[0].subject;
-        Ok(Receipt { reference: Some(format!("R-{subject}")), ..Receipt::default() })
+        Ok(Receipt { reference: Some(format!("R-{subject}")) })
     }
 }
 
@@ -62,7 +62,7 @@ fn route(council: &TestCouncil, (target, when): (&str, &str), more: &str, place:
     council.write(&format!("routes/parcel-to-{target}/mapping.vrl"), &mapping);
 }
 
-/// The register takes the first move of each parcel; the dock, by its queue, and the till get the later ones, with what the
+/// The register takes the first move of each parcel; the dock, the till and the book get the later ones, with what the
 /// register calls the parcel.
 fn council() -> TestCouncil {
     let council = TestCouncil::small();
@@ -71,6 +71,7 @@ fn council() -> TestCouncil {
     route(&council, ("register", ".number == 1"), FILL, ".place");
     route(&council, ("dock", ".number > 1"), LOOKUP, "%lookup.number");
     route(&council, ("till", ".number > 1"), LOOKUP, "%lookup.number");
+    route(&council, ("book", ".number > 1"), LOOKUP, "%lookup.number");
     council
 }
 
@@ -102,7 +103,9 @@ async fn what_a_target_called_a_thing_when_it_took_it_is_known_to_the_routes_of_
     hub.put_about("a2", "a", 2);
     hub.until_sums("dock", "the second", |dock| (dock.delivered, dock.dead) == (1, 0)).await;
     hub.until_sums("till", "the second", |till| (till.delivered, till.dead) == (1, 0)).await;
+    hub.until_sums("book", "the second", |book| (book.delivered, book.dead) == (1, 0)).await;
     assert_eq!(docked_places(&hub), ["R-parcel:a"]);
+    assert_eq!(hub.council.outbox_lines("book/out")[0]["place"], "R-parcel:a");
     assert_eq!(till.numbers("a"), [2]);
     hub.stopped().await;
 }
@@ -117,6 +120,7 @@ async fn what_nobody_knows_holds_its_subject_and_is_delivered_in_order_once_it_w
         let what = "the second behind the first";
         hub.until_sums(target, what, |sums| (sums.delivered, sums.dead, sums.held) == (0, 1, 1)).await;
     }
+    hub.until_sums("book", "the second behind the first", |book| (book.dead, book.staged) == (1, 1)).await;
     for row in hub.ledger.dead_list(&DeadFilter::default(), 10).await.unwrap() {
         let expected =
             "lookup `number`: no `parcel-in-register` of `register` is known for what stands in `subject`";
@@ -127,7 +131,8 @@ async fn what_nobody_knows_holds_its_subject_and_is_delivered_in_order_once_it_w
     hub.ledger.note_xrefs(vec![imported]).await.unwrap();
     redrive(&hub, "dock", lease::of_ingress("shop")).await;
     redrive(&hub, "till", lease::of_lane("till")).await;
-    for target in ["dock", "till"] {
+    redrive(&hub, "book", lease::of_lane("book")).await;
+    for target in ["dock", "till", "book"] {
         hub.until_sums(target, "both", |sums| (sums.delivered, sums.dead, sums.held) == (2, 0, 0)).await;
     }
     assert_eq!(docked_places(&hub), ["R-7", "R-7"]);

@@ -67,9 +67,18 @@ pub(super) async fn import(
     let params =
         json!({"kind": args.kind, "system": args.system, "new": new, "changed": changed, "same": same});
     let job = begun(ledger, IMPORT, &args.consent, params).await?;
-    let (number, bar) = (writes.len() as u64, output::progress(writes.len() as u64, "writing"));
+    write(ledger, &writes, job).await?;
+    (outcome["written"], outcome["job"]) = (true.into(), job.into());
+    let words = format!("{} written, job {job}", count(writes.len(), "cross-reference"));
+    Ok(told(args.form.json, &outcome, &words, 0))
+}
+
+/// Writes piece by piece, and ends the job.
+async fn write(ledger: &Ledger, writes: &[(XrefKey, String)], job: i64) -> Result<(), Failure> {
+    let number = writes.len() as u64;
+    let (bar, noted_by) = (output::progress(number, "writing"), format!("job {job}"));
     for piece in writes.chunks(AT_ONCE) {
-        let (at, noted_by) = (now(), format!("job {job}"));
+        let at = now();
         let xref = |(of, id): &(XrefKey, String)| Xref {
             of: of.clone(),
             id: id.clone(),
@@ -80,10 +89,7 @@ pub(super) async fn import(
         bar.inc(piece.len() as u64);
     }
     bar.finish_and_clear();
-    ended(ledger, job, number).await?;
-    (outcome["written"], outcome["job"]) = (true.into(), job.into());
-    let words = format!("{} written, job {job}", count(writes.len(), "cross-reference"));
-    Ok(told(args.form.json, &outcome, &words, 0))
+    ended(ledger, job, number).await
 }
 
 async fn preview(

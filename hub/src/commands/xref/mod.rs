@@ -65,11 +65,17 @@ async fn remove(ledger: &Ledger, args: &XrefRemoveArgs) -> Result<ExitCode, Fail
     if meant == 0 {
         return Ok(told(args.form.json, &json!({"removed": 0}), "nothing to forget", FOUND_WRONG));
     }
+    if args.consent.dry_run && args.form.json {
+        output::json(&json!({"removed": 0, "meant": meant}));
+        return Ok(ExitCode::SUCCESS);
+    }
     let question = format!("forget {}?", references(meant));
     if !consent::given(&args.consent, &question)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let params = json!({"kind": filter.kind, "key": filter.key, "system": filter.system, "id": filter.id});
+    // It may be removed because it tells who a person is.
+    let one = filter.key.is_some() || filter.id.is_some();
+    let params = json!({"kind": filter.kind, "system": filter.system, "by_key_or_id": one});
     let job = begun(ledger, REMOVE, &args.consent, params).await?;
     let removed = ledger.remove_xrefs(filter).await?;
     ended(ledger, job, removed).await?;
@@ -80,9 +86,9 @@ async fn remove(ledger: &Ledger, args: &XrefRemoveArgs) -> Result<ExitCode, Fail
 /// What came of a command, as JSON or in words, and its exit code.
 fn told(as_json: bool, told: &Value, words: &str, code: u8) -> ExitCode {
     if as_json {
-        output::json(told)
+        output::json(told);
     } else {
-        output::line(words)
+        output::line(words);
     }
     ExitCode::from(code)
 }
