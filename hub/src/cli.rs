@@ -1,6 +1,7 @@
 //! The command line.
 
 mod officers;
+mod xref;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,9 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use postroom_council::HealthAt;
 
 pub(crate) use officers::{
-    DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
+    Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
 /// Postroom: takes an event once and delivers it to every department that needs it.
 #[derive(Debug, Parser)]
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Takes in again what is in the journal and not in the ledger, and what lanes should hold.
     Reconcile(ReconcileArgs),
+    /// What systems call the things that events are about.
+    Xref {
+        #[command(subcommand)]
+        command: XrefCommand,
+    },
     /// Documents written from the program.
     Docs {
         #[command(subcommand)]

@@ -90,6 +90,12 @@ impl Place {
         Ok(Ledger::open(&self.ledger_file()).await?)
     }
 
+    /// The ledger, unless nothing was ever kept in one here.
+    pub(crate) async fn known_ledger(&self) -> Result<Option<Ledger>, Failure> {
+        let on_server = std::env::var(LEDGER_URL).is_ok() || self.council.ledger_url.is_some();
+        if on_server || self.ledger_file().exists() { self.ledger().await.map(Some) } else { Ok(None) }
+    }
+
     /// The ledger's file, where it is one.
     pub(crate) fn ledger_file(&self) -> PathBuf {
         self.council.data.join(LEDGER_FILE)

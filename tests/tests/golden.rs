@@ -14,10 +14,35 @@ struct Broken {
 const YARD: &str = "systems/yard/system.toml";
 const BOOK: &str = "systems/book/system.toml";
 const ROUTE: &str = "routes/parcel-to-book/route.toml";
+const LOOKING: &str = "routes/looking-to-dock/route.toml";
 const MAPPING: &str = "routes/parcel-to-book/mapping.vrl";
 
+/// A route to the dock that looks places up in the list `places`, and its mapping, which reads `used`.
+fn looking(used: &str) -> (String, String) {
+    let route = "from = \"parcel.moved.v1\"\nto = \"dock\"\nmessage = \"parcel\"\n[[lookup]]\nname = \"place\"\n\
+         list = \"places\"\nfrom = \"place\"\n";
+    (
+        route.to_owned(),
+        format!("{{\n  \"number\": .number,\n  \"place\": {used},\n  \"parcel\": %subject\n}}\n"),
+    )
+}
+
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 15] = [
+const READ: [Broken; 17] = [
+    Broken {
+        what: "a lookup in a list that is not there",
+        breaks: |council| {
+            let (route, mapping) = looking("%lookup.place");
+            council.write(LOOKING, &route);
+            council.write("routes/looking-to-dock/mapping.vrl", &mapping);
+        },
+        says: ("unknown-list", LOOKING, 6),
+    },
+    Broken {
+        what: "a code list with a code that stands twice",
+        breaks: |council| council.write("lists/rooms.csv", "code,room\na,1\nb,2\na,3\n"),
+        says: ("list", "lists/rooms.csv", 4),
+    },
     Broken {
         what: "a misspelt target",
         breaks: |council| council.edit(ROUTE, "to = \"book\"", "to = \"boook\""),
@@ -127,7 +152,17 @@ const READ: [Broken; 15] = [
 ];
 
 /// Problems of mappings, filters and examples: they are found by compiling.
-const COMPILED: [Broken; 6] = [
+const COMPILED: [Broken; 7] = [
+    Broken {
+        what: "a lookup that is not declared",
+        breaks: |council| {
+            let (route, mapping) = looking("%lookup.plaice");
+            council.write("lists/places.csv", "code,meaning\nshelf,S1\n");
+            council.write(LOOKING, &route);
+            council.write("routes/looking-to-dock/mapping.vrl", &mapping);
+        },
+        says: ("unknown-lookup", "routes/looking-to-dock/mapping.vrl", 3),
+    },
     Broken {
         what: "a mapping that does not compile",
         breaks: |council| council.write(MAPPING, "{\n  \"number\": .number,\n  \"place\": ,\n}\n"),
@@ -279,4 +314,46 @@ fn nothing_is_started_on_a_council_that_is_not_right() {
     hub.start();
     assert_eq!(hub.ended().code(), Some(1));
     assert_eq!((hub.heard("hub.started"), hub.heard("broker.waiting")), (0, 0));
+}
+
+/// The small council with a route that looks up the place of a parcel.
+fn that_looks_up() -> TestCouncil {
+    let council = TestCouncil::small();
+    let (route, mapping) = looking("%lookup.place");
+    council.write("lists/places.csv", "code,meaning\nshelf,S1\n");
+    council.write(LOOKING, &route);
+    council.write("routes/looking-to-dock/mapping.vrl", &mapping);
+    council
+}
+
+#[test]
+fn a_golden_case_is_made_with_what_the_lists_of_the_council_say() {
+    for (place, right) in [("S1", true), ("shelf", false)] {
+        let council = that_looks_up();
+        let event = postroom_tests::council::parcel_event("case", "a", 1).to_string();
+        council.write("routes/looking-to-dock/cases/plain/event.json", &event);
+        let message = format!("{{\"number\": 1, \"place\": \"{place}\", \"parcel\": \"parcel:a\"}}");
+        council.write("routes/looking-to-dock/cases/plain/message.json", &message);
+        let (code, words) = check(council);
+        assert_eq!(code, Some(i32::from(!right)), "{words}");
+    }
+}
+
+#[test]
+fn explain_shows_what_was_looked_up_and_what_a_list_does_not_know() {
+    let council = that_looks_up();
+    let mut event = postroom_tests::council::parcel_event("case", "a", 1);
+    let hub = TestHub::new(council, "amqp://nobody@127.0.0.1:1");
+    let explained = |event: &serde_json::Value| {
+        hub.council.write("event.json", &event.to_string());
+        let file = hub.council.folder().join("event.json").display().to_string();
+        let told = hub.json(&["explain", &file, "--json", "--reveal"]);
+        let routes = told["routes"].as_array().cloned().unwrap_or_default();
+        routes.into_iter().find(|route| route["route"] == "looking-to-dock").expect("the route")
+    };
+    assert_eq!(explained(&event)["message"]["place"], "S1");
+    event["data"]["place"] = "Zebediah's loft".into();
+    let told = explained(&event);
+    let why = "unknown-code: lookup `place`: the code list `places` does not know what stands in `place`";
+    assert_eq!((&told["sent"], &told["why"]), (&false.into(), &why.into()));
 }

@@ -2,8 +2,11 @@
 
 #![expect(clippy::print_stdout, reason = "what is skipped is told")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use postroom_council::{Case, CodeList, Listed};
+use postroom_format::{Table, TableRow};
 use postroom_tests::council::{TestCouncil, house};
 use postroom_tests::hub::TestHub;
 use postroom_tests::rabbitmq::Rabbit;
@@ -114,4 +117,65 @@ fn three_suppliers_exports_become_one_event_type() {
     assert_eq!(status["targets"]["elections"]["delivered"], 37);
     let text: String = hub.council.outbox("elections/out").into_iter().map(|(_, text)| text).collect();
     assert_eq!(text.matches("<change>").count(), 37);
+}
+
+/// A reason of the waste standard: its code, which names the reason that it is a part of, and its synonyms.
+struct Reason {
+    code: String,
+    synonyms: Vec<String>,
+}
+
+/// The reasons for a missed collection in the table of the waste standard; nothing where it lacks a column.
+fn reasons(table: &Table) -> Option<Vec<Reason>> {
+    let column = |name: &str| table.columns.iter().position(|column| column == name);
+    let (whole, part, synonyms) = (column("level_1")?, column("level_2")?, column("synonyms")?);
+    let mut last = String::new();
+    let read = |row: &TableRow| {
+        let cell = |column: usize| row.cells[column].trim();
+        if !cell(whole).is_empty() {
+            cell(whole).clone_into(&mut last);
+        }
+        let code = if cell(part).is_empty() { last.clone() } else { format!("{last}: {}", cell(part)) };
+        Reason { code, synonyms: synonyms_of(cell(synonyms)) }
+    };
+    Some(table.rows.iter().map(read).collect())
+}
+
+/// Spellings that the standard divides by ` / `, but not in brackets.
+fn synonyms_of(text: &str) -> Vec<String> {
+    let is_open = |text: &str| text.matches('(').count() > text.matches(')').count();
+    let mut found: Vec<String> = Vec::new();
+    for part in text.split(" / ").filter(|part| !part.is_empty()) {
+        match found.last_mut() {
+            Some(last) if is_open(last) => *last = format!("{last} / {part}"),
+            _ => found.push(part.to_owned()),
+        }
+    }
+    found
+}
+
+#[test]
+fn each_reason_of_the_waste_standard_for_a_missed_collection_is_found_under_each_of_its_synonyms() {
+    let Some(data) = data() else { return };
+    let file = data.join("waste-standard/collection_event_types.csv");
+    let table = Table::read(fs::read(file).expect("the standard"), 1_000).expect("a table");
+    let reasons = reasons(&table).expect("its columns");
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let line = |reason: &Reason| format!("{},{}\n", quoted(&reason.code), quoted(&reason.synonyms.join("|")));
+    let list = format!("reason,synonyms\n{}", reasons.iter().map(line).collect::<String>());
+    let council = TestCouncil::small();
+    council.write("lists/missed-collection.csv", &list);
+    let list = CodeList::read("missed-collection", &council.folder().join("lists/missed-collection.csv"));
+    let list = list.expect("no spelling stands in two rows");
+    let mut asked = 0;
+    for reason in &reasons {
+        for spelling in reason.synonyms.iter().chain([&reason.code]) {
+            asked += 1;
+            assert_eq!(list.says(spelling, Case::Told, 0), Listed::As(&reason.code), "{spelling}");
+            let shouted = spelling.to_uppercase();
+            assert_eq!(list.says(&shouted, Case::Ignored, 0), Listed::As(&reason.code), "{shouted}");
+        }
+    }
+    assert_eq!((reasons.len(), asked), (34, 47));
+    assert_eq!(list.says("Wrong bin (wrong residual", Case::Ignored, 0), Listed::Unknown);
 }

@@ -3,8 +3,12 @@
 //! [`Council::load`] reads everything and reports every problem with file, line and column; nothing is started. What
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
+mod fill;
 mod from_file;
+mod key;
+mod lists;
 mod load;
+mod lookup;
 mod masked;
 mod model;
 mod problem;
@@ -20,6 +24,10 @@ mod verdict;
 mod watching;
 mod written;
 
+pub use fill::{Fill, FillId};
+pub use key::{Code, Key};
+pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
+pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
@@ -35,3 +43,9 @@ pub const DEFAULT_PREFIX: &str = "postroom.";
 pub const MAX_SYSTEMS: usize = 500;
 /// Most routes of one council.
 pub const MAX_ROUTES: usize = 5_000;
+/// Most code lists of one council.
+pub const MAX_LISTS: usize = 500;
+/// Most lookups of one route, or of one rule of a source.
+pub const MAX_LOOKUPS: usize = 50;
+/// Most cross-references that one route notes of an event.
+pub const MAX_FILLS: usize = 50;

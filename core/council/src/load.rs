@@ -8,6 +8,7 @@ use postroom_connector::{Connectors, parse_duration};
 use postroom_event::MAX_BODY_BYTES;
 use postroom_schema::Vocabulary;
 
+use crate::lists::{self, Lists};
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
@@ -40,7 +41,14 @@ impl Council {
         let written: CouncilText = text.parse().map_err(|problem| vec![problem])?;
         let data = data
             .map_or_else(|| folder.join(written.data.as_deref().unwrap_or(Path::new("var"))), Path::to_owned);
-        let mut reading = Reading { connectors, data, shared: Shared::default(), problems: Vec::new() };
+        let mut reading = Reading {
+            connectors,
+            data,
+            shared: Shared::default(),
+            lists: Lists::default(),
+            problems: Vec::new(),
+        };
+        reading.lists = lists::read_all(&folder.join("lists"), &mut reading);
         let (prefix, max_body) = limits(&text, &written, &mut reading);
         let in_place = in_place(&text, &written, &mut reading);
         let (health, otlp) = watching::read(&text, &written, &mut reading);
@@ -187,7 +195,7 @@ fn subfolders(parent: &Path, most: usize, reading: &mut Reading<'_>) -> Vec<(Str
 }
 
 /// Whether `name` can be a system or route: it becomes part of names on the broker.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -1,6 +1,6 @@
 //! A council as it was read: systems, routes, vocabulary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, HealthAt, Program, Purpose, SnapshotRule};
+use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -100,6 +100,8 @@ pub struct MapRule {
     pub event_type: String,
     /// Record to events.
     pub mapping: Program<Mapping>,
+    /// What is looked up before it runs.
+    pub lookups: Vec<Lookup>,
 }
 
 /// A rule by which a record is ignored.
@@ -123,7 +125,8 @@ pub struct Target {
 }
 
 impl Route {
-    /// Whether the other makes the same message of every event: by the same mapping for the same schema.
+    /// Whether the other makes the same message of every event: by the same mapping with the same lookups for the
+    /// same schema.
     pub fn makes_the_same(&self, other: &Self) -> bool {
         self.mapping.is_same(&other.mapping) && Arc::ptr_eq(&self.accepts, &other.accepts)
     }
@@ -145,6 +148,10 @@ pub struct Route {
     pub when: Option<Program<Filter>>,
     /// Event data to message.
     pub mapping: Program<Mapping>,
+    /// What is looked up before it runs.
+    pub lookups: Vec<Lookup>,
+    /// What is noted of the events that take it.
+    pub fills: Vec<Fill>,
     /// Waits between the attempts of a held dispatch; behind the last it is a dead letter.
     pub retry: Vec<Duration>,
     /// What becomes of its subject then.
@@ -185,6 +192,23 @@ impl Council {
         let holds =
             |route: &&Route| *route.to == *target && route.after_dead_letter == AfterDeadLetter::HoldSubject;
         self.routes.iter().filter(holds).map(|route| Arc::clone(&route.name)).collect()
+    }
+
+    /// Every kind of cross-reference that a route looks up or notes.
+    pub fn xref_kinds(&self) -> BTreeSet<&str> {
+        let looked_up = self.routes.iter().flat_map(|route| &route.lookups);
+        let looked_up = looked_up.filter_map(|lookup| match &lookup.asks {
+            Asks::Xref { kind, .. } => Some(kind.as_str()),
+            Asks::List(_) => None,
+        });
+        let noted = self.routes.iter().flat_map(|route| &route.fills).map(|fill| fill.kind.as_str());
+        looked_up.chain(noted).collect()
+    }
+
+    /// Whether any route looks anything up in the ledger.
+    pub fn asks_the_ledger(&self) -> bool {
+        let lookups = self.routes.iter().flat_map(|route| &route.lookups);
+        lookups.into_iter().any(|lookup| matches!(lookup.asks, Asks::Xref { .. }))
     }
 
     /// Whether `system` reads its queue itself.

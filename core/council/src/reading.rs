@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use postroom_connector::Connectors;
 
 use crate::Problem;
+use crate::lists::Lists;
 use crate::shared::Shared;
 
 /// What every part of the folder is read with.
@@ -12,6 +13,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) connectors: &'a Connectors,
     pub(crate) data: PathBuf,
     pub(crate) shared: Shared,
+    pub(crate) lists: Lists,
     pub(crate) problems: Vec<Problem>,
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_connector::parse_duration;
-use postroom_transform::Context;
+use postroom_transform::{Context, Presence};
 use toml::Spanned;
 
+use crate::key::Ground;
+use crate::lookup::Asking;
 use crate::reading::Reading;
 use crate::written::{RouteText, Text};
-use crate::{Council, Problem, Program, Route, system};
+use crate::{Council, Problem, Program, Route, fill, system};
 
 /// Reads the route `name` in `folder`; problems are kept in `reading`.
 pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut Reading<'_>) -> Option<Route> {
@@ -48,7 +50,11 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
     let accepts = reading.keep(accepts);
     let (event, mapping, accepts) = (event?, mapping?, accepts?);
     let shape = reading.shared.shape(event);
-    let compiled = reading.shared.mapping(from, &mapping.text);
+    let ground = Ground { text: &text, shape: &shape, subject: Presence::Certain };
+    let fills = fill::read(&ground, (&written.fill, to), council, reading);
+    let asking = Asking { ground, target: Some(to), systems: &council.systems };
+    let (lookups, answered) = asking.read(&written.lookup, reading);
+    let compiled = reading.shared.mapping(from, &mapping.text, &lookups);
     let when = written.when.as_ref();
     Some(Route {
         name: name.into(),
@@ -56,8 +62,11 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
         to: to.as_str().into(),
         message: message.clone(),
         accepts,
-        when: when.map(|when| system::filter(&text, when, Arc::clone(&shape), Context::Route)),
-        mapping: Program::of_file(mapping.file, mapping.text, shape, Context::Route).sharing(compiled),
+        when: when.map(|when| system::filter(&text, when, shape, Context::Route)),
+        mapping: Program::of_file(mapping.file, mapping.text, Arc::new(answered), Context::Route)
+            .sharing(compiled),
+        lookups,
+        fills,
         retry: written.retry.map_or_else(|| RETRY.to_vec(), |waits| retry(&text, &waits, reading)),
         after_dead_letter: written.after_dead_letter.unwrap_or_default(),
         purpose: written.purpose.map(Spanned::into_inner),

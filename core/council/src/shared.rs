@@ -6,14 +6,17 @@ use std::sync::Arc;
 use postroom_schema::{EventType, Validator};
 use postroom_transform::{Mapping, Shape};
 
+use crate::Lookup;
 use crate::program::Compiled;
+
+/// Event type, text and lookups: all that a mapping's result depends on beside the event.
+type MappingKey = (String, String, Vec<Lookup>);
 
 /// What was met so far.
 #[derive(Default)]
 pub(crate) struct Shared {
     shapes: HashMap<String, Arc<Shape>>,
-    /// By event type and text.
-    mappings: HashMap<(String, String), Compiled<Mapping>>,
+    mappings: HashMap<MappingKey, Compiled<Mapping>>,
     /// By text.
     messages: HashMap<String, Arc<Validator>>,
 }
@@ -25,9 +28,9 @@ impl Shared {
         Arc::clone(shape.or_insert_with(|| Arc::new(Shape::of_schema(&event.schema))))
     }
 
-    /// The compiled form of a mapping of that event type and text.
-    pub(crate) fn mapping(&mut self, event_type: &str, text: &str) -> Compiled<Mapping> {
-        let key = (event_type.to_owned(), text.to_owned());
+    /// The compiled form of a mapping of that event type and text, with those lookups.
+    pub(crate) fn mapping(&mut self, event_type: &str, text: &str, lookups: &[Lookup]) -> Compiled<Mapping> {
+        let key = (event_type.to_owned(), text.to_owned(), lookups.to_vec());
         Arc::clone(self.mappings.entry(key).or_default())
     }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use postroom_connector::{Batching, QUEUE, Settings, parse_duration};
 use postroom_schema::{Validator, Vocabulary};
-use postroom_transform::{Context, Filter, Shape};
+use postroom_transform::{Context, Filter, Presence, Shape};
 use toml::Spanned;
 
 use crate::from_file;
+use crate::key::Ground;
+use crate::lookup::Asking;
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::snapshot::{self, SnapshotText};
@@ -150,8 +152,11 @@ impl Part<'_> {
         let mapping = Text::read(&self.folder.join("events").join(format!("{event_type}.vrl")));
         let mapping = reading.keep(mapping)?;
         let when = self.when(map.when.as_ref(), given);
-        let mapping = Program::of_file(mapping.file, mapping.text, Arc::clone(&given.shape), given.context);
-        Some(MapRule { rule: map.rule, when, event_type, mapping })
+        let ground = Ground { text: self.text, shape: &given.shape, subject: Presence::MayLack };
+        let asking = Asking { ground, target: None, systems: &BTreeMap::new() };
+        let (lookups, answered) = asking.read(&map.lookup, reading);
+        let mapping = Program::of_file(mapping.file, mapping.text, Arc::new(answered), given.context);
+        Some(MapRule { rule: map.rule, when, event_type, mapping, lookups })
     }
 
     fn when(&self, when: Option<&Spanned<String>>, given: &Given) -> Option<Program<Filter>> {

@@ -117,6 +117,33 @@ pub(crate) struct MapText {
     pub(crate) rule: String,
     pub(crate) when: Option<Spanned<String>>,
     pub(crate) event: Spanned<String>,
+    #[serde(default)]
+    pub(crate) lookup: Vec<LookupText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LookupText {
+    pub(crate) name: Spanned<String>,
+    pub(crate) list: Option<Spanned<String>>,
+    pub(crate) xref: Option<Spanned<String>>,
+    pub(crate) system: Option<Spanned<String>>,
+    pub(crate) from: Spanned<String>,
+    pub(crate) column: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) ignore_case: bool,
+    #[serde(default)]
+    pub(crate) required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FillText {
+    pub(crate) xref: Spanned<String>,
+    pub(crate) key: Spanned<String>,
+    pub(crate) from: Option<Spanned<String>>,
+    pub(crate) id: Option<Spanned<String>>,
+    pub(crate) system: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +172,10 @@ pub(crate) struct RouteText {
     pub(crate) purpose: Option<Spanned<String>>,
     pub(crate) retry: Option<Vec<Spanned<String>>>,
     pub(crate) after_dead_letter: Option<AfterDeadLetter>,
+    #[serde(default)]
+    pub(crate) lookup: Vec<LookupText>,
+    #[serde(default)]
+    pub(crate) fill: Vec<FillText>,
 }
 
 /// What becomes of a subject whose dispatch is a dead letter.

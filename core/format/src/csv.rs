@@ -209,7 +209,7 @@ impl CsvReader {
 }
 
 /// What is wrong with one row.
-enum Broken {
+pub(crate) enum Broken {
     Missing {
         expected: usize,
         found: usize,
@@ -234,7 +234,7 @@ impl Broken {
         matches!(self, Self::Missing { .. } | Self::Kind { last: true })
     }
 
-    fn fault(self, number: u64, line: u64) -> Fault {
+    pub(crate) fn fault(self, number: u64, line: u64) -> Fault {
         let (rule, place, words) = match self {
             Self::Missing { expected, found, column } => {
                 (rules::MISSING_COLUMNS, column, format!("expected {expected} columns, found {found}"))
@@ -255,7 +255,7 @@ impl Broken {
 }
 
 /// The names in a header row.
-fn header(row: &Row, required: &[String]) -> Result<Vec<String>, Fault> {
+pub(crate) fn header(row: &Row, required: &[String]) -> Result<Vec<String>, Fault> {
     let refused = |rule, place: &str, words: &str| {
         Err(Fault { number: 0, line: row.line, place: place.to_owned(), rule, words: words.to_owned() })
     };
@@ -273,6 +273,13 @@ fn header(row: &Row, required: &[String]) -> Result<Vec<String>, Fault> {
 }
 
 fn fields(row: &Row, columns: &[String]) -> Result<Map<String, Value>, Broken> {
+    whole(row, columns)?;
+    let pairs = columns.iter().zip(row.columns());
+    Ok(pairs.map(|(name, text)| (name.clone(), Value::from(text))).collect())
+}
+
+/// Whether a row has exactly these columns.
+pub(crate) fn whole(row: &Row, columns: &[String]) -> Result<(), Broken> {
     let (expected, found) = (columns.len(), row.len());
     if let Some(stray) = row.stray {
         return Err(Broken::Stray { column: columns.get(stray).cloned().unwrap_or_default() });
@@ -283,8 +290,7 @@ fn fields(row: &Row, columns: &[String]) -> Result<Map<String, Value>, Broken> {
     if found > expected {
         return Err(Broken::Surplus { expected, found });
     }
-    let pairs = columns.iter().zip(row.columns());
-    Ok(pairs.map(|(name, text)| (name.clone(), Value::from(text))).collect())
+    Ok(())
 }
 
 fn mixed(

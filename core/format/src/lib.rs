@@ -18,6 +18,7 @@ mod layout;
 mod read_error;
 mod rows;
 mod rules;
+mod table;
 mod xml;
 mod xml_document;
 mod xml_element;
@@ -34,6 +35,7 @@ pub use layout::{
 };
 pub use read_error::ReadError;
 pub use rules::RULES;
+pub use table::{Table, TableRow};
 pub use xml::{Trailer, Xml};
 pub use xml_document::xml_document;
 

@@ -10,7 +10,7 @@ use crate::outbox::{Outcome, Tell};
 use crate::sql::outbox::Line;
 use crate::sql::{
     Result, attempt, dead, decision, dispatch, event, held, import, invalid, journal_place, outbox, run,
-    snapshot_step, staged,
+    snapshot_step, staged, xref,
 };
 
 /// What the writing needs.
@@ -62,6 +62,7 @@ pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
     if tell == Tell::Receipts {
         outbox::append(conn, &lines).await?;
     }
+    xref::note(conn, group.xrefs.iter().copied()).await?;
     for entry in &group.rest {
         apply_one(conn, entry, tell).await?;
     }
@@ -134,6 +135,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         | Entry::Dead(_)
         | Entry::Redriven { .. }
         | Entry::Discarded { .. }
-        | Entry::Again { .. } => Ok(()),
+        | Entry::Again { .. }
+        | Entry::Xrefs(_) => Ok(()),
     }
 }

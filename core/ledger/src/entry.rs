@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::hold::{Attempt, HeldDispatch};
 use crate::kept::Decision;
 use crate::snapshot::{InHand, SnapshotStep};
+use crate::xref::Xref;
 
 /// One fact for the ledger.
 #[derive(Debug, Clone)]
@@ -146,6 +147,8 @@ pub enum Entry {
     Advanced(Advance),
     /// An import was read to its end.
     ImportDone(ImportKey, i64),
+    /// Systems have these ids of things.
+    Xrefs(Vec<Xref>),
     /// Where a source goes on that keeps a cursor.
     CursorMoved {
         /// The source system.

@@ -6,6 +6,7 @@ use postroom_event::EventKey;
 
 use crate::entry::{DeadLetter, Delivered, Entry, EventOutcome, Fate, StagedDispatch};
 use crate::hold::HeldDispatch;
+use crate::xref::Xref;
 
 /// Entries in the order of their writing: a batch, for one, ends after what was staged with it.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Group<'e> {
     /// What must be done before all others.
     pub(crate) first: Vec<&'e Entry>,
     pub(crate) rest: Vec<&'e Entry>,
+    pub(crate) xrefs: Vec<&'e Xref>,
     /// Events that came again and whose source is told.
     pub(crate) repeated: Vec<(EventKey, i64)>,
 }
@@ -45,6 +47,7 @@ impl<'e> Group<'e> {
                     group.first.push(entry);
                 }
                 Entry::Dead(letter) => group.dead.push(letter),
+                Entry::Xrefs(xrefs) => group.xrefs.extend(xrefs),
                 other => group.rest.push(other),
             }
         }

@@ -1,5 +1,6 @@
 //! The hub's own database, and the only crate that names sqlx: outcomes of events, receipts, holds, dead letters, invalid
-//! events, batches, leases, jobs, pauses, the cursors of imports and the records of snapshots; in a file (SQLite), or on a server (PostgreSQL).
+//! events, batches, leases, jobs, pauses, cross-references, the cursors of imports and the records of snapshots; in a file
+//! (SQLite), or on a server (PostgreSQL).
 //!
 //! All writes go through one task that commits many callers at once; a call returns only after the commit. It knows
 //! neither the broker nor the council: it is told what became of things.
@@ -32,6 +33,7 @@ mod taken;
 mod waiting;
 mod watermark;
 mod writer;
+mod xref;
 
 pub use batch::{StagedBatch, StagedItem, StagedSummary};
 pub use entry::{
@@ -65,3 +67,4 @@ pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};
 pub use watermark::Watermark;
+pub use xref::{MAX_XREF_BYTES, Xref, XrefFilter, XrefKey};

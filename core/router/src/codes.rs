@@ -1,5 +1,7 @@
 //! The codes that the router adds to those of events and formats, with what they mean.
 
+const UNKNOWN_CODE_MEANS: &str = "a code list does not know what stands in a field, has no answer for it, or the field is required and absent";
+
 /// Why a record is refused although it was read.
 pub const RECORD_CODES: &[(&str, &str)] = &[
     (
@@ -18,12 +20,18 @@ pub const RECORD_CODES: &[(&str, &str)] = &[
         "snapshot-incomplete",
         "no refusal: a snapshot of which records were refused removes nothing, for one of them may be what it seems to lack",
     ),
+    ("unknown-code", UNKNOWN_CODE_MEANS),
 ];
 
 /// Why a dispatch is dead.
 pub const DEAD_CODES: &[(&str, &str)] = &[
     ("filter", "the route's `when` could not be run on this event, or is false for it now that it can"),
     ("mapping", "the route's mapping could not be run on this event"),
+    ("unknown-code", UNKNOWN_CODE_MEANS),
+    (
+        "unknown-reference",
+        "the ledger knows no id of a system for a thing: `postroom xref import`, or wait until it is noted, and redrive",
+    ),
     ("message", "what the mapping made does not fit the target's schema"),
     ("no-such-route", "the route was removed while the dispatch waited"),
     ("foreign", "something on a lane that this hub did not put there; it was not read again"),

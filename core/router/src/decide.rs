@@ -8,10 +8,14 @@ use chrono::SecondsFormat;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, SourceSystem};
 use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
+use postroom_ledger::XrefKey;
 use postroom_telemetry::TraceContext;
-use postroom_transform::{Data, Input, MetaValue, Metadata, RunError, Runner};
+use postroom_transform::{Data, Input, MetaValue, Metadata, RunError};
 
+use crate::lookups::Unanswered;
+use crate::mapper::Mapper;
 use crate::outgoing::UNFILTERED_HEADER;
+use crate::references::{References, Told, told};
 use crate::table::{Candidate, Filtered};
 use crate::{Table, traced};
 
@@ -89,6 +93,8 @@ pub struct Dispatch {
     pub target: Arc<str>,
     /// How it goes on.
     pub way: Way,
+    /// The cross-references that the event tells by taking this route.
+    pub told: Vec<Told>,
 }
 
 /// How a dispatch goes on.
@@ -120,7 +126,7 @@ impl Way {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {words}")]
 pub struct Unmappable {
-    /// `filter`, `mapping` or `message`.
+    /// `filter`, `mapping`, `message` or that of a lookup.
     pub code: &'static str,
     /// What an officer should read.
     pub words: String,
@@ -132,12 +138,18 @@ impl From<Refusal> for Unmappable {
     }
 }
 
+impl From<Unanswered> for Unmappable {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::new(unanswered.code, unanswered.words)
+    }
+}
+
 impl Unmappable {
-    fn new(code: &'static str, words: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, words: impl Into<String>) -> Self {
         Self { code, words: words.into() }
     }
 
-    fn run(code: &'static str, error: &RunError) -> Self {
+    pub(crate) fn run(code: &'static str, error: &RunError) -> Self {
         Self::new(code, error.to_string())
     }
 }
@@ -146,14 +158,29 @@ impl Unmappable {
 pub struct Decider {
     council: Arc<Council>,
     table: Arc<Table>,
-    runner: Runner,
+    mapper: Mapper,
     hub_user: String,
 }
 
 impl Decider {
     /// A decider on `table`; `hub_user` is the broker user of the hub's own connectors.
     pub fn new(council: Arc<Council>, table: Arc<Table>, hub_user: String) -> Self {
-        Self { council, table, runner: Runner::default(), hub_user }
+        Self { council, table, mapper: Mapper::default(), hub_user }
+    }
+
+    /// What is known from now on of what lies in the ledger, and nothing else.
+    pub fn learn(&mut self, known: References) {
+        self.mapper.learn(known);
+    }
+
+    /// Nothing is known any longer of what lies in the ledger, and nothing is asked.
+    pub(crate) fn forget(&mut self) {
+        self.mapper.forget();
+    }
+
+    /// What was looked up in the ledger since this was asked last, and was not known.
+    pub fn take_asked(&mut self) -> Vec<XrefKey> {
+        self.mapper.take_asked()
     }
 
     /// Decides about one delivery from `ingress.<system>`.
@@ -206,7 +233,7 @@ impl Decider {
         if is_unfiltered && !self.holds(route, Filtered::NotYet, &mut input)? {
             return Err(Unmappable::new("filter", "the route's `when` is false for it now: discard it"));
         }
-        map(&mut self.runner, route, &mut input)
+        self.mapper.map(route, &mut input, &head.subject)
     }
 
     /// The event of `system` in a delivery, where it breaks no rule.
@@ -263,15 +290,20 @@ impl Decider {
         let mut made = Vec::new();
         let mut dispatches = Vec::with_capacity(candidates.len());
         for Candidate { route, filter } in candidates {
-            let way = match self.holds(route, filter, &mut input) {
-                Ok(true) => self.way(route, &mut input, &mut made),
+            let (way, told) = match self.holds(route, filter, &mut input) {
+                Ok(true) => {
+                    let told = told(route, input.data(), &head.subject);
+                    (self.way(route, (&mut input, &head.subject), &mut made), told)
+                }
                 Ok(false) => continue,
-                Err(unmappable) if self.council.is_queue_target(&route.to) => Way::Unsendable(unmappable),
-                Err(unmappable) => Way::Unfiltered(unmappable),
+                Err(unmappable) if self.council.is_queue_target(&route.to) => {
+                    (Way::Unsendable(unmappable), Vec::new())
+                }
+                Err(unmappable) => (Way::Unfiltered(unmappable), Vec::new()),
             };
             let id = DispatchId::new(&head.source, &head.id, &route.name);
             let (route, target) = (Arc::clone(&route.name), Arc::clone(&route.to));
-            dispatches.push(Dispatch { id, route, target, way });
+            dispatches.push(Dispatch { id, route, target, way, told });
         }
         if dispatches.is_empty() { Verdict::NoRoute } else { Verdict::Routed(dispatches) }
     }
@@ -282,14 +314,14 @@ impl Decider {
         let when = when
             .get()
             .map_err(|_| Unmappable::new("filter", "the filter does not compile: postroom check"))?;
-        self.runner.holds(when, input).map_err(|error| Unmappable::run("filter", &error))
+        self.mapper.holds(when, input)
     }
 
     /// How an event goes through a route that wants it; `made` are the messages of the routes before.
     fn way<'r>(
         &mut self,
         route: &'r Route,
-        input: &mut Input<'_>,
+        (input, subject): (&mut Input<'_>, &str),
         made: &mut Vec<(&'r Route, Bytes)>,
     ) -> Way {
         if !self.council.is_queue_target(&route.to) {
@@ -298,7 +330,7 @@ impl Decider {
         if let Some((_, message)) = made.iter().find(|(other, _)| other.makes_the_same(route)) {
             return Way::Queue(message.clone());
         }
-        match map(&mut self.runner, route, input) {
+        match self.mapper.map(route, input, subject) {
             Ok(message) => {
                 let message = Bytes::from(message.to_bytes(MESSAGE_BYTES));
                 made.push((route, message.clone()));
@@ -374,23 +406,10 @@ pub(crate) fn check_data(council: &Council, event_type: &str, data: &Data) -> Re
     })
 }
 
-fn in_words(violations: &[postroom_schema::Violation]) -> String {
+pub(crate) fn in_words(violations: &[postroom_schema::Violation]) -> String {
     let each = violations.iter().map(|violation| match violation.pointer.as_str() {
         "" => violation.words.clone(),
         pointer => format!("{pointer}: {}", violation.words),
     });
     each.collect::<Vec<_>>().join("; ")
-}
-
-fn map(runner: &mut Runner, route: &Route, input: &mut Input<'_>) -> Result<Data, Unmappable> {
-    let mapping = route
-        .mapping
-        .get()
-        .map_err(|_| Unmappable::new("mapping", "the mapping does not compile: postroom check"))?;
-    let message = runner.map(mapping, input).map_err(|error| Unmappable::run("mapping", &error))?;
-    route
-        .accepts
-        .validate(&message)
-        .map_err(|violations| Unmappable::new("message", in_words(&violations)))?;
-    Ok(message)
 }

@@ -191,6 +191,7 @@ impl Decisions {
                 return Ok(Err(why("overtaken", letter.reason.words.clone())));
             }
         }
+        self.rehearsal.look_up(&session.ledger, &shown.letter).await?;
         Ok(self.again(shown, decision))
     }
 

@@ -20,6 +20,7 @@ use crate::decisions::Decided;
 use crate::entries;
 use crate::lane_job::Reader;
 use crate::poison::{Suspect, Suspects};
+use crate::references::of_receipt;
 use crate::session::{Session, WorkerError};
 use crate::taker::{Plans, Taker, id, key, subject};
 use crate::work::{Tried, Work, lane_outcome};
@@ -212,7 +213,11 @@ impl Desk {
                 entries.extend(work.write_before_lane(write, now));
                 continue;
             }
-            delivered += u64::from(write == Write::Receipt);
+            if write == Write::Receipt {
+                delivered += 1;
+                let xrefs = of_receipt(&self.session.council, &work, now);
+                entries.extend((!xrefs.is_empty()).then_some(Entry::Xrefs(xrefs)));
+            }
             entries.extend(work.write(write, now));
         }
         if delivered > 0 {
@@ -284,11 +289,12 @@ impl Desk {
         }
         for held in held {
             let key = key(held.dispatch.id);
-            let work = match (self.taker, poison.get(&key)) {
+            let mut work = match (self.taker, poison.get(&key)) {
                 (Taker::Lane, _) => Work::unmapped(held.dispatch, held.source, held.event),
                 (Taker::Sink | Taker::Queue, Some(unmappable)) => Work::unread(held, unmappable.clone()),
                 (Taker::Sink | Taker::Queue, None) => self.reader.held(held),
             };
+            self.reader.look_up_held(&self.session.ledger, &mut work).await?;
             self.works.insert(key, work);
         }
         Ok(())

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
-use postroom_council::{Council, Problem, Route, SourceSystem};
+use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem};
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
+use postroom_ledger::XrefKey;
 use postroom_transform::Data;
 use serde_json::{Value, json};
 
@@ -76,6 +77,8 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
     }
     let owner =
         council.owner_of(&event.source).ok_or_else(|| wrong("no system owns the event's source".into()))?;
+    let answered = answered(route, &event, &case.join("lookups.json"))?;
+    decider.learn(answered.into_iter().collect());
     let message = match decider.decide_event(&owner.name, event.clone()).verdict {
         Verdict::Invalid(refusal) => return Err(wrong(refusal.to_string())),
         Verdict::NoRoute => Value::Null,
@@ -93,6 +96,34 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
         }
     };
     compare(&case.join("message.json"), &message)
+}
+
+/// What the case says that the ledger knows: by the names of lookups, a system's id, or null where none is known.
+fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<Vec<(XrefKey, String)>, Problem> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let wrong = |words: String| Problem::new(file, "case", words);
+    let (_, Value::Object(written)) = read(file)? else {
+        return Err(wrong("it is an object: the name of a lookup and the id that is known".to_owned()));
+    };
+    let mut known = Vec::new();
+    for (name, id) in &written {
+        let lookup = route.lookups.iter().find(|lookup| lookup.name == *name);
+        let Some(Asks::Xref { kind, system }) = lookup.map(|lookup| &lookup.asks) else {
+            return Err(wrong(format!("the route has no lookup `{name}` of a cross-reference")));
+        };
+        let key = lookup.map(|lookup| lookup.from.code(event.data.part(), Some(&event.subject)));
+        match (key, id) {
+            (Some(Code::Text(key)), Value::String(id)) => {
+                known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, id.clone()));
+            }
+            (_, Value::Null) => {}
+            (Some(Code::Text(_)), _) => return Err(wrong(format!("`{name}` is a text or null"))),
+            _ => return Err(wrong(format!("the event has nothing with which `{name}` asks"))),
+        }
+    }
+    Ok(known)
 }
 
 fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path) -> Result<(), Problem> {

@@ -6,11 +6,13 @@ use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
 use postroom_council::Council;
 use postroom_event::{DispatchId, EventKey, Received, decode};
-use postroom_ledger::{Dispatch, HeldDispatch, Whole};
+use postroom_ledger::{Dispatch, HeldDispatch, Ledger, LedgerError, Whole};
 use serde_json::Value;
 
 use crate::decide::{Decider, Head, Unmappable};
+use crate::lookups::UNKNOWN_REFERENCE;
 use crate::outgoing::{REPLAY_HEADER, ROUTE_HEADER, SOURCE_HEADER, SUBJECT_HEADER, TYPE_HEADER};
+use crate::references::References;
 use crate::work::Work;
 use crate::{Table, traced};
 
@@ -105,6 +107,52 @@ impl Reader {
     pub(crate) fn new(council: &Arc<Council>, table: &Arc<Table>, target: &str) -> Self {
         let decider = Decider::new(Arc::clone(council), Arc::clone(table), String::new());
         Self { council: Arc::clone(council), decider, target: target.into() }
+    }
+
+    /// Reads deliveries, with what their routes look up in the ledger.
+    pub(crate) async fn read_all(
+        &mut self,
+        ledger: &Ledger,
+        deliveries: Vec<Delivery>,
+    ) -> Result<Vec<Arrived>, LedgerError> {
+        let arrived = deliveries.into_iter().map(|delivery| self.read(delivery)).collect();
+        self.look_up(ledger, arrived).await
+    }
+
+    /// Reads those again that looked something up in the ledger, once it was asked.
+    pub(crate) async fn look_up(
+        &mut self,
+        ledger: &Ledger,
+        arrived: Vec<Arrived>,
+    ) -> Result<Vec<Arrived>, LedgerError> {
+        if !self.ask(ledger).await? {
+            return Ok(arrived);
+        }
+        let again = |arrived| match arrived {
+            Arrived::Unmappable(job, why) if why.code == UNKNOWN_REFERENCE => self.read(job.delivery),
+            arrived => arrived,
+        };
+        let arrived = arrived.into_iter().map(again).collect();
+        self.decider.forget();
+        Ok(arrived)
+    }
+
+    /// The same for one from the holds.
+    pub(crate) async fn look_up_held(&mut self, ledger: &Ledger, work: &mut Work) -> Result<(), LedgerError> {
+        if self.ask(ledger).await? {
+            work.outgoing = self.map_again(&work.event, &work.dispatch.route);
+            self.decider.forget();
+        }
+        Ok(())
+    }
+
+    /// Asks the ledger for what was looked up; whether anything was.
+    async fn ask(&mut self, ledger: &Ledger) -> Result<bool, LedgerError> {
+        let asked = self.decider.take_asked();
+        if !asked.is_empty() {
+            self.decider.learn(References::known(ledger, &asked).await?);
+        }
+        Ok(!asked.is_empty())
     }
 
     /// The message of an event that the ledger kept.

@@ -8,6 +8,8 @@ use postroom_event::{Event, Fault, Record, Tree, check_extension, check_subject,
 use postroom_transform::{Data, Input, MetaValue, Metadata, Runner, View};
 
 use crate::decide::check_data;
+use crate::lookups::{Desk, answers};
+use crate::references::References;
 
 /// What a record became.
 #[derive(Debug)]
@@ -134,6 +136,12 @@ impl<'a> RecordMapper<'a> {
         {
             return Ok(Vec::new());
         }
+        // A source looks up in lists only.
+        let (known, mut asked) = (References::default(), Vec::new());
+        let desk = Desk { known: &known, asked: &mut asked };
+        let answers = answers(&map.lookups, (input.data(), None), desk)
+            .map_err(|unanswered| Refused::new(unanswered.code, &unanswered.field, unanswered.words))?;
+        input.answer(answers);
         let result = self.runner.map(map.mapping.get().map_err(uncompiled)?, input).map_err(run)?;
         let results = result.into_items();
         let mut events = Vec::with_capacity(results.len());

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, Target};
 use postroom_event::{Event, Received, Rule, decode};
-use postroom_ledger::{DeadLetter, InvalidShown};
+use postroom_ledger::{DeadLetter, InvalidShown, Ledger, LedgerError};
 use postroom_transform::Data;
 
 use crate::decide::{Decider, Unmappable, Verdict};
 use crate::lease::{of_ingress, of_lane};
+use crate::references::References;
 use crate::table::Table;
 
 /// What would become of it.
@@ -56,6 +57,21 @@ impl Rehearsal {
 
     pub(crate) fn on(council: Arc<Council>, table: Arc<Table>) -> Self {
         Self { decider: Decider::new(Arc::clone(&council), table, String::new()), council }
+    }
+
+    /// Asks the ledger for what the route of a dead letter looks up there, for what is asked of the letter next.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn look_up(&mut self, ledger: &Ledger, letter: &DeadLetter) -> Result<(), LedgerError> {
+        self.decider.forget();
+        // It cannot be made yet: what it asks is all that is wanted.
+        drop(self.remake(letter));
+        let asked = self.decider.take_asked();
+        if !asked.is_empty() {
+            self.decider.learn(References::known(ledger, &asked).await?);
+        }
+        Ok(())
     }
 
     /// What would become of a dead letter.

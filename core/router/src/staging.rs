@@ -40,7 +40,7 @@ async fn work(session: &Session, target: &str) -> Result<(), WorkerError> {
                 careful = deliveries.iter().all(|delivery| delivery.redelivered);
                 stage_with_care(session, &mut reader, acker.as_ref(), deliveries).await?;
             } else {
-                let arrived: Vec<_> = deliveries.into_iter().map(|one| reader.read(one)).collect();
+                let arrived = reader.read_all(&session.ledger, deliveries).await?;
                 stage(session, target, acker.as_ref(), &arrived).await?;
             }
         }
@@ -81,7 +81,7 @@ async fn stage_with_care(
         let mut suspects = Suspects::new(session);
         let told = rest.iter().map(|delivery| Suspect::on_lane(reader.target(), delivery));
         let arrived: Vec<_> = match suspects.note_first(told).await? {
-            Trial::Of(count) => rest.drain(..count).map(|one| reader.read(one)).collect(),
+            Trial::Of(count) => reader.read_all(&session.ledger, rest.drain(..count).collect()).await?,
             Trial::Refused(refusal) => {
                 let first = rest.pop_front();
                 first.map(|one| lane_job::unread(reader.target(), one, refusal.into())).into_iter().collect()

@@ -91,6 +91,11 @@ impl Work {
         Self { attempts, ..self }
     }
 
+    /// The reference that the target gave when it took it.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.receipt.reference.as_deref()
+    }
+
     /// Notes an attempt.
     pub(crate) fn tried(&mut self, tried: Tried) {
         self.attempts += 1;

@@ -7,6 +7,9 @@ use vrl::value::kind::{Collection, Field};
 
 use crate::{Data, Shape};
 
+/// The name under `%` that holds what the lookups answered.
+pub(crate) const LOOKUP: &str = "lookup";
+
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
@@ -65,7 +68,10 @@ impl Context {
                 source().into_iter().chain([("change", text()), ("old", old)]).collect()
             }
         };
-        let known: BTreeMap<Field, Kind> = names.into_iter().map(|(n, k)| (Field::from(n), k)).collect();
+        let mut known: BTreeMap<Field, Kind> = names.into_iter().map(|(n, k)| (Field::from(n), k)).collect();
+        let answers = Kind::object(Collection::from_parts(shape.lookups.clone(), Kind::undefined()));
+        let answers = if shape.lookups.is_empty() { answers.or_undefined() } else { answers };
+        known.insert(Field::from(LOOKUP), answers);
         Kind::object(Collection::from_parts(known, Kind::undefined()))
     }
 }

@@ -18,7 +18,7 @@ pub struct Data(pub(crate) Value);
 
 /// A part of [`Data`], as cheap to copy as a reference.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a>(&'a Value);
+pub struct Part<'a>(pub(crate) &'a Value);
 
 /// What a [`Part`] is.
 #[derive(Debug, Clone, Copy)]

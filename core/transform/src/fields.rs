@@ -120,7 +120,7 @@ fn is_empty(expr: &Expr) -> bool {
     }
 }
 
-fn missing(kind: &Kind, segment: &OwnedSegment) -> Missing {
+pub(crate) fn missing(kind: &Kind, segment: &OwnedSegment) -> Missing {
     let name = match segment {
         OwnedSegment::Field(name) => name.to_string(),
         OwnedSegment::Index(at) => format!("[{at}]"),

@@ -29,7 +29,7 @@ pub use guard::{Guard, Says};
 pub use problem::Problem;
 pub use proof::Misfit;
 pub use run::{Input, Metadata, RunError, Runner};
-pub use shape::Shape;
+pub use shape::{NoCode, Presence, Shape};
 
 /// Largest source of one mapping or filter, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;

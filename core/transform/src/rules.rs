@@ -11,7 +11,9 @@ use vrl::parser::ast::{
     FunctionClosure, Group, IfStatement, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
     Return, RootExpr, Unary,
 };
+use vrl::path::{OwnedSegment, PathPrefix};
 
+use crate::context::LOOKUP;
 use crate::fields::Fields;
 use crate::problem::{Problem, Source};
 use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES};
@@ -65,6 +67,14 @@ pub(crate) fn hold(source: Source<'_>, fields: Fields, program: Program) -> (Pro
     });
     let program = Program(lines.collect());
     (program, Held { problems: rules.problems, assigned: rules.assigned, too_large: rules.too_large })
+}
+
+/// Whether a query asks for something under `%lookup`.
+fn is_lookup(query: &Query) -> bool {
+    let first = query.path.segments.first();
+    *query.target.inner() == QueryTarget::External(PathPrefix::Metadata)
+        && query.path.segments.len() > 1
+        && first.is_some_and(|first| *first == OwnedSegment::field(LOOKUP))
 }
 
 struct Rules<'a> {
@@ -235,10 +245,16 @@ impl Rules<'_> {
 
     fn query(&mut self, query: Query) -> Query {
         if let Some(missing) = self.fields.missing(&query.target, &query.path) {
-            let words = format!("there is no field `{}` here", missing.name);
-            let hint = missing.near.map(|near| format!("did you mean `{near}`?"));
+            let near = missing.near.map(|near| format!("did you mean `{near}`?"));
             let span = Span::new(query.target.span().start(), query.path.span().end());
-            self.note(span, "unknown-field", words, hint.as_deref());
+            if is_lookup(&query) {
+                let words = format!("there is no lookup `{}` here", missing.name);
+                let hint = near.unwrap_or_else(|| "declare it as a [[lookup]]; a `when` has none".to_owned());
+                self.note(span, "unknown-lookup", words, Some(&hint));
+            } else {
+                let words = format!("there is no field `{}` here", missing.name);
+                self.note(span, "unknown-field", words, near.as_deref());
+            }
         }
         let target = query.target.map(|target| match target {
             QueryTarget::FunctionCall(call) => QueryTarget::FunctionCall(self.call(call)),

@@ -8,8 +8,9 @@ use vrl::compiler::{ExpressionError, TargetValueRef, TimeZone};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 use crate::compile::Compiled;
+use crate::context::LOOKUP;
 use crate::problem::Source;
-use crate::{Data, Filter, MAX_STEPS, Mapping, MetaValue};
+use crate::{Data, Filter, MAX_STEPS, Mapping, MetaValue, Part};
 
 /// Where the metadata of an event or record comes from; asked only when a program reads it.
 pub trait Metadata {
@@ -38,6 +39,28 @@ impl<'a> Input<'a> {
     #[must_use]
     pub fn new(data: Data, metadata: &'a dyn Metadata) -> Self {
         Self { data: data.0, metadata, meta: None, secrets: Secrets::default() }
+    }
+
+    /// The data.
+    pub fn data(&self) -> Part<'_> {
+        Part(&self.data)
+    }
+
+    /// Sets what the next programs find under `%lookup`: text by name, or null.
+    pub fn answer<'t>(&mut self, answers: impl IntoIterator<Item = (&'t str, Option<&'t str>)>) {
+        let value = |answer: Option<&str>| answer.map_or(Value::Null, Value::from);
+        let answers = answers.into_iter().map(|(name, answer)| (KeyString::from(name), value(answer)));
+        let answers: ObjectMap = answers.collect();
+        if answers.is_empty() && self.meta.is_none() {
+            return;
+        }
+        self.told();
+        if let Some(Value::Object(names)) = &mut self.meta {
+            names.remove(LOOKUP);
+            if !answers.is_empty() {
+                names.insert(KeyString::from(LOOKUP), Value::Object(answers));
+            }
+        }
     }
 
     /// Sees to it that the metadata can be read.

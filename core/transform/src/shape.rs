@@ -6,20 +6,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use vrl::path::{OwnedSegment, OwnedValuePath};
 use vrl::value::Kind;
 use vrl::value::kind::{Collection, Field, Index};
+
+use crate::fields::{self, Missing};
 
 /// How many references are followed into one another before anything is allowed.
 const MAX_HOPS: usize = 8;
 /// How many elements that a list certainly has are told apart.
 const MAX_CERTAIN: u64 = 4;
 
-/// What the data of a program may be.
+/// What the data of a program may be, and which lookups answer it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
+    /// The data.
     pub(crate) kind: Kind,
     /// What `%old` may hold, where a snapshot tells it.
     pub(crate) old: Option<Kind>,
+    /// What stands under `%lookup`, by name.
+    pub(crate) lookups: BTreeMap<Field, Kind>,
 }
 
 impl Shape {
@@ -56,10 +62,43 @@ impl Shape {
         Self::of(Kind::object(Collection::from_parts(known, Kind::undefined())))
     }
 
+    /// The same data, with lookups of these names that give text, or null where that is told.
+    #[must_use]
+    pub fn with_lookups<'n>(self, lookups: impl IntoIterator<Item = (&'n str, Presence)>) -> Self {
+        let kind = |presence| match presence {
+            Presence::Certain => Kind::bytes(),
+            Presence::MayLack => Kind::bytes().or_null(),
+        };
+        let lookups = lookups.into_iter().map(|(name, presence)| (Field::from(name), kind(presence)));
+        Self { lookups: lookups.collect(), ..self }
+    }
+
+    /// Whether what `path` leads to can be a code, a text or a whole number, and whether it may be absent or null.
+    ///
+    /// # Errors
+    /// Where it leads nowhere, or to what is never a code.
+    pub fn code_at(&self, path: &[String]) -> Result<Presence, NoCode> {
+        let mut kind = self.kind.clone();
+        for name in path {
+            let segment = OwnedSegment::field(name);
+            let below = kind.at_path(&OwnedValuePath { segments: vec![segment.clone()] });
+            if below.is_undefined() || below.is_never() {
+                let Missing { name, near } = fields::missing(&kind, &segment);
+                return Err(NoCode::NoField { name, near });
+            }
+            kind = below;
+        }
+        if !kind.contains_bytes() && !kind.contains_integer() {
+            return Err(NoCode::NeverOne);
+        }
+        let may_lack = kind.contains_null() || kind.contains_undefined();
+        Ok(if may_lack { Presence::MayLack } else { Presence::Certain })
+    }
+
     /// Either this or the other, e.g. rows of several kinds in one file.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { kind: self.kind.union(other.kind), old: self.old }
+        Self { kind: self.kind.union(other.kind), ..self }
     }
 
     /// The same for records of snapshots, of which `kept` is left when the next one comes: `%old` holds that, and so does
@@ -70,8 +109,31 @@ impl Shape {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, old: None }
+        Self { kind, old: None, lookups: BTreeMap::new() }
     }
+}
+
+/// Whether a value is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It always is.
+    Certain,
+    /// It may be absent or null.
+    MayLack,
+}
+
+/// Why no code stands where one is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoCode {
+    /// There is no field of that name; one that is, if one is near.
+    NoField {
+        /// The name.
+        name: String,
+        /// The near one.
+        near: Option<String>,
+    },
+    /// What stands there is neither a text nor a whole number.
+    NeverOne,
 }
 
 struct Reader<'a> {
@@ -285,5 +347,31 @@ mod tests {
         assert!(shape.kind.at_path(&vrl::path::parse_value_path("a").expect("a path")).is_bytes());
         assert!(shape.kind.at_path(&vrl::path::parse_value_path("c").expect("a path")).contains_undefined());
         assert!(shape.kind.at_path(&vrl::path::parse_value_path("d").expect("a path")).is_undefined());
+    }
+
+    #[test]
+    fn a_code_is_a_text_or_a_whole_number_that_may_be_absent() {
+        let shape = Shape::of_schema(
+            &json!({"type": "object", "additionalProperties": false, "required": ["a", "n"],
+            "properties": {"a": {"type": "string"}, "n": {"type": ["integer", "null"]}, "o": {"type": "object",
+                "additionalProperties": false, "required": ["b"], "properties": {"b": {"type": "string"}}},
+                "list": {"type": "array", "items": {"type": "string"}}}}),
+        );
+        let check = |path: &str, expected: Result<Presence, NoCode>| {
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            assert_eq!(shape.code_at(&path), expected, "{path:?}");
+        };
+        let lacks = |name: &str, near: Option<&str>| {
+            Err(NoCode::NoField { name: name.to_owned(), near: near.map(str::to_owned) })
+        };
+        check("a", Ok(Presence::Certain));
+        check("n", Ok(Presence::MayLack));
+        check("o.b", Ok(Presence::MayLack));
+        check("lst", lacks("lst", Some("list")));
+        check("a.b", lacks("b", None));
+        check("list.b", lacks("b", None));
+        check("o", Err(NoCode::NeverOne));
+        check("list", Err(NoCode::NeverOne));
+        assert_eq!(Shape::any().code_at(&["x".to_owned()]), Ok(Presence::MayLack));
     }
 }

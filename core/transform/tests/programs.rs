@@ -1,7 +1,7 @@
 //! Right and wrong programs: what compiles, what is wrong where, and what a run gives.
 
 use postroom_transform::{
-    Context, Data, Filter, Input, Mapping, MetaValue, Metadata, Problem, Runner, Shape,
+    Context, Data, Filter, Input, Mapping, MetaValue, Metadata, Presence, Problem, Runner, Shape,
 };
 use serde_json::{Value, json};
 
@@ -303,4 +303,44 @@ fn a_source_of_snapshots_reads_what_became_of_a_record_and_what_is_kept_of_the_o
     assert!(compile("upcase(.STREET)").is_ok() && compile("upcase(.PHONE)").is_err());
     assert_eq!(compile("%old.PHONE").expect_err("a field that is not kept")[0].code, "unknown-field");
     assert!(Mapping::compile("%change", &shape, Context::Source).is_err());
+}
+
+fn shape_with_lookups() -> Shape {
+    shape().with_lookups([("reason", Presence::Certain), ("crew", Presence::MayLack)])
+}
+
+#[test]
+fn a_program_reads_what_its_lookups_answered_and_nothing_of_those_before() {
+    let (mut runner, mut input) = (Runner::default(), input());
+    let compile = |source: &str, shape: &Shape| {
+        let found = Mapping::compile(source, shape, Context::Route);
+        found.map_err(|found| problems(&found)).expect(source)
+    };
+    let asks = compile(
+        "{ \"why\": upcase(%lookup.reason), \"crew\": %lookup.crew, \"id\": %id }",
+        &shape_with_lookups(),
+    );
+    input.answer([("reason", Some("locked")), ("crew", None)]);
+    let expected = json!({"why": "LOCKED", "crew": null, "id": "e1"});
+    assert_eq!(runner.map(&asks, &mut input), Ok(expected.into()));
+    let whole = compile("%", &shape());
+    input.answer([]);
+    assert_eq!(runner.map(&whole, &mut input), Ok(json!({"id": "e1", "type": "t.v1"}).into()));
+}
+
+#[test]
+fn a_lookup_is_text_or_null_and_one_that_is_not_declared_is_told_at_its_place() {
+    let found = |source: &str| {
+        Mapping::compile(source, &shape_with_lookups(), Context::Route).err().unwrap_or_default()
+    };
+    assert_eq!(problems(&found("upcase(%lookup.crew)")), ["1:8 wrong-type"]);
+    let misspelt = found("a = 1\n{ \"why\": %lookup.reson }");
+    assert_eq!(problems(&misspelt), ["2:10 unknown-lookup"]);
+    assert_eq!(misspelt[0].length, "%lookup.reson".len());
+    assert_eq!(misspelt[0].hint.as_deref(), Some("did you mean `reason`?"));
+    let none = Mapping::compile("%lookup.reason", &shape(), Context::Route).err().unwrap_or_default();
+    assert_eq!(problems(&none), ["1:1 unknown-lookup"]);
+    assert!(none[0].hint.as_deref().is_some_and(|hint| hint.contains("[[lookup]]")));
+    let when = Filter::compile("%lookup.reason == \"a\"", &shape(), Context::Route).err().unwrap_or_default();
+    assert_eq!(problems(&when), ["1:1 unknown-lookup"]);
 }

@@ -151,6 +151,13 @@ pub(crate) struct Deciding {
     /// Only those with this code.
     #[arg(long)]
     pub(crate) code: Option<String>,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+/// What somebody says who changes something.
+#[derive(Debug, Args)]
+pub(crate) struct Consent {
     /// Why you decide so; it is kept with who and when.
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
     pub(crate) reason: Option<String>,

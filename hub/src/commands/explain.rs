@@ -1,4 +1,5 @@
-//! `postroom explain`: what would become of an event, without a broker or a ledger.
+//! `postroom explain`: what would become of an event, without a broker. The ledger is asked only for what a route looks up there,
+//! where there is one.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::failure::{FOUND_WRONG, Failure};
 use crate::output;
 use crate::place::Place;
 
-pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let place = Place::load(cli)?;
     let file = args.event.display().to_string();
     let body = std::fs::read(&args.event)
@@ -28,7 +29,7 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure
         telemetry::start(telemetry::Form::Text);
         telemetry::operator_revealed(&output::actor(), &event.id);
     }
-    let told = tell(&place, &event, args.reveal)?;
+    let told = resolved(&place, &event, args.reveal).await?;
     if args.form.json {
         output::json(&told);
     } else {
@@ -38,14 +39,31 @@ pub(crate) fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, Failure
     Ok(if invalid { ExitCode::from(FOUND_WRONG) } else { ExitCode::SUCCESS })
 }
 
+/// What becomes of the event, once the ledger was asked for what its routes look up there.
+async fn resolved(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
+    let council = &place.council;
+    let table = Arc::new(Table::new(Arc::clone(council)));
+    let mut decider = Decider::new(Arc::clone(council), table, String::new());
+    let mut told = tell(place, &mut decider, event, reveal)?;
+    let asked = decider.take_asked();
+    if asked.is_empty() {
+        return Ok(told);
+    }
+    let Some(ledger) = place.known_ledger().await? else {
+        let unresolved = asked.iter().map(|of| json!({"kind": of.kind, "system": of.system}));
+        told["unresolved"] = unresolved.collect();
+        return Ok(told);
+    };
+    let tell = |decider: &mut Decider| tell(place, decider, event, reveal);
+    postroom_router::resolved(&ledger, &mut decider, tell).await?
+}
+
 /// What becomes of the event: its verdict, and each route of its type with what the target would get, or why not.
-fn tell(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
+fn tell(place: &Place, decider: &mut Decider, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
     let council = &place.council;
     let Some(owner) = council.owner_of(&event.source) else {
         return Err(Failure::Wrong("invalid: no system owns the event's source".to_owned()));
     };
-    let table = Arc::new(Table::new(Arc::clone(council)));
-    let mut decider = Decider::new(Arc::clone(council), table, String::new());
     let dispatches = match decider.decide_event(&owner.name, event.clone()).verdict {
         Verdict::Invalid(refusal) => {
             return Ok(json!({
@@ -66,7 +84,7 @@ fn tell(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failu
                 Some(unmappable) => json!({
                     "route": &*route.name, "target": &*route.to, "sent": false, "why": unmappable.to_string(),
                 }),
-                None => sent(&mut decider, route, event.clone(), reveal),
+                None => sent(decider, route, event.clone(), reveal),
             },
         });
     }
@@ -108,6 +126,10 @@ fn in_words(told: &Value) {
         text(&told["system"]),
         text(&told["verdict"])
     ));
+    for of in told["unresolved"].as_array().into_iter().flatten() {
+        let (kind, system) = (text(&of["kind"]), text(&of["system"]));
+        output::line(format!("  not resolved, for there is no ledger here: a `{kind}` of `{system}`"));
+    }
     for route in told["routes"].as_array().into_iter().flatten() {
         let head = format!("{} -> {}", text(&route["route"]), text(&route["target"]));
         if route["sent"] == false {

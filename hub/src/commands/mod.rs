@@ -15,6 +15,7 @@ mod run;
 mod standing;
 mod status;
 mod trace;
+mod xref;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Run(args) => wait(run::run(cli, args)),
         Command::Check(args) => wait(check::check(cli, args)),
-        Command::Explain(args) => explain::explain(cli, args),
+        Command::Explain(args) => wait(explain::explain(cli, args)),
         Command::Publish(args) => wait(publish::publish(cli, args)),
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Ledger { command } => wait(ledger::ledger(cli, command)),
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
+        Command::Xref { command } => wait(xref::xref(cli, command)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }
 }

@@ -1,7 +1,8 @@
 //! One connection to either database, and the few words in which their dialects differ. It knows no table.
 //!
 //! Every statement is written once, with numbered places (`$1`); what one of the two spells differently is a word in
-//! braces: `{asked}` for a list of ids as rows, `{among}` for a key that is in the list, `{now}` for the database's clock.
+//! braces: `{asked}` for a list of ids as rows, `{triples}` for
+//! a list of three texts each as rows, `{among}` for a key that is in the list, `{now}` for the database's clock.
 
 mod connect;
 mod query;
@@ -33,6 +34,8 @@ pub(crate) struct Dialect {
     among: &'static str,
     /// That the column before it is one of the texts in the first parameter, a JSON list.
     listed: &'static str,
+    /// The first parameter, a JSON list of lists of three texts, as rows of `one`, `two` and `three`.
+    triples: &'static str,
     /// The database's time in microseconds since the epoch.
     now: &'static str,
     /// A lock on a row that another transaction must not change before this one ends.
@@ -43,6 +46,8 @@ const SQLITE: Dialect = Dialect {
     asked: "(SELECT key AS place, unhex(value) AS id FROM json_each($1)) AS asked",
     among: "IN (SELECT unhex(value) FROM json_each($1))",
     listed: "IN (SELECT value FROM json_each($1))",
+    triples: "(SELECT json_extract(value, '$[0]') AS one, json_extract(value, '$[1]') AS two,
+                      json_extract(value, '$[2]') AS three FROM json_each($1)) AS asked",
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     share: "",
 };
@@ -52,6 +57,8 @@ const POSTGRES: Dialect = Dialect {
              FROM json_array_elements_text($1::json) WITH ORDINALITY AS list (value, number)) AS asked",
     among: "= ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json) AS list (value)))",
     listed: "= ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
+    triples: "(SELECT value ->> 0 AS one, value ->> 1 AS two, value ->> 2 AS three
+               FROM json_array_elements($1::json) AS list (value)) AS asked",
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
     share: "FOR SHARE",
 };
@@ -63,6 +70,7 @@ impl Dialect {
             ("{asked}", self.asked),
             ("{among}", self.among),
             ("{listed}", self.listed),
+            ("{triples}", self.triples),
             ("{now}", self.now),
             ("{share}", self.share),
         ];

@@ -5,6 +5,7 @@ mod comparing;
 mod deciding;
 mod holding;
 mod reading;
+mod referring;
 mod taking;
 mod working;
 

@@ -25,6 +25,7 @@ pub(crate) mod sums;
 pub(crate) mod taken;
 pub(crate) mod trace;
 pub(crate) mod unreceived;
+pub(crate) mod xref;
 
 use sqlx::Error;
 use uuid::Uuid;

@@ -29,6 +29,7 @@ mod leasing;
 mod on_a_server;
 mod reading;
 mod recording;
+mod referring;
 mod restoring;
 mod server;
 mod snapshots;

@@ -22,6 +22,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
         crate::leasing::all(),
         crate::reading::all(),
         crate::recording::all(),
+        crate::referring::all(),
         crate::restoring::all(),
         crate::snapshots::all(),
         crate::telling::all(),

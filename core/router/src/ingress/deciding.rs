@@ -4,11 +4,15 @@ use std::collections::HashSet;
 
 use postroom_broker::Delivery;
 use postroom_event::EventKey;
+use postroom_ledger::{Entry, Xref};
 
 use super::{PIPELINE, Taker};
+use crate::decide::{Decider, Decision, Verdict};
+use crate::entries::now;
 use crate::fail_point::FailPoint;
 use crate::item::Item;
 use crate::reconcile::{Found, Sieve};
+use crate::references::{noted, resolved_after};
 use crate::session::WorkerError;
 use crate::settle::{Chunk, Repeated};
 
@@ -16,23 +20,73 @@ impl Taker<'_> {
     /// Decides about a chunk.
     pub(super) async fn decide(&mut self, deliveries: Vec<Delivery>) -> Result<Chunk, WorkerError> {
         let last_tag = deliveries.last().map(|delivery| delivery.tag);
-        let decided = |delivery| {
-            let decision = self.decider.decide(self.system, &delivery);
-            Item::taken(self.system, delivery, decision)
+        let system = self.system;
+        let decide = |decider: &mut Decider| {
+            deliveries.iter().map(|delivery| decider.decide(system, delivery)).collect()
         };
-        let items = deliveries.into_iter().map(decided).collect();
+        let decisions = self.decided(decide).await?;
+        let items = deliveries.into_iter().zip(decisions);
+        let items = items.map(|(delivery, decision)| Item::taken(system, delivery, decision)).collect();
         Ok(Chunk { last_tag, ..self.publish(items).await? })
     }
 
     /// Decides again about what officers redrive.
     pub(super) async fn decide_again(&mut self) -> Result<Option<Chunk>, WorkerError> {
         let Some((round, events)) = self.redecisions.next(self.session).await? else { return Ok(None) };
-        let decided = |(number, delivery)| {
-            let decision = self.decider.decide_kept(self.system, &delivery);
-            Item { redriven: Some(number), ..Item::taken(self.system, delivery, decision) }
+        let system = self.system;
+        let decide = |decider: &mut Decider| {
+            events.iter().map(|(_, delivery)| decider.decide_kept(system, delivery)).collect()
         };
-        let items = events.into_iter().map(decided).collect();
+        let decisions = self.decided(decide).await?;
+        let items = events.into_iter().zip(decisions).map(|((number, delivery), decision)| Item {
+            redriven: Some(number),
+            ..Item::taken(system, delivery, decision)
+        });
+        let items = items.collect();
         Ok(Some(Chunk { round: Some(round), ..self.publish(items).await? }))
+    }
+
+    /// Decisions, with what they look up in the ledger. What their events tell is noted first: they may ask for it themselves,
+    /// and so may whoever gets something of them.
+    async fn decided(
+        &mut self,
+        mut decide: impl FnMut(&mut Decider) -> Vec<Decision>,
+    ) -> Result<Vec<Decision>, WorkerError> {
+        let first = decide(&mut self.decider);
+        let told = self.told(&first).await?;
+        if !told.is_empty() {
+            self.session.record(vec![Entry::Xrefs(told)]).await?;
+        }
+        Ok(resolved_after(first, &self.session.ledger, (&mut self.decider, decide)).await?)
+    }
+
+    /// What events tell that were not taken before.
+    async fn told(&mut self, decisions: &[Decision]) -> Result<Vec<Xref>, WorkerError> {
+        let telling = |decision: &&Decision| match &decision.verdict {
+            Verdict::Routed(dispatches) => dispatches.iter().any(|dispatch| !dispatch.told.is_empty()),
+            Verdict::NoRoute | Verdict::Invalid(_) => false,
+        };
+        let telling: Vec<&Decision> = decisions.iter().filter(telling).collect();
+        let key = |decision: &&Decision| decision.head.as_ref().map(|head| head.key);
+        let keys: Vec<EventKey> = telling.iter().filter_map(key).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.session.ledger.known(&keys).await?;
+        let is_known =
+            |key: &EventKey| known.contains(key) || self.recent.iter().any(|keys| keys.contains(key));
+        let mut seen = HashSet::with_capacity(keys.len());
+        let mut is_fresh = |key: EventKey| !is_known(&key) && seen.insert(key);
+        let fresh = telling.iter().filter(|decision| key(decision).is_some_and(&mut is_fresh));
+        let (mut xrefs, at) = (Vec::new(), now());
+        for decision in fresh {
+            if let Verdict::Routed(dispatches) = &decision.verdict {
+                let each =
+                    dispatches.iter().flat_map(|one| one.told.iter().map(move |told| (told, &one.route)));
+                xrefs.extend(each.map(|(told, route)| noted(told, route, at)));
+            }
+        }
+        Ok(xrefs)
     }
 
     /// Leaves out what is known, and starts the publishes of the others.
@@ -84,11 +138,12 @@ impl Taker<'_> {
         sieve: &mut Sieve<'_>,
         found: Vec<Found>,
     ) -> Result<Chunk, WorkerError> {
-        let decided = found.iter().map(|(offset, delivery)| {
-            let decision = self.decider.decide(self.system, delivery);
-            (*offset, decision)
-        });
-        let mut decisions: Vec<_> = decided.collect();
+        let system = self.system;
+        let decide = |decider: &mut Decider| {
+            found.iter().map(|(_, delivery)| decider.decide(system, delivery)).collect()
+        };
+        let decisions = self.decided(decide).await?;
+        let mut decisions: Vec<_> = found.iter().map(|(offset, _)| *offset).zip(decisions).collect();
         sieve.skip(&mut decisions).await?;
         let items = found.into_iter().zip(decisions);
         let items = items.map(|((_, delivery), (_, decision))| Item::taken(self.system, delivery, decision));

@@ -275,7 +275,7 @@ fn again(
 ) -> Option<Outgoing> {
     let (route, target) = (Arc::clone(&found.dispatch.route), Arc::clone(&found.dispatch.target));
     let own = found.dispatch.id != DispatchId::new(&event.source, &event.id, &route);
-    let dispatch = Dispatch { id: found.dispatch.id, route, target, way };
+    let dispatch = Dispatch { id: found.dispatch.id, route, target, way, told: Vec::new() };
     let mut publish = outgoing(broker.names(), &cleaned(delivery), &Head::of(event), &dispatch)?;
     if let Some(replay) = found.replay.as_ref().filter(|_| own) {
         publish.message.headers.push((REPLAY_HEADER.to_owned(), replay.clone()));

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Fate, Line, MOST_LINES, Plan, Request, changed};
 use crate::decide::{Decider, Dispatch, Head, Verdict};
 use crate::journal::{self, Journal};
+use crate::references::{References, resolved};
 use crate::session::WorkerError;
 use crate::{PublishError, Publishing};
 
@@ -83,17 +84,36 @@ struct Decided {
 
 impl Planner<'_> {
     async fn take(&mut self, entries: Vec<Entry>) -> Result<(), WorkerError> {
+        self.look_up(&entries).await?;
         let decided: Vec<Decided> = entries.into_iter().filter_map(|entry| self.decide(entry)).collect();
         let keys: Vec<EventKey> = decided.iter().map(|one| one.head.key).collect();
         let taken = self.ground.ledger.taken(&keys).await?;
         self.first = self.first.into_iter().chain(taken.first().map(|taken| taken.row)).min();
         let taken: HashMap<EventKey, Taken> = taken.into_iter().map(|taken| (taken.key, taken)).collect();
+        self.decider.forget();
         for one in decided {
             match taken.get(&one.head.key) {
                 Some(taken) => self.event(one, &taken.dispatches).await?,
                 None => self.plan.unknown += 1,
             }
         }
+        Ok(())
+    }
+
+    /// Asks the ledger for what the routes of entries look up there.
+    async fn look_up(&mut self, entries: &[Entry]) -> Result<(), WorkerError> {
+        let (council, broker) = (&self.ground.council, self.ground.broker.as_ref());
+        if !council.asks_the_ledger() {
+            return Ok(());
+        }
+        for entry in entries {
+            if let Some(system) = journal::system_of(council, broker, &entry.delivery) {
+                // What it asks is all that is wanted.
+                drop(self.decider.decide(system, &entry.delivery));
+            }
+        }
+        let asked = self.decider.take_asked();
+        self.decider.learn(References::known(&self.ground.ledger, &asked).await?);
         Ok(())
     }
 
@@ -205,7 +225,8 @@ impl Planner<'_> {
         let route = council.routes.iter().find(|route| *route.name == *known.route);
         let event = journal::event_of(council, &entry.delivery);
         let (Some(kept), Some(route), Some(event)) = (kept, route, event) else { return Ok(None) };
-        let made = self.decider.message(route, event).ok();
+        let message = |decider: &mut Decider| decider.message(route, event.clone()).ok();
+        let made = resolved(ledger, &mut self.decider, message).await?;
         Ok(made.map(|made| changed::fields(&kept, &Value::from(made))))
     }
 

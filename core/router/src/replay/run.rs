@@ -18,6 +18,7 @@ use crate::entries::now;
 use crate::fail_point::FailPoint;
 use crate::journal::{self, Journal};
 use crate::reconcile::{self, Emptied, RECONCILE};
+use crate::references::resolved;
 use crate::resend::{Patience, Published, publish_all};
 use crate::session::{Session, WorkerError};
 use crate::{lease, overtaken};
@@ -108,7 +109,7 @@ impl<'a> Replay<'a> {
         while let Some(entries) = journal.next().await? {
             for found in &entries {
                 while let Some(send) = self.due(found) {
-                    prepared.extend(self.prepare(found, &send));
+                    prepared.extend(self.prepare(found, &send).await?);
                     if prepared.len() >= step && !self.send(std::mem::take(&mut prepared)).await? {
                         journal.close().await;
                         return Ok(!self.session.stop.is_cancelled());
@@ -141,14 +142,15 @@ impl<'a> Replay<'a> {
     }
 
     /// What is sent now; none where the configuration makes it no more.
-    fn prepare(&mut self, found: &Found, send: &Sent) -> Option<Prepared> {
-        let ground = (self.session, &mut self.decider);
-        let prepared = Prepared::made(ground, (found, send), &self.params.replay);
+    async fn prepare(&mut self, found: &Found, send: &Sent) -> Result<Option<Prepared>, WorkerError> {
+        let (session, replay) = (self.session, self.params.replay.as_str());
+        let made = |decider: &mut Decider| Prepared::made((session, decider), (found, send), replay);
+        let prepared = resolved(&session.ledger, &mut self.decider, made).await?;
         if prepared.is_none() {
             let words = "the configuration makes it no more, or no message of it";
             leave(&mut self.outcome, &place(send), "no-longer", words);
         }
-        prepared
+        Ok(prepared)
     }
 
     /// Notes, sends, records; then waits as the rate wants it. Whether to go on.

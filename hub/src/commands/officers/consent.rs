@@ -2,17 +2,17 @@
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 
-use crate::cli::Deciding;
+use crate::cli::Consent;
 use crate::failure::Failure;
 use crate::output;
 
 /// Whether the officer wants it done, by what the command line says or by an answer at the terminal.
-pub(super) fn given(deciding: &Deciding, question: &str) -> Result<bool, Failure> {
-    if deciding.dry_run {
+pub(crate) fn given(consent: &Consent, question: &str) -> Result<bool, Failure> {
+    if consent.dry_run {
         output::line("dry run: nothing was done");
         return Ok(false);
     }
-    if deciding.yes {
+    if consent.yes {
         return Ok(true);
     }
     if !stdin().is_terminal() {

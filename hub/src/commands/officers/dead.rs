@@ -39,6 +39,7 @@ pub(super) async fn redrive(
     let (mut preview, mut frozen) = (Preview::default(), Frozen::new());
     for id in ids {
         let Some(shown) = ledger.dead_show(id).await? else { continue };
+        rehearsal.look_up(ledger, &shown.letter).await?;
         let outlook = rehearsal.letter(&shown.letter);
         let lease = rehearsal.lease(&shown.letter).ok();
         if !args.stale && !matches!(outlook, Outlook::Barred(_)) && is_overtaken(ledger, &shown).await? {
@@ -62,7 +63,7 @@ pub(super) async fn redrive(
         return Ok(ExitCode::from(FOUND_WRONG));
     }
     let question = format!("send {} again, {} a second?", count(number, WORDS.thing), args.sending.rate);
-    if !consent::given(&args.deciding, &question)? {
+    if !consent::given(&args.deciding.consent, &question)? {
         return Ok(ExitCode::SUCCESS);
     }
     let set = LetterSet { dispatches: Vec::new(), rate: args.sending.rate, stale: args.stale };
@@ -107,7 +108,7 @@ pub(super) async fn discard(
         output::line(format!("  {blocks} hold their subjects up: what waits behind them goes on"));
     }
     let question = format!("give up {}?", count(ids.len(), WORDS.thing));
-    if !consent::given(&args.deciding, &question)? {
+    if !consent::given(&args.deciding.consent, &question)? {
         return Ok(ExitCode::SUCCESS);
     }
     discard_unserved(ledger, &args.deciding, &unserved).await?;
@@ -125,7 +126,7 @@ async fn discard_unserved(
     if unserved.is_empty() {
         return Ok(());
     }
-    let reason = deciding.reason.clone().unwrap_or_default();
+    let reason = deciding.consent.reason.clone().unwrap_or_default();
     let by = Decision { actor: output::actor(), reason, job: None, at: Utc::now().timestamp_micros() };
     let discarded = ledger.discard(unserved, by).await?;
     output::line(format!("discarded {} that no lane serves any more", count(discarded.len(), WORDS.thing)));

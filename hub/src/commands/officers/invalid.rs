@@ -53,7 +53,7 @@ pub(super) async fn redrive(
     }
     let question =
         format!("have {} decided again, {} a second?", count(number, WORDS.thing), args.sending.rate);
-    if !consent::given(&args.deciding, &question)? {
+    if !consent::given(&args.deciding.consent, &question)? {
         return Ok(ExitCode::SUCCESS);
     }
     for (system, numbers) in frozen {
@@ -75,10 +75,10 @@ pub(super) async fn discard(
     let numbers = chosen(place, ledger, (&args.ids, &args.which, &args.deciding)).await?;
     output::line(format!("{} would be given up for good", count(numbers.len(), WORDS.thing)));
     let question = format!("give up {}?", count(numbers.len(), WORDS.thing));
-    if !consent::given(&args.deciding, &question)? {
+    if !consent::given(&args.deciding.consent, &question)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let reason = args.deciding.reason.clone().unwrap_or_default();
+    let reason = args.deciding.consent.reason.clone().unwrap_or_default();
     let by = Decision { actor: output::actor(), reason, job: None, at: Utc::now().timestamp_micros() };
     let discarded = ledger.discard_invalid(&numbers, by).await?;
     output::line(format!("discarded {}", count(discarded.len(), WORDS.thing)));

@@ -31,7 +31,7 @@ pub(super) async fn submit(
         target: lease.to_owned(),
         params,
         actor: output::actor(),
-        reason: deciding.reason.clone().unwrap_or_default(),
+        reason: deciding.consent.reason.clone().unwrap_or_default(),
         at: Utc::now().timestamp_micros(),
     };
     let job = ledger.submit(new).await?;

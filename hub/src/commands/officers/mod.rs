@@ -1,7 +1,7 @@
 //! What officers do: look at what is dead or invalid, decide on it, and follow the jobs that carry it out. Every change
 //! goes through a job in the ledger, so it works while the hub runs.
 
-mod consent;
+pub(super) mod consent;
 mod dead;
 mod invalid;
 mod jobs;
