@@ -36,10 +36,13 @@ impl TestCouncil {
         council.edit("council.toml", "\"postroom.\"", &format!("\"{}\"", council.prefix));
         let user = format!("broker_user = \"{}\"", council.publisher);
         council.edit("systems/customer-services/system.toml", "broker_user = \"customer-services\"", &user);
-        // Each test has a port of its own.
-        let listen =
-            TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
-        council.edit("systems/payments/system.toml", "127.0.0.1:8088", &listen.to_string());
+        // Each test has ports of its own.
+        let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
+        let [pay, benefits, mail] = [free(), free(), free()].map(port);
+        council.edit("systems/payments/system.toml", "8088", &pay);
+        council.edit("systems/benefits/system.toml", "8089", &benefits);
+        council.edit("systems/repairs/system.toml", "8025", &mail);
         council
     }
 

@@ -1,6 +1,7 @@
 //! The example council end to end: what is fed as files and published as events comes out where it belongs.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 
 use postroom_tests::council::{TestCouncil, house, names_in};
@@ -9,15 +10,52 @@ use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
 
 /// The folders of samples that are fed to the source of the same name.
-const FED: [&str; 6] =
-    ["billing", "elections-dcounts", "elections-idox", "elections-xpress", "gazetteer", "planning"];
+const FED: [&str; 7] = [
+    "billing",
+    "elections-dcounts",
+    "elections-idox",
+    "elections-xpress",
+    "gardenwaste",
+    "gazetteer",
+    "planning",
+];
 /// Webhooks that are posted, and rows of an outbox, which come as one batch.
 const POSTED: usize = 3;
 const OUTBOXES: usize = 1;
 const PASSWORD: &str = "a-password";
 
 /// The example council at work, with all its samples taken and delivered, and its status then.
-fn fed() -> (TestHub, Value) {
+struct Fed {
+    hub: TestHub,
+    status: Value,
+    _standins: Standins,
+}
+
+/// The systems that stand in, as the demo starts them; ended with the test.
+struct Standins {
+    data: PathBuf,
+}
+
+impl Standins {
+    fn start(council: &TestCouncil) -> Self {
+        let standins = Self { data: council.data() };
+        as_the_demo(
+            council,
+            r#"make_secret "$data/benefits/secret"; standins_start "$data" "$council" "$data""#,
+        );
+        standins
+    }
+}
+
+impl Drop for Standins {
+    fn drop(&mut self) {
+        let script = ". deploy/lib/say.sh; . deploy/lib/standin.sh; standins_stop \"$data\"";
+        let _ =
+            Command::new("bash").args(["-euc", script]).current_dir(house()).env("data", &self.data).status();
+    }
+}
+
+fn fed() -> Fed {
     let rabbit = Rabbit::shared();
     let council = TestCouncil::example();
     let samples = house().join("deploy/council/samples");
@@ -30,6 +68,7 @@ fn fed() -> (TestHub, Value) {
         r#"make_secret "$data/payments/secret" && make_tables "$council" "$data" &&
             feed "$council" "$data" housing deploy/council/samples/housing/outbox.sql"#,
     );
+    let standins = Standins::start(&council);
     let mut hub = TestHub::ready(council, rabbit.url());
     publish_as_customer_services(rabbit, &mut hub);
     as_the_demo(
@@ -41,12 +80,12 @@ fn fed() -> (TestHub, Value) {
         hub.wait_for("import.finished");
     }
     let status = hub.settled();
-    (hub, status)
+    Fed { hub, status, _standins: standins }
 }
 
 /// Runs what the demo has in its library, for this council.
 fn as_the_demo(council: &TestCouncil, script: &str) {
-    let library = ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh";
+    let library = "for part in say need council webhook python standin; do . deploy/lib/$part.sh; done";
     let mut shell = Command::new("bash");
     shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house());
     shell.env("council", council.folder()).env("data", council.data());
@@ -78,21 +117,24 @@ fn lines(hub: &TestHub, folder: &str) -> usize {
 
 #[tokio::test]
 async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
-    let (hub, status) = fed();
+    let Fed { hub, status, _standins } = fed();
 
     let taken = FED.map(|system| records(&status, system));
-    assert_eq!(taken, [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [17, 11, 0, 6], [5, 4, 0, 1]]);
+    assert_eq!(
+        taken,
+        [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [9, 3, 0, 6], [17, 11, 0, 6], [5, 4, 0, 1]]
+    );
     let told = ["payments", "housing"].map(|system| records(&status, system));
-    assert_eq!(told, [[3, 2, 0, 1], [3, 2, 0, 1]]);
+    assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1]]);
     let events = json!({"routed": 4, "no_route": 1, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
-    let delivered = ["counciltax", "elections", "finance", "landcharges", "waste"].map(|target| {
+    let delivered = ["counciltax", "elections", "finance", "landcharges", "repairs", "waste"].map(|target| {
         let sums = &status["targets"][target];
         assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
         sums["delivered"].as_u64().expect("a number")
     });
-    assert_eq!(delivered, [17, 25, 2, 4, 23]);
+    assert_eq!(delivered, [17, 25, 2, 4, 2, 26]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
@@ -106,10 +148,10 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert!(padded, "a UPRN has twelve digits there");
 
     let queue = format!("{}to.waste", hub.council.prefix);
-    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 23).await;
-    assert_eq!(messages.len(), 23);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 26).await;
+    assert_eq!(messages.len(), 26);
     let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
-    assert_eq!(ids.len(), 23, "each message has the id of its dispatch");
+    assert_eq!(ids.len(), 26, "each message has the id of its dispatch");
     let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
     let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
     let expected = [
@@ -124,8 +166,26 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
 }
 
 #[test]
+fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobody_named_is_an_exception() {
+    let Fed { hub, status, _standins } = fed();
+    let benefits = &status["targets"]["benefits"];
+    assert_eq!([&benefits["delivered"], &benefits["dead"]], [3, 1], "{benefits}");
+    let taken = std::fs::read_to_string(hub.council.data().join("benefits/out/cases.jsonl")).expect("cases");
+    let taken: Vec<Value> = taken.lines().map(|line| line.parse().expect("JSON")).collect();
+    let case_of = |what: &str| {
+        let one = taken
+            .iter()
+            .find(|one| one["message"]["what"] == what && one["message"]["tenancy"] == "T-004711");
+        one.expect("the tenancy")["case"].clone()
+    };
+    assert_eq!(case_of("started"), case_of("ended"));
+    let dead = hub.json(&["dead", "list", "--json"]);
+    assert_eq!(dead[0]["code"], "unknown-reference", "{dead}");
+}
+
+#[test]
 fn a_trace_tells_the_whole_journey_of_a_subject() {
-    let (hub, _) = fed();
+    let Fed { hub, _standins, .. } = fed();
     let journey = hub.json(&["trace", "uprn:990000001003", "--json"]);
     let steps: Vec<_> =
         journey.as_array().expect("journeys").iter().map(|one| one["event_type"].clone()).collect();
@@ -141,7 +201,7 @@ fn a_trace_tells_the_whole_journey_of_a_subject() {
 
 #[test]
 fn a_hub_that_stops_and_starts_again_delivers_nothing_twice() {
-    let (mut hub, before) = fed();
+    let Fed { mut hub, status: before, _standins } = fed();
     assert!(hub.stop().success());
     hub.start();
     hub.wait_for("hub.ready");

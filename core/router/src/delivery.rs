@@ -148,7 +148,7 @@ impl Worker<'_> {
                 Some(refusal) => lane_job::unread(self.desk.target(), delivery, refusal.into()),
             });
         }
-        Ok(self.desk.reader.look_up(&self.session.ledger, arrived).await?)
+        Ok(arrived)
     }
 
     async fn arrive(&mut self, arrived: Vec<Arrived>, acker: &dyn Acker) -> Result<(), WorkerError> {

@@ -254,6 +254,7 @@ impl Desk {
         let starts = std::mem::take(&mut self.starts);
         let poison = self.suspect(&starts).await?;
         self.fetch(&starts, &poison).await?;
+        self.look_up(&starts).await?;
         let mut sent = Vec::with_capacity(starts.len());
         for attempt in starts {
             match self.works.get(&attempt.dispatch).map(|work| &work.outgoing) {
@@ -296,6 +297,18 @@ impl Desk {
             };
             self.reader.look_up_held(&self.session.ledger, &mut work).await?;
             self.works.insert(key, work);
+        }
+        Ok(())
+    }
+
+    /// Makes those messages now that hold what the ledger knows: what was before them in their lane may have told it.
+    async fn look_up(&mut self, starts: &[Attempt]) -> Result<(), WorkerError> {
+        let in_hand = starts.iter().filter(|attempt| attempt.bytes == Bytes::InHand);
+        let starting: HashSet<_> = in_hand.map(|attempt| attempt.dispatch).collect();
+        let works = self.works.iter_mut().filter(|(dispatch, _)| starting.contains(dispatch));
+        let asking: Vec<_> = works.map(|(_, work)| work).filter(|work| self.reader.asks(work)).collect();
+        if !asking.is_empty() {
+            self.reader.look_up(&self.session.ledger, asking).await?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! A dispatch that arrived on a lane: read again from its bytes, and mapped now, so that a corrected mapping applies.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
-use postroom_council::Council;
+use postroom_council::{Asks, Council, Lookup, Route};
 use postroom_event::{DispatchId, EventKey, Received, decode};
 use postroom_ledger::{Dispatch, HeldDispatch, Ledger, LedgerError, Whole};
 use serde_json::Value;
@@ -101,12 +102,19 @@ pub(crate) struct Reader {
     council: Arc<Council>,
     decider: Decider,
     target: Arc<str>,
+    /// The routes of this lane that look something up in the ledger.
+    asking: HashSet<String>,
 }
 
 impl Reader {
     pub(crate) fn new(council: &Arc<Council>, table: &Arc<Table>, target: &str) -> Self {
         let decider = Decider::new(Arc::clone(council), Arc::clone(table), String::new());
-        Self { council: Arc::clone(council), decider, target: target.into() }
+        let asks = |route: &&Route| {
+            let of_ledger = |lookup: &Lookup| matches!(lookup.asks, Asks::Xref { .. });
+            *route.to == *target && route.lookups.iter().any(of_ledger)
+        };
+        let asking = council.routes.iter().filter(asks).map(|route| route.name.to_string()).collect();
+        Self { council: Arc::clone(council), decider, target: target.into(), asking }
     }
 
     /// Reads deliveries, with what their routes look up in the ledger.
@@ -115,16 +123,7 @@ impl Reader {
         ledger: &Ledger,
         deliveries: Vec<Delivery>,
     ) -> Result<Vec<Arrived>, LedgerError> {
-        let arrived = deliveries.into_iter().map(|delivery| self.read(delivery)).collect();
-        self.look_up(ledger, arrived).await
-    }
-
-    /// Reads those again that looked something up in the ledger, once it was asked.
-    pub(crate) async fn look_up(
-        &mut self,
-        ledger: &Ledger,
-        arrived: Vec<Arrived>,
-    ) -> Result<Vec<Arrived>, LedgerError> {
+        let arrived: Vec<_> = deliveries.into_iter().map(|delivery| self.read(delivery)).collect();
         if !self.ask(ledger).await? {
             return Ok(arrived);
         }
@@ -135,6 +134,32 @@ impl Reader {
         let arrived = arrived.into_iter().map(again).collect();
         self.decider.forget();
         Ok(arrived)
+    }
+
+    /// Whether the message of `work`, which was never sent, holds what the ledger knows.
+    pub(crate) fn asks(&self, work: &Work) -> bool {
+        let is_open = work.outgoing.as_ref().map_or_else(|why| why.code == UNKNOWN_REFERENCE, |_| true);
+        work.attempts == 0 && is_open && self.asking.contains(&*work.dispatch.route)
+    }
+
+    /// Makes the messages of `works` by what the ledger knows now.
+    pub(crate) async fn look_up(
+        &mut self,
+        ledger: &Ledger,
+        mut works: Vec<&mut Work>,
+    ) -> Result<(), LedgerError> {
+        self.decider.take_asked();
+        for work in &works {
+            // What it comes to is not wanted yet, only what it asks for.
+            let _ = self.map_again(&work.event, &work.dispatch.route);
+        }
+        self.ask(ledger).await?;
+        for work in &mut works {
+            let made = self.map_again(&work.event, &work.dispatch.route);
+            work.outgoing = made.map(|outgoing| Outgoing { dispatch: work.dispatch.id, ..outgoing });
+        }
+        self.decider.forget();
+        Ok(())
     }
 
     /// The same for one from the holds.

@@ -1,6 +1,8 @@
 //! Cross-references: what a target called a thing when it took it, an event told or an officer imported is there for every
 //! route that asks, and what nobody knows waits for an officer.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
 use postroom_broker::memory::Server;
 use postroom_connector::{ConnectorError, Handover, Receipt, Settings, SettingsError, Sink, SinkKind};
@@ -9,13 +11,24 @@ use postroom_router::{UNKNOWN_REFERENCE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use postroom_tests::hub::TestHub;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::lanes::Till;
 use crate::lookups::redrive;
 use crate::simulation::{Simulated, connectors, put, until};
 
-/// A register that gives everything it takes a number of its own.
-struct Register;
+/// A register that gives everything it takes a number of its own, while it is open.
+#[derive(Clone)]
+struct Register {
+    is_open: Arc<watch::Sender<bool>>,
+    took: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Default for Register {
+    fn default() -> Self {
+        Self { is_open: Arc::new(watch::Sender::new(true)), took: Arc::default() }
+    }
+}
 
 impl SinkKind for Register {
     fn name(&self) -> &'static str {
@@ -27,14 +40,16 @@ impl SinkKind for Register {
     }
 
     fn build(&self, _settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
-        Ok(Box::new(Self))
+        Ok(Box::new(self.clone()))
     }
 }
 
 #[async_trait]
 impl Sink for Register {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
+        let _ = self.is_open.subscribe().wait_for(|is_open| *is_open).await;
         let subject = &handover.items[0].subject;
+        self.took.lock().unwrap().push(handover.items[0].message["place"].clone());
         Ok(Receipt { reference: Some(format!("R-{subject}")) })
     }
 }
@@ -76,7 +91,11 @@ fn council() -> TestCouncil {
 }
 
 async fn start(council: TestCouncil, till: &Till) -> Simulated {
-    let connectors = connectors().with_sink(Register).with_sink(till.clone());
+    start_with(council, till, &Register::default()).await
+}
+
+async fn start_with(council: TestCouncil, till: &Till, register: &Register) -> Simulated {
+    let connectors = connectors().with_sink(register.clone()).with_sink(till.clone());
     Simulated::at_work(council, Server::new(), connectors).await
 }
 
@@ -107,6 +126,30 @@ async fn what_a_target_called_a_thing_when_it_took_it_is_known_to_the_routes_of_
     assert_eq!(docked_places(&hub), ["R-parcel:a"]);
     assert_eq!(hub.council.outbox_lines("book/out")[0]["place"], "R-parcel:a");
     assert_eq!(till.numbers("a"), [2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_calls_a_thing_is_known_to_what_waited_behind_it_in_the_same_lane() {
+    let (council, till, register) = (council(), Till::default(), Register::default());
+    let route = format!(
+        "from = \"{PARCEL}\"\nto = \"register\"\nmessage = \"parcel\"\nwhen = \".number > 1\"\n{LOOKUP}"
+    );
+    council.write("routes/later-to-register/route.toml", &route);
+    let mapping = "{ \"number\": .number, \"place\": %lookup.number, \"parcel\": %subject }\n";
+    council.write("routes/later-to-register/mapping.vrl", mapping);
+    register.is_open.send_replace(false);
+    let hub = start_with(council, &till, &register).await;
+    for number in 1..=3 {
+        hub.put_about(&format!("a{number}"), "a", number);
+    }
+    hub.until_sums("register", "all three", |sums| sums.dispatched == 3).await;
+    until("its lane to have them in hand", async || hub.server.ready(&hub.name("lane.register")).is_empty())
+        .await;
+    register.is_open.send_replace(true);
+    hub.until_sums("register", "all three", |sums| (sums.delivered, sums.dead) == (3, 0)).await;
+    let took = register.took.lock().unwrap().clone();
+    assert_eq!(took[1..], ["R-parcel:a", "R-parcel:a"], "{took:?}");
     hub.stopped().await;
 }
 

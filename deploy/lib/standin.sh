@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# Systems of the example council that are not there: started on loopback, ended by pid. Sourced after say.sh, need.sh and
+# python.sh. STATE is the folder with their pids and logs.
+
+STANDIN_READY_SECONDS=30
+
+# standins_start STATE COUNCIL DATA: they write what the hub hands over into the folders of their systems.
+standins_start() {
+    local state=$1 systems=$2/systems data=$3
+    need_mail_server
+    standin "$state" benefits "$(sed -n 's|^url = "http://[^"/]*:\([0-9]*\)/.*|\1|p' "$systems/benefits/system.toml")" \
+        "$data/benefits/secret" "$data/benefits/out"
+    standin "$state" mail "$(sed -n 's/^server = .*port = \([0-9]*\).*/\1/p' "$systems/repairs/system.toml")" "$data/repairs/out"
+}
+
+# standin STATE ARGUMENTS OF standin.py...
+standin() {
+    local state=$1
+    shift
+    setsid "$PYTHON" deploy/lib/standin.py "$@" </dev/null >"$state/standin-$1.log" 2>&1 9>&- &
+    echo $! >"$state/standin-$1.pid"
+    wait_until "$STANDIN_READY_SECONDS" grep -qs '^ready$' "$state/standin-$1.log" || {
+        tail -n 3 "$state/standin-$1.log" >&2
+        die "the $1 system that stands in did not start"
+    }
+}
+
+# standins_stop STATE
+standins_stop() {
+    local file pid
+    for file in "$1"/standin-*.pid; do
+        [[ -r $file ]] || continue
+        pid=$(<"$file")
+        if running "$pid" && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'standin\.py '; then
+            kill -TERM "$pid"
+            wait_until 10 gone "$pid" || kill -KILL "$pid"
+        fi
+        rm -f "$file"
+    done
+}
