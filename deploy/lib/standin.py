@@ -1,49 +1,54 @@
 #!/usr/bin/python3
-"""Two systems of the example council that are not there, on loopback: what the hub hands over is written into a folder.
+"""Systems of the example council that are not there, on loopback: what the hub hands over is written into a folder.
 
 standin.py benefits PORT SECRET_FILE FOLDER   a benefits system: PUT /tenancies/<key>, answered with the number of the case
+standin.py notify PORT SECRET_FILE FOLDER     GOV.UK Notify: looks at the token, answers as it does
 standin.py mail PORT FOLDER                   a mail server: each mail is a file (needs python3-aiosmtpd)
 
 Prints `ready` once it listens, and ends with SIGTERM.
 """
 
+import base64
+import hashlib
 import hmac
 import json
 import pathlib
 import signal
 import sys
 import threading
+import time
+import urllib.parse
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LARGEST = 1 << 20
 
 
-class Benefits(BaseHTTPRequestHandler):
-    """Each key makes one line of cases.jsonl, however often it comes."""
+class System(BaseHTTPRequestHandler):
+    """What the two that speak HTTP have in common: who is let in, and what is taken, once for each key."""
 
     protocol_version = "HTTP/1.1"
     secret: pathlib.Path
     folder: pathlib.Path
-    cases: dict = {}
+    taken: dict = {}
     lock = threading.Lock()
 
-    def do_PUT(self):
+    def message(self):
         length = int(self.headers.get("Content-Length") or 0)
-        message = self.rfile.read(min(length, LARGEST))
-        said = (self.headers.get("Authorization") or "").encode()
-        if not hmac.compare_digest(said, b"Bearer " + self.secret.read_bytes().strip()):
-            return self.answer(401, {"ok": False, "message": "not let in"})
-        if not self.path.startswith("/tenancies/"):
-            return self.answer(404, {"ok": False, "message": "no such address"})
-        return self.answer(200, {"ok": True, "case": self.case(self.path, json.loads(message))})
+        return json.loads(self.rfile.read(min(length, LARGEST)))
 
-    def case(self, key, message):
+    def lets_in(self):
+        said = self.headers.get("Authorization") or ""
+        return said.startswith("Bearer ") and self.knows(said.removeprefix("Bearer "), self.secret.read_text().strip())
+
+    def take(self, key, name, message):
+        """What the message is called from now on, or has been since it first came."""
         with self.lock:
-            if key not in self.cases:
-                self.cases[key] = message.get("case") or f"HB-{1001 + len(self.cases)}"
-                with open(self.folder / "cases.jsonl", "a", encoding="utf-8") as kept:
-                    kept.write(json.dumps({"case": self.cases[key], "message": message}) + "\n")
-            return self.cases[key]
+            if key not in self.taken:
+                self.taken[key] = name(len(self.taken))
+                with open(self.folder / "taken.jsonl", "a", encoding="utf-8") as kept:
+                    kept.write(json.dumps({"name": self.taken[key], "message": message}) + "\n")
+            return self.taken[key]
 
     def answer(self, status, body):
         body = json.dumps(body).encode()
@@ -57,9 +62,53 @@ class Benefits(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def benefits(port, secret, folder):
-    Benefits.secret, Benefits.folder = pathlib.Path(secret), pathlib.Path(folder)
-    return ThreadingHTTPServer(("127.0.0.1", int(port)), Benefits).serve_forever
+class Benefits(System):
+    """Each tenancy that begins is a case with a number."""
+
+    @staticmethod
+    def knows(token, secret):
+        return hmac.compare_digest(token.encode(), secret.encode())
+
+    def do_PUT(self):
+        message = self.message()
+        if not self.lets_in():
+            return self.answer(401, {"ok": False, "message": "not let in"})
+        if not self.path.startswith("/tenancies/"):
+            return self.answer(404, {"ok": False, "message": "no such address"})
+        case = self.take(self.path, lambda taken: message.get("case") or f"HB-{1001 + taken}", message)
+        return self.answer(200, {"ok": True, "case": case})
+
+
+class Notify(System):
+    """Each notification has an id, by which and by its reference it can be asked for."""
+
+    @staticmethod
+    def knows(token, secret):
+        """A JWT that the last 36 characters of the key signed, half a minute ago at most."""
+        signed, _, signature = token.rpartition(".")
+        made = hmac.new(secret[-36:].encode(), signed.encode(), hashlib.sha256).digest()
+        if not hmac.compare_digest(signature.encode(), base64.urlsafe_b64encode(made).rstrip(b"=")):
+            return False
+        claims = signed.partition(".")[2]
+        return abs(json.loads(base64.urlsafe_b64decode(claims + "=="))["iat"] - time.time()) < 30
+
+    def do_POST(self):
+        message = self.message()
+        if not self.lets_in():
+            error = {"error": "AuthError", "message": "Invalid token"}
+            return self.answer(403, {"status_code": 403, "errors": [error]})
+        told = {"channel": self.path.rpartition("/")[2], **message}
+        return self.answer(201, {"id": self.take(message["reference"], lambda _: str(uuid.uuid4()), told)})
+
+    def do_GET(self):
+        reference = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("reference", [""])[0]
+        found = [{"id": self.taken[reference], "reference": reference}] if reference in self.taken else []
+        return self.answer(200, {"notifications": found})
+
+
+def system(kind, port, secret, folder):
+    kind.secret, kind.folder = pathlib.Path(secret), pathlib.Path(folder)
+    return ThreadingHTTPServer(("127.0.0.1", int(port)), kind).serve_forever
 
 
 def mail(port, folder):
@@ -78,7 +127,8 @@ def mail(port, folder):
 def main(kind, *arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     pathlib.Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
-    serve = {"benefits": benefits, "mail": mail}[kind](*arguments)
+    systems = {"benefits": Benefits, "notify": Notify}
+    serve = mail(*arguments) if kind == "mail" else system(systems[kind], *arguments)
     print("ready", flush=True)
     serve()
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Systems of the example council that are not there: started on loopback, ended by pid. Sourced after say.sh, need.sh and
-# python.sh. STATE is the folder with their pids and logs.
+# Systems of the example council that are not there: started on loopback, ended by pid. Sourced after say.sh, need.sh,
+# python.sh and webhook.sh. STATE is the folder with their pids and logs.
 
 STANDIN_READY_SECONDS=30
 
@@ -8,9 +8,19 @@ STANDIN_READY_SECONDS=30
 standins_start() {
     local state=$1 systems=$2/systems data=$3
     need_mail_server
-    standin "$state" benefits "$(sed -n 's|^url = "http://[^"/]*:\([0-9]*\)/.*|\1|p' "$systems/benefits/system.toml")" \
-        "$data/benefits/secret" "$data/benefits/out"
+    standin "$state" benefits "$(port_in "$systems/benefits/system.toml" url)" "$data/benefits/secret" "$data/benefits/out"
+    standin "$state" notify "$(port_in "$systems/letters/system.toml" base_url)" "$data/letters/secret" "$data/letters/out"
     standin "$state" mail "$(sed -n 's/^server = .*port = \([0-9]*\).*/\1/p' "$systems/repairs/system.toml")" "$data/repairs/out"
+}
+
+# port_in FILE KEY: the port of the address that KEY has.
+port_in() { sed -n "s|^$2 = \"http://[^\"/]*:\([0-9]*\).*|\1|p" "$1"; }
+
+# make_keys DATA: what lets the hub in.
+make_keys() {
+    make_secret "$1/benefits/secret"
+    mkdir -p "$1/letters"
+    (umask 077 && printf 'example-%s-%s' "$(</proc/sys/kernel/random/uuid)" "$(</proc/sys/kernel/random/uuid)" >"$1/letters/secret")
 }
 
 # standin STATE ARGUMENTS OF standin.py...

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     /// Ends the pause of a system.
     Resume(ResumeArgs),
-    /// Copies of the hub's own database.
+    /// The hub's own database: copies of it, and what it need not keep.
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,
@@ -144,6 +144,13 @@ pub(crate) enum LedgerCommand {
     Backup {
         /// The file, which must not exist.
         file: PathBuf,
+    },
+    /// Forgets what is known of the records of a system that is no source of snapshots any more.
+    ForgetSnapshot {
+        /// The system.
+        system: String,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Says that the backup that was put back is the ledger now; work goes on.
     AcceptRestore,

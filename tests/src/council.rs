@@ -39,9 +39,10 @@ impl TestCouncil {
         // Each test has ports of its own.
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
-        let [pay, benefits, mail] = [free(), free(), free()].map(port);
+        let [pay, benefits, notify, mail] = [free(), free(), free(), free()].map(port);
         council.edit("systems/payments/system.toml", "8088", &pay);
         council.edit("systems/benefits/system.toml", "8089", &benefits);
+        council.edit("systems/letters/system.toml", "8090", &notify);
         council.edit("systems/repairs/system.toml", "8025", &mail);
         council
     }

@@ -39,10 +39,7 @@ struct Standins {
 impl Standins {
     fn start(council: &TestCouncil) -> Self {
         let standins = Self { data: council.data() };
-        as_the_demo(
-            council,
-            r#"make_secret "$data/benefits/secret"; standins_start "$data" "$council" "$data""#,
-        );
+        as_the_demo(council, r#"make_keys "$data"; standins_start "$data" "$council" "$data""#);
         standins
     }
 }
@@ -129,12 +126,13 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     let events = json!({"routed": 4, "no_route": 1, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
-    let delivered = ["counciltax", "elections", "finance", "landcharges", "repairs", "waste"].map(|target| {
-        let sums = &status["targets"][target];
-        assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
-        sums["delivered"].as_u64().expect("a number")
-    });
-    assert_eq!(delivered, [17, 25, 2, 4, 2, 26]);
+    let delivered =
+        ["counciltax", "elections", "finance", "landcharges", "letters", "repairs", "waste"].map(|target| {
+            let sums = &status["targets"][target];
+            assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
+            sums["delivered"].as_u64().expect("a number")
+        });
+    assert_eq!(delivered, [17, 25, 2, 4, 3, 2, 26]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
@@ -170,13 +168,14 @@ fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobo
     let Fed { hub, status, _standins } = fed();
     let benefits = &status["targets"]["benefits"];
     assert_eq!([&benefits["delivered"], &benefits["dead"]], [3, 1], "{benefits}");
-    let taken = std::fs::read_to_string(hub.council.data().join("benefits/out/cases.jsonl")).expect("cases");
+    let taken =
+        std::fs::read_to_string(hub.council.data().join("benefits/out/taken.jsonl")).expect("what was taken");
     let taken: Vec<Value> = taken.lines().map(|line| line.parse().expect("JSON")).collect();
     let case_of = |what: &str| {
         let one = taken
             .iter()
             .find(|one| one["message"]["what"] == what && one["message"]["tenancy"] == "T-004711");
-        one.expect("the tenancy")["case"].clone()
+        one.expect("the tenancy")["name"].clone()
     };
     assert_eq!(case_of("started"), case_of("ended"));
     let dead = hub.json(&["dead", "list", "--json"]);

@@ -21,7 +21,9 @@ pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failu
     }
     if args.ledger {
         let ledger = place.ledger().await?;
-        for warning in removed::routes(council, &ledger).await? {
+        let mut warnings = removed::routes(council, &ledger).await?;
+        warnings.extend(removed::snapshots(council, &ledger).await?);
+        for warning in warnings {
             output::complaint(format!("warning: {warning}"));
         }
         let mut waiting = removed::systems(council, &ledger).await?;

@@ -1,4 +1,4 @@
-//! `postroom ledger backup|restored|accept-restore`: copies of the ledger, and what happens when one was put back.
+//! `postroom ledger`: copies of it, what happens when one was put back, and what it need not keep any longer.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,13 +6,21 @@ use std::time::Duration;
 
 use postroom_ledger::{Ledger, Watermark};
 
-use crate::cli::{Cli, LedgerCommand};
-use crate::failure::Failure;
+use serde_json::json;
+
+use super::officers::consent;
+use super::xref::{begun, ended};
+use crate::cli::{Cli, Consent, LedgerCommand};
+use crate::failure::{Failure, count};
 use crate::output;
 use crate::place::Place;
 
 /// How often the growing copy is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The kind of job that says who forgot the records of a system, and why.
+const FORGET: &str = "forget-snapshot";
+/// Records that are forgotten in one write.
+const FORGOTTEN_TOGETHER: u32 = 5_000;
 
 pub(crate) async fn ledger(cli: &Cli, command: &LedgerCommand) -> Result<ExitCode, Failure> {
     let place = Place::load(cli)?;
@@ -22,6 +30,7 @@ pub(crate) async fn ledger(cli: &Cli, command: &LedgerCommand) -> Result<ExitCod
             back_up(&place, &ledger, file).await?;
             output::line(format!("{}: a copy of the ledger", file.display()));
         }
+        LedgerCommand::ForgetSnapshot { system, consent } => forget(&place, &ledger, system, consent).await?,
         LedgerCommand::AcceptRestore => {
             let jobs = accept(&place, &ledger).await?;
             output::line(format!(
@@ -38,6 +47,43 @@ pub(crate) async fn ledger(cli: &Cli, command: &LedgerCommand) -> Result<ExitCod
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Forgets the records of a system that gives no snapshots any more, a piece at a time: after a stop it is said again.
+async fn forget(place: &Place, ledger: &Ledger, system: &str, consent: &Consent) -> Result<(), Failure> {
+    let side = place.council.systems.get(system).and_then(|system| system.source.as_ref());
+    if side.is_some_and(|side| side.snapshot.is_some()) {
+        let words = format!(
+            "`{system}` is a source of snapshots: without its records the next one would be told as new, whole. Take \
+             `snapshot` out of its text first"
+        );
+        return Err(Failure::Wrong(words));
+    }
+    let known = ledger.snapshot_systems().await?;
+    let Some((_, records)) = known.into_iter().find(|(known, _)| known == system) else {
+        return Err(Failure::Wrong(format!("no record of a snapshot of `{system}` is known")));
+    };
+    output::line(format!("{} would be forgotten", kept(records)));
+    if !consent::given(consent, &format!("forget {}?", kept(records)))? {
+        return Ok(());
+    }
+    let job = begun(ledger, FORGET, consent, json!({ "system": system })).await?;
+    let bar = output::progress(records, "forgetting");
+    loop {
+        let forgotten = ledger.forget_snapshot(system, FORGOTTEN_TOGETHER).await?;
+        if forgotten == 0 {
+            break;
+        }
+        bar.inc(forgotten);
+    }
+    bar.finish_and_clear();
+    ended(ledger, job, records).await?;
+    output::line(format!("{} forgotten, job {job}", kept(records)));
+    Ok(())
+}
+
+fn kept(records: u64) -> String {
+    count(usize::try_from(records).unwrap_or(usize::MAX), "record")
 }
 
 /// Accepts the ledger that was put back, though no hub has started since. The jobs.

@@ -54,6 +54,23 @@ pub(crate) async fn sources(council: &Council, ledger: &Ledger) -> Result<Vec<St
     Ok(waiting.collect())
 }
 
+/// Every system that is no source of snapshots any more, while the ledger keeps what its records were.
+pub(crate) async fn snapshots(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
+    let gives = |system: &str| {
+        let side = council.systems.get(system).and_then(|system| system.source.as_ref());
+        side.is_some_and(|side| side.snapshot.is_some())
+    };
+    let known = ledger.snapshot_systems().await?.into_iter().filter(|(system, _)| !gives(system));
+    let warning = |(system, records): (String, u64)| {
+        let records = count(usize::try_from(records).unwrap_or(usize::MAX), "record");
+        format!(
+            "`{system}` is no source of snapshots any more, and {records} of it are kept: `postroom ledger \
+             forget-snapshot {system}` forgets them"
+        )
+    };
+    Ok(known.map(warning).collect())
+}
+
 /// Every route that was removed while dispatches of it are held: they will be dead letters.
 pub(crate) async fn routes(council: &Council, ledger: &Ledger) -> Result<Vec<String>, Failure> {
     let mut held: BTreeMap<String, usize> = BTreeMap::new();

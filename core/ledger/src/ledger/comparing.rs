@@ -6,7 +6,7 @@ use super::Ledger;
 use crate::LedgerError;
 use crate::import::NewImport;
 use crate::snapshot::{Gone, KnownChunk, KnownCount, Opened, Pending, Snapshot};
-use crate::sql::snapshot;
+use crate::sql::{counted, snapshot};
 
 impl Ledger {
     /// The snapshot of a batch, begun if the last one of its system was another.
@@ -53,6 +53,26 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let found = snapshot::count(reader.conn(), system).await;
         reader.end(found).await
+    }
+
+    /// The systems of whose records anything is known, with how many.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn snapshot_systems(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = snapshot::systems(reader.conn()).await;
+        let found = reader.end(found).await?;
+        Ok(found.into_iter().map(|(system, records)| (system, counted(records))).collect())
+    }
+
+    /// Forgets records of `system`, at most `most`; how many. None: nothing is known of it any more.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn forget_snapshot(&self, system: &str, most: u32) -> Result<u64, LedgerError> {
+        let system = system.to_owned();
+        self.write(move |conn| Box::pin(async move { snapshot::forget(conn, &system, most).await })).await
     }
 
     /// The first records of the snapshot of `system` in hand that are to be published, at most `most`, in its order.

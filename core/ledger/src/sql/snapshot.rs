@@ -191,6 +191,30 @@ pub(crate) async fn gone(conn: &mut Conn, system: &str, after: i64, most: u32) -
     .await
 }
 
+/// The systems of whose records anything is known, with how many.
+pub(crate) async fn systems(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    let sql = "SELECT system, (SELECT count(*) FROM snapshot_key AS record WHERE record.snapshot = snapshot.id)
+               FROM snapshot ORDER BY system";
+    conn.query(sql).all().await
+}
+
+/// Forgets at most `most` records of a system; how many. With the last of them goes what was in hand.
+pub(crate) async fn forget(conn: &mut Conn, system: &str, most: u32) -> Result<u64> {
+    let Some(last) = of(conn, system).await? else { return Ok(0) };
+    let first = "(SELECT id FROM snapshot_key WHERE snapshot = $1 ORDER BY id LIMIT $2)";
+    for table in ["snapshot_kept WHERE key", "snapshot_key WHERE id"] {
+        let sql = format!("DELETE FROM {table} IN {first}");
+        let forgotten = conn.query_said(&sql).bind(last.id).bind(i64::from(most)).execute().await?;
+        if table.starts_with("snapshot_key") && forgotten > 0 {
+            return Ok(forgotten);
+        }
+    }
+    for sql in ["DELETE FROM snapshot_pending WHERE snapshot = $1", "DELETE FROM snapshot WHERE id = $1"] {
+        conn.query(sql).bind(last.id).execute().await?;
+    }
+    Ok(0)
+}
+
 /// Adds records that are not known yet.
 pub(super) async fn add(conn: &mut Conn, (snapshot, generation): (i64, i64), keys: &[Uuid]) -> Result<()> {
     let table = ("INSERT INTO snapshot_key (snapshot, key, generation)", 3, "ON CONFLICT DO NOTHING");

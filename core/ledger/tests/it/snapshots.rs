@@ -270,7 +270,24 @@ async fn the_last_snapshot_is_recognised_and_an_earlier_one_is_taken_again(place
     );
 }
 
+async fn what_is_known_of_a_system_is_forgotten_piece_by_piece_and_nothing_of_another(place: Place) {
+    let ledger = place.open().await;
+    first(&ledger, &[(1, 11), (2, 12), (3, 13)]).await;
+    let other = NewImport { system: "billing".into(), ..new("a") };
+    ledger.open_snapshot(other).await.expect("written");
+    let both = vec![("billing".to_owned(), 0), (SYSTEM.to_owned(), 3)];
+    assert_eq!(ledger.snapshot_systems().await.expect("read"), both);
+    for expected in [2, 1, 0] {
+        assert_eq!(ledger.forget_snapshot(SYSTEM, 2).await.expect("written"), expected);
+    }
+    assert_eq!(ledger.snapshot_systems().await.expect("read"), both[..1]);
+    assert_eq!(hashes(&ledger, &[1, 2, 3]).await, []);
+    let again = begun(&ledger, "a").await;
+    assert_eq!((again.generation, again.taken), (1, 0), "the next one is the first");
+}
+
 promises!(
+    what_is_known_of_a_system_is_forgotten_piece_by_piece_and_nothing_of_another,
     a_snapshot_goes_on_where_its_last_chunk_ended_and_a_chunk_that_comes_twice_counts_once,
     what_was_published_is_known_to_the_next_snapshot_with_what_is_kept_of_it,
     a_record_that_was_refused_stays_what_it_was_and_a_new_one_unknown,

@@ -94,7 +94,7 @@ fn told(as_json: bool, told: &Value, words: &str, code: u8) -> ExitCode {
 }
 
 /// Notes who does something, and why, as a job that nobody else carries out; its number.
-async fn begun(ledger: &Ledger, kind: &str, consent: &Consent, params: Value) -> Result<i64, Failure> {
+pub(super) async fn begun(ledger: &Ledger, kind: &str, consent: &Consent, params: Value) -> Result<i64, Failure> {
     let job = NewJob {
         kind: kind.to_owned(),
         target: String::new(),
@@ -107,7 +107,7 @@ async fn begun(ledger: &Ledger, kind: &str, consent: &Consent, params: Value) ->
 }
 
 /// Notes that it is done.
-async fn ended(ledger: &Ledger, job: i64, number: u64) -> Result<(), Failure> {
+pub(super) async fn ended(ledger: &Ledger, job: i64, number: u64) -> Result<(), Failure> {
     let outcome = json!({"carried_out": number, "left": []});
     ledger.advance(job, (number, number), outcome.clone(), now()).await?;
     Ok(ledger.finish(job, outcome, now()).await?)
