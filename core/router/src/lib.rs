@@ -57,9 +57,12 @@ mod unrouted;
 mod unserved;
 mod watch;
 mod work;
+mod work_items;
 
 pub use attempt::ATTEMPT_TIMEOUT;
-pub use codes::{DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES};
+pub use codes::{
+    Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
+};
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
 pub use fail_point::FailPoint;
@@ -83,3 +86,4 @@ pub use replay::{
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
+pub use work_items::want_told;
