@@ -14,6 +14,7 @@ mod delivery;
 mod desk;
 mod duty;
 mod entries;
+mod exceptions;
 mod fail_point;
 mod golden;
 mod halts;
@@ -65,6 +66,7 @@ pub use codes::{
 };
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
+pub use exceptions::Exceptions;
 pub use fail_point::FailPoint;
 pub use golden::prove_cases;
 pub use halts::Halts;

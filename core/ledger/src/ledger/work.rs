@@ -50,6 +50,16 @@ impl Ledger {
         reader.end(found).await
     }
 
+    /// How many inputs are open items.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn open_inputs(&self, business: &Business) -> Result<u64, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = work::open_inputs(reader.conn(), business).await;
+        reader.end(found).await
+    }
+
     /// Notes at `at` who has an item, or that nobody has; whether it is there and open.
     ///
     /// # Errors

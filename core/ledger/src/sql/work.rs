@@ -1,7 +1,7 @@
 //! The work list: open dead letters, invalid events and inputs whose reason is business's. Of an input the list has one item,
 //! however many of its records were refused.
 
-use super::{Conn, FromRow, Result, Row, clean};
+use super::{Conn, FromRow, Result, Row, clean, counted};
 use crate::work::{Business, WorkFilter, WorkId, WorkItem, bars};
 
 /// That the reason of a dead letter is business's: its places are the codes and the types that are never items.
@@ -183,6 +183,14 @@ async fn inputs(conn: &mut Conn, business: &Business, filter: &WorkFilter, most:
     );
     let query = conn.query_said(&sql).bind(bars(&business.records)).bind(&filter.system).bind(filter.from);
     query.bind(i64::from(most)).all().await
+}
+
+/// How many open inputs there are.
+pub(crate) async fn open_inputs(conn: &mut Conn, business: &Business) -> Result<u64> {
+    let sql = "SELECT count(DISTINCT import.id) FROM refused_record JOIN import ON import.id = refused_record.import
+               WHERE settled_at IS NULL AND state <> 'open' AND $1 LIKE '%|' || rule || '|%'";
+    let (count,): (i64,) = conn.query(sql).bind(bars(&business.records)).one().await?;
+    Ok(counted(count))
 }
 
 /// The input `id`, where it is an open item.
