@@ -185,7 +185,9 @@ async fn what_a_target_says_no_to_is_raised_and_is_settled_when_it_is_given_up()
 #[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_the_officers_cannot_be_told_of_raises_no_further_item() {
     let till = Till::default();
-    ["a", "b"].map(|parcel| till.fail(parcel, Failure::Permanent));
+    for parcel in ["a", "b"] {
+        till.fail(parcel, Failure::Permanent);
+    }
     let hub = with_till(&till, 3).await;
     for (dead, parcel) in [(1, "a"), (2, "b")] {
         hub.put_about(parcel, parcel, dead);

@@ -86,22 +86,22 @@ impl Judge {
     /// As the rule says.
     fn ruled(&self, answer: &Answer, verdict: Verdict, content: &Value) -> Meaning {
         let Verdict { outcome, words, code, reference } = verdict;
-        let error = |failure: Failure| {
+        let failed = |failure: Failure| {
             let words = words.unwrap_or_else(|| said(answer, failure));
             with_wait(ConnectorError::new(failure, words, code.unwrap_or_default()), answer)
         };
-        let failed = |failure: Failure| Meaning::Failed(error(failure));
-        match outcome {
+        Meaning::Failed(match outcome {
             Some(Outcome::Delivered) => {
-                Meaning::Delivered(Receipt { reference: reference.or_else(|| self.reference(content)) })
+                let reference = reference.or_else(|| self.reference(content));
+                return Meaning::Delivered(Receipt { reference });
             }
-            Some(Outcome::Refused) => Meaning::Failed(error(Failure::Permanent).business()),
+            Some(Outcome::Absent) => return Meaning::Absent,
+            Some(Outcome::Refused) => failed(Failure::Permanent).business(),
             Some(Outcome::Again) => failed(Failure::Transient),
             Some(Outcome::Unknown) => failed(Failure::Unknown),
             Some(Outcome::Down) => failed(Failure::Down),
-            Some(Outcome::Absent) => Meaning::Absent,
-            None => Meaning::Failed(senseless("its `outcome` is none that there is")),
-        }
+            None => senseless("its `outcome` is none that there is"),
+        })
     }
 
     /// A fault, whatever the status, and an answer that should be an envelope and is none.

@@ -171,7 +171,8 @@ mod tests {
             (json!(""), None, None),
         ] {
             let content = json!({"Body": {"Fault": fault_in}});
-            assert_eq!(fault(&content), Some(SoapFault { code, failure }), "{content}");
+            let says_no = failure.map(|failure| failure == Permanent);
+            assert_eq!(fault(&content), Some(SoapFault { code, failure, says_no }), "{content}");
         }
         for none in [json!({"Body": {"Moved": ""}}), json!("text"), Value::Null] {
             assert_eq!(fault(&none), None, "{none}");
