@@ -1,6 +1,7 @@
 //! The command line.
 
 mod officers;
+mod worklist;
 mod xref;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
 /// Postroom: takes an event once and delivers it to every department that needs it.
@@ -51,6 +53,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: FormArgs,
     },
+    /// What needs an officer who knows the case: since when, what, why, and who has it.
+    Worklist(WorklistArgs),
     /// What could not be delivered.
     Dead {
         #[command(subcommand)]

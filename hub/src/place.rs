@@ -7,6 +7,7 @@ use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::Connectors;
 use postroom_council::{Council, Problem};
 use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace};
+use postroom_router::want_told;
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -81,13 +82,17 @@ impl Place {
     /// The ledger: on its server, or in its file, made where it is missing.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
         if let Some(url) = std::env::var(LEDGER_URL).ok().or_else(|| self.council.ledger_url.clone()) {
-            return Ok(Ledger::open_at(&LedgerPlace::Url(LedgerUrl::new(url))).await?);
+            let ledger = Ledger::open_at(&LedgerPlace::Url(LedgerUrl::new(url))).await?;
+            want_told(&self.council, &ledger);
+            return Ok(ledger);
         }
         let folder = &self.council.data;
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::Unreachable(format!("making the folder {}: {error}", folder.display()))
         })?;
-        Ok(Ledger::open(&self.ledger_file()).await?)
+        let ledger = Ledger::open(&self.ledger_file()).await?;
+        want_told(&self.council, &ledger);
+        Ok(ledger)
     }
 
     /// The ledger, unless nothing was ever kept in one here.

@@ -28,7 +28,7 @@ fn looking(used: &str) -> (String, String) {
 }
 
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 17] = [
+const READ: [Broken; 18] = [
     Broken {
         what: "a lookup in a list that is not there",
         breaks: |council| {
@@ -109,6 +109,14 @@ const READ: [Broken; 17] = [
             council.write("systems/kiosk/system.toml", text);
         },
         says: ("owner", "system.toml", 0),
+    },
+    Broken {
+        what: "a system with the name of the hub itself",
+        breaks: |council| {
+            let text = "title = \"Kiosk\"\nbroker_user = \"other\"\n[source]\nconnector = \"queue\"\n";
+            council.write("systems/postroom/system.toml", text);
+        },
+        says: ("name", "systems/postroom", 0),
     },
     Broken {
         what: "a prefix that is none",

@@ -119,7 +119,8 @@ pub(crate) fn in_the_way(name: &str) -> ConnectorError {
 fn unwritten(error: WriteError) -> ConnectorError {
     match error {
         WriteError::Io(error) => failed("writing the file")(error),
-        error => ConnectorError::new(Failure::Permanent, "a message cannot be written in this form", error),
+        error => ConnectorError::new(Failure::Permanent, "a message cannot be written in this form", error)
+            .business(),
     }
 }
 

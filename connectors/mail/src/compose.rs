@@ -129,6 +129,7 @@ impl Composer {
         let mut bytes = Vec::new();
         file.layout.write(&rows, &mut bytes).map_err(|error| {
             ConnectorError::new(Failure::Permanent, "a message cannot be written in this form", error)
+                .business()
         })?;
         let kind = ContentType::parse(&format!("text/csv; charset={}", file.encoding.name()));
         let kind = kind.map_err(|error| {

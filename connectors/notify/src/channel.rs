@@ -65,14 +65,14 @@ impl Choice {
                 let known = Channel::ALL.into_iter().find(|channel| asked == channel.name());
                 Some(known.ok_or_else(|| {
                     let words = format!("the channel at `{}` is none of `email`, `sms`, `letter`", self.from);
-                    ConnectorError::new(Failure::Permanent, words, "")
+                    ConnectorError::new(Failure::Permanent, words, "").business()
                 })?)
             }
         };
         let mut channels = preferred.into_iter().chain(self.otherwise.iter().copied());
         channels.find(|channel| channel.reaches(message)).ok_or_else(|| {
             let words = "the message has no address for any channel by which it may go";
-            ConnectorError::new(Failure::Permanent, words, "")
+            ConnectorError::new(Failure::Permanent, words, "").business()
         })
     }
 }

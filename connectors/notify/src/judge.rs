@@ -19,6 +19,8 @@ const MAX_NAME_CHARS: usize = 64;
 const DAILY_LIMIT: &str = "TooManyRequestsError";
 /// The error of a token or a key.
 const AUTH: &str = "AuthError";
+/// The error of what a notification holds: an address or a number that is none.
+const VALIDATION: &str = "ValidationError";
 /// What Notify's message says where the time in a token is more than 30 seconds off.
 const CLOCK: &str = "clock";
 
@@ -124,6 +126,7 @@ impl Answer {
             status if status.is_redirection() => {
                 with(Failure::Permanent, "Notify answers with a redirect, which is not followed")
             }
+            _ if refusal.names(VALIDATION) => with(Failure::Permanent, "Notify refuses it").business(),
             _ => with(Failure::Permanent, "Notify refuses it"),
         }
     }

@@ -56,7 +56,19 @@ impl Trouble {
             (_, Failure::Down) => "the database cannot be reached",
             (_, Failure::Transient | Failure::Unknown) => "the database cannot do it now",
         };
-        ConnectorError::new(failure, format!("{doing}: {fact}"), self.detail())
+        let error = ConnectorError::new(failure, format!("{doing}: {fact}"), self.detail());
+        if self.says_no() { error.business() } else { error }
+    }
+
+    /// Whether the database says no to the values, and not to the statement.
+    fn says_no(&self) -> bool {
+        let Self::Told(sqlx::Error::Database(told)) = self else { return false };
+        if told.try_downcast_ref::<SqliteError>().is_some() {
+            let code: i32 = told.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+            return code & 0xff == SQLITE_CONSTRAINT;
+        }
+        let state = told.code().unwrap_or_default();
+        SAYING_NO.iter().any(|class| state.starts_with(class)) && self.failure() == Failure::Permanent
     }
 
     /// The error of a connection that could not be opened: whatever the reason, there is no database to work with.
@@ -109,6 +121,11 @@ impl Trouble {
         }
     }
 }
+
+/// The class of SQLSTATEs that values broke a rule of their column (22) or of the table (23), and what a procedure raises itself.
+const SAYING_NO: [&str; 4] = ["22", "23", "45", "P0001"];
+/// SQLite's result code for a rule of a table that was broken.
+const SQLITE_CONSTRAINT: i32 = 19;
 
 fn database(told: &dyn DatabaseError) -> Failure {
     if let Some(told) = told.try_downcast_ref::<MySqlDatabaseError>() {

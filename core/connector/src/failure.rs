@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use postroom_event::Concern;
+
 /// What a failure means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -27,6 +29,8 @@ pub struct ConnectorError {
     pub detail: String,
     /// When the system may be asked again, where it said so: at the earliest after this long.
     pub retry_after: Option<Duration>,
+    /// Whose concern it is, where it is for good: business's only where the system itself said no to what the message means.
+    pub concern: Concern,
 }
 
 fn detail_suffix(detail: &str) -> String {
@@ -37,7 +41,19 @@ impl ConnectorError {
     /// An error of kind `failure`, told in `words`, with the technical `detail`.
     #[expect(clippy::needless_pass_by_value, reason = "errors are handed over as they come")]
     pub fn new(failure: Failure, words: impl Into<String>, detail: impl ToString) -> Self {
-        Self { failure, words: words.into(), detail: detail.to_string(), retry_after: None }
+        Self {
+            failure,
+            words: words.into(),
+            detail: detail.to_string(),
+            retry_after: None,
+            concern: Concern::Technical,
+        }
+    }
+
+    /// The same, of a system that said no to what the message means: an officer must look at the case.
+    #[must_use]
+    pub fn business(self) -> Self {
+        Self { concern: Concern::Business, ..self }
     }
 
     /// The same, of a system that said when it may be asked again.

@@ -15,6 +15,7 @@ mod source;
 
 pub use batching::{Batching, BatchingError};
 pub use failure::{ConnectorError, Failure};
+pub use postroom_event::Concern;
 pub use registry::{Connectors, QUEUE};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretFrom;

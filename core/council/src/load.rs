@@ -9,6 +9,7 @@ use postroom_event::MAX_BODY_BYTES;
 use postroom_schema::Vocabulary;
 
 use crate::lists::{self, Lists};
+use crate::own;
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
@@ -79,11 +80,12 @@ impl Council {
                 council.systems.insert(name, system);
             }
         }
-        check_owners(&council.systems, folder, &mut reading);
         for (name, path) in subfolders(&folder.join("routes"), MAX_ROUTES, &mut reading) {
             let route = route::read(&name, &path, &council, &mut reading);
             council.routes.extend(route);
         }
+        own::add(&mut council, folder, &mut reading);
+        check_owners(&council.systems, folder, &mut reading);
         council.keep = retention::keep(&text, &written, &council, &mut reading);
         Ok((council, reading.problems))
     }

@@ -3,6 +3,7 @@
 //! Everything that enters the hub becomes an [`Event`] here or is refused with a [`Refusal`]; nothing behind this
 //! crate sees bytes that were not checked. It knows neither schemas nor brokers, and does no I/O.
 
+mod concern;
 mod decode;
 mod encode;
 mod envelope;
@@ -12,6 +13,7 @@ mod refusal;
 mod strict;
 mod tree;
 
+pub use concern::Concern;
 pub use decode::{Received, decode};
 pub use envelope::{CHANNELS, Event, check_extension, check_subject};
 pub use id::{DispatchId, EventKey, record_id};

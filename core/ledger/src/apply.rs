@@ -8,9 +8,10 @@ use crate::intern::Interned;
 use crate::kept::Action;
 use crate::outbox::{Outcome, Tell};
 use crate::sql::outbox::Line;
+use crate::sql::work_outbox::Fact;
 use crate::sql::{
     Result, attempt, dead, decision, dispatch, event, held, import, invalid, journal_place, outbox, run,
-    snapshot_step, staged, xref,
+    snapshot_step, staged, work_outbox, xref,
 };
 
 /// What the writing needs.
@@ -23,13 +24,14 @@ pub(crate) struct Applied<'w> {
 /// Writes the group.
 pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
     let Applied { conn, interned, tell } = to;
+    let tell = &tell;
     for entry in &group.first {
         apply_first(conn, interned, (*entry, tell)).await?;
     }
     let mut lines = Vec::new();
     if !group.events.is_empty() {
         event::append(conn, interned, &group.events).await?;
-        if tell == Tell::Receipts {
+        if tell.receipts {
             lines.extend(group.events.iter().flat_map(|event| Line::decided(event)));
         }
     }
@@ -58,8 +60,9 @@ pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
         lines.extend(new.iter().map(|letter| {
             Line::of(Outcome::Dead, &letter.dispatch, letter.failed_at).code(&letter.reason.code)
         }));
+        work_outbox::dead(conn, new.iter().map(|letter| letter.dispatch.id), Fact::RAISED, tell).await?;
     }
-    if tell == Tell::Receipts {
+    if tell.receipts {
         outbox::append(conn, &lines).await?;
     }
     xref::note(conn, group.xrefs.iter().copied()).await?;
@@ -70,7 +73,7 @@ pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
 }
 
 /// Entries that others of the same call build on.
-async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&Entry, Tell)) -> Result<()> {
+async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&Entry, &Tell)) -> Result<()> {
     match entry {
         Entry::Redriven { dispatches, decision } => {
             decision::on_dead(conn, dispatches, (Action::Redriven, decision), tell).await.map(drop)
@@ -86,14 +89,14 @@ async fn apply_first(conn: &mut Conn, interned: &mut Interned, (entry, tell): (&
 }
 
 /// Entries that are few, one by one.
-async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
+async fn apply_one(conn: &mut Conn, entry: &Entry, tell: &Tell) -> Result<()> {
     match entry {
         Entry::Invalid(event) => invalid::add(conn, event, tell).await,
         Entry::Understood { number, decision } => {
-            decision::on_invalid(conn, &[*number], (Action::Redriven, decision)).await.map(drop)
+            decision::on_invalid(conn, &[*number], (Action::Redriven, decision), tell).await.map(drop)
         }
         Entry::StillInvalid { number, broken, decision } => {
-            decision::still_invalid(conn, *number, broken, decision).await
+            decision::still_invalid(conn, *number, (broken, decision), tell).await
         }
         Entry::BatchDelivered { id, reference, at } => {
             staged::deliver(conn, id, reference.as_deref(), (*at, tell)).await
@@ -115,12 +118,13 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: Tell) -> Result<()> {
         Entry::Entered(dispatches, at) => dispatch::enter(conn, dispatches, *at).await,
         Entry::Attempts { dispatch, attempts } => attempt::add(conn, *dispatch, attempts).await,
         Entry::ReceiptsSent(positions) => outbox::sent(conn, positions).await,
+        Entry::WorkTold(positions) => work_outbox::told(conn, positions).await,
         Entry::Advanced(step) => import::advance(conn, step).await,
-        Entry::ImportDone(key, at) => import::finish(conn, key, *at).await,
+        Entry::ImportDone(key, at) => import::finish(conn, key, (*at, tell)).await,
         Entry::CursorMoved { system, cursor, at } => import::move_cursor(conn, system, cursor, *at).await,
         Entry::ImportRepeated(key, at) => import::repeat(conn, key, *at).await,
-        Entry::ImportRefused(refused) => import::refuse(conn, refused).await,
-        Entry::Snapshot(of, step) => snapshot_step::take(conn, of, step).await,
+        Entry::ImportRefused(refused) => import::refuse(conn, refused, tell).await,
+        Entry::Snapshot(of, step) => snapshot_step::take(conn, of, (step, tell)).await,
         Entry::JournalRead { system, place } => journal_place::note(conn, system, place).await,
         Entry::Trying(keys) => run::try_keys(conn, keys).await,
         Entry::Survived(keys) => run::survive(conn, keys).await,

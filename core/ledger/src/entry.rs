@@ -115,6 +115,8 @@ pub enum Entry {
     },
     /// Receipts were published: their places in the outbox.
     ReceiptsSent(Vec<i64>),
+    /// It was told what became of items of the work list: the places in their outbox.
+    WorkTold(Vec<i64>),
     /// A batch arrived: every dispatch in it has its receipt.
     BatchDelivered {
         /// The batch.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::entry::{Body, Claims, DeadLetter};
 use crate::hold::{Attempt, Message};
+use crate::work::ByConcern;
 
 /// Which dead letters to list; an absent field matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct DeadFilter {
     pub until: Option<i64>,
     /// `open`, `discarded` or `redriven`.
     pub state: Option<String>,
+    /// Whose concern.
+    pub concern: Option<ByConcern>,
 }
 
 /// A dead letter in a list.
@@ -154,6 +157,8 @@ pub struct InvalidFilter {
     pub until: Option<i64>,
     /// `open`, `discarded` or `redriven`.
     pub state: Option<String>,
+    /// Whose concern.
+    pub concern: Option<ByConcern>,
 }
 
 /// Invalid events of one system that broke one rule.

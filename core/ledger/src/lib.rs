@@ -32,6 +32,7 @@ mod tail;
 mod taken;
 mod waiting;
 mod watermark;
+mod work;
 mod writer;
 mod xref;
 
@@ -67,4 +68,5 @@ pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};
 pub use watermark::Watermark;
+pub use work::{Business, ByConcern, Happened, NoWorkId, WorkFilter, WorkId, WorkItem, WorkLine};
 pub use xref::{MAX_XREF_BYTES, Xref, XrefFilter, XrefKey};

@@ -1,10 +1,13 @@
-//! Receipts for source systems: what became of their events, kept until it was published.
+//! Receipts for source systems: what became of their events, kept until it was published; and whether anybody is told of the
+//! work list.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use postroom_event::{DispatchId, EventKey};
 use serde::Serialize;
+
+use crate::work::Business;
 
 /// What a source system is to be told about one of its events, or about one dispatch of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,30 +90,40 @@ impl Outcome {
     }
 }
 
-/// Whether an outcome goes to the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tell {
-    /// Some system wants receipts.
-    Receipts,
-    /// None does.
-    Nobody,
+/// What is told of outcomes, beside their being written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tell {
+    /// Whether some system wants receipts.
+    pub(crate) receipts: bool,
+    /// Which of them are items of the work list, where somebody is to be told of those.
+    pub(crate) work: Option<Arc<Business>>,
 }
 
-/// The systems that want receipts.
+/// The systems that want receipts, and what is told of the work list.
 #[derive(Debug, Default)]
-pub(crate) struct Wanting(RwLock<HashSet<String>>);
+pub(crate) struct Wanting(RwLock<Wanted>);
+
+#[derive(Debug, Default)]
+struct Wanted {
+    receipts: HashSet<String>,
+    work: Option<Arc<Business>>,
+}
 
 impl Wanting {
     pub(crate) fn set(&self, systems: HashSet<String>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = systems;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).receipts = systems;
+    }
+
+    pub(crate) fn tell_work(&self, business: Arc<Business>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).work = Some(business);
     }
 
     pub(crate) fn all(&self) -> HashSet<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).receipts.clone()
     }
 
     pub(crate) fn tell(&self) -> Tell {
-        let none = self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        if none { Tell::Nobody } else { Tell::Receipts }
+        let wanted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Tell { receipts: !wanted.receipts.is_empty(), work: wanted.work.clone() }
     }
 }

@@ -155,7 +155,7 @@ async fn hand_over(
         }
         reach.tried(&result).await?;
         if error.failure == Failure::Permanent {
-            let reason = entries::connector_reason("refused", error);
+            let reason = entries::connector_reason(entries::refused_code(error), error);
             let holding = session.council.holding(&target.target);
             let refused = Entry::BatchRefused { id: id.clone(), reason, holding, at: entries::now() };
             session.record(vec![refused]).await?;

@@ -1,51 +1,137 @@
-//! The codes that the router adds to those of events and formats, with what they mean.
+//! The codes that the router adds to those of events and formats, with what they mean and whose concern they are: the one place
+//! that knows which reasons are an officer's work and which an operator's.
+
+use std::sync::Arc;
+
+use postroom_council::{OWN_SYSTEM, WORK_TYPES};
+use postroom_event::{Concern, Rule};
+use postroom_ledger::Business;
 
 const UNKNOWN_CODE_MEANS: &str = "a code list does not know what stands in a field, has no answer for it, or the field is required and absent";
+/// The code of what a connector gives up for good although the target did not say no to the message.
+pub(crate) const SETTINGS: &str = "settings";
+
+/// A code, whose concern it is, and what it means.
+pub type Code = (&'static str, Concern, &'static str);
+
+const fn business(code: &'static str, means: &'static str) -> Code {
+    (code, Concern::Business, means)
+}
+
+const fn technical(code: &'static str, means: &'static str) -> Code {
+    (code, Concern::Technical, means)
+}
+
+/// The rules of formats and connectors that are business's: what stands in a record is at fault, not how it is written.
+const BUSINESS_INPUTS: [&str; 3] = ["unknown-record", "no-key", "local-time"];
+
+/// Whose concern an invalid event is.
+pub const fn of_rule(rule: Rule) -> Concern {
+    match rule {
+        Rule::Schema => Concern::Business,
+        Rule::TooLarge
+        | Rule::NotJson
+        | Rule::DuplicateKey
+        | Rule::NulCharacter
+        | Rule::TooDeep
+        | Rule::NumberOutOfRange
+        | Rule::ContentType
+        | Rule::SpecVersion
+        | Rule::MissingAttribute
+        | Rule::BadAttribute
+        | Rule::NoData
+        | Rule::ForbiddenProperty
+        | Rule::Sender
+        | Rule::Source
+        | Rule::UnknownType
+        | Rule::Poison => Concern::Technical,
+    }
+}
+
+/// Whose concern it is that a format or a connector refuses a file, or a record of it, by the rule with this code.
+pub fn of_input(code: &str) -> Concern {
+    if BUSINESS_INPUTS.contains(&code) { Concern::Business } else { Concern::Technical }
+}
+
+/// Which reasons are business's, for the ledger, which knows none. What is wrong with the hub's own events is never one: a work
+/// item about a work item would have no end.
+pub fn business_reasons() -> Arc<Business> {
+    let of = |codes: &[Code]| -> Vec<String> {
+        let business = codes.iter().filter(|(_, concern, _)| *concern == Concern::Business);
+        business.map(|(code, ..)| (*code).to_owned()).collect()
+    };
+    let rules = Rule::ALL.iter().filter(|rule| of_rule(**rule) == Concern::Business);
+    let invalid: Vec<String> = rules.map(|rule| rule.code().to_owned()).collect();
+    let mut records = of(RECORD_CODES);
+    records.extend(invalid.iter().cloned().chain(BUSINESS_INPUTS.map(str::to_owned)));
+    let (teller, told_as) = (OWN_SYSTEM.to_owned(), WORK_TYPES.map(str::to_owned).to_vec());
+    Arc::new(Business { dead: of(DEAD_CODES), invalid, records, teller, told_as })
+}
+
+/// What a code of a dead letter, an invalid event or a refused record means, where it is the router's or an event's own.
+pub fn meaning(code: &str) -> Option<&'static str> {
+    let own = DEAD_CODES.iter().chain(RECORD_CODES).find(|(known, ..)| *known == code);
+    let rule = || Rule::ALL.iter().find(|rule| rule.code() == code);
+    own.map(|(.., means)| *means).or_else(|| rule().map(|rule| rule.meaning()))
+}
 
 /// Why a record is refused although it was read.
-pub const RECORD_CODES: &[(&str, &str)] = &[
-    (
+pub const RECORD_CODES: &[Code] = &[
+    business(
         "no-rule",
         "no rule of `[[source.map]]` or `[[source.ignore]]` applies: an unknown code is an exception",
     ),
-    ("mapping", "the source mapping of the rule could not be run on this record"),
-    ("event", "the mapping gave something that is no event"),
-    ("snapshot-key", "the key of a snapshot is absent or empty in the record"),
-    ("snapshot-duplicate-key", "the same key stands in a snapshot twice: it is refused whole"),
-    (
+    business("mapping", "the source mapping of the rule could not be run on this record"),
+    business("event", "the mapping gave something that is no event"),
+    business("snapshot-key", "the key of a snapshot is absent or empty in the record"),
+    technical("snapshot-duplicate-key", "the same key stands in a snapshot twice: it is refused whole"),
+    technical(
         "snapshot-shrunk",
         "a snapshot lacks more of the known records than `shrink_at_most` allows: it is refused whole",
     ),
-    (
+    technical(
         "snapshot-incomplete",
         "no refusal: a snapshot of which records were refused removes nothing, for one of them may be what it seems to lack",
     ),
-    ("unknown-code", UNKNOWN_CODE_MEANS),
+    business("unknown-code", UNKNOWN_CODE_MEANS),
 ];
 
 /// Why a dispatch is dead.
-pub const DEAD_CODES: &[(&str, &str)] = &[
-    ("filter", "the route's `when` could not be run on this event, or is false for it now that it can"),
-    ("mapping", "the route's mapping could not be run on this event"),
-    ("unknown-code", UNKNOWN_CODE_MEANS),
-    (
+pub const DEAD_CODES: &[Code] = &[
+    business(
+        "filter",
+        "the route's `when` could not be run on this event, or is false for it now that it can",
+    ),
+    business("mapping", "the route's mapping could not be run on this event"),
+    business("unknown-code", UNKNOWN_CODE_MEANS),
+    business(
         "unknown-reference",
         "the ledger knows no id of a system for a thing: `postroom xref import`, or wait until it is noted, and redrive",
     ),
-    ("message", "what the mapping made does not fit the target's schema"),
-    ("no-such-route", "the route was removed while the dispatch waited"),
-    ("foreign", "something on a lane that this hub did not put there; it was not read again"),
-    ("refused", "the target refused it for good"),
-    ("exhausted", "it still failed when the retry schedule of its route had run out"),
-    (
+    business("message", "what the mapping made does not fit the target's schema"),
+    technical("no-such-route", "the route was removed while the dispatch waited"),
+    technical("foreign", "something on a lane that this hub did not put there; it was not read again"),
+    business("refused", "the target said no to what the message means"),
+    technical(
+        SETTINGS,
+        "it can never be handed over, for no reason that lies in its data: an address, a template, a rule or the target itself must be mended",
+    ),
+    technical("exhausted", "it still failed when the retry schedule of its route had run out"),
+    technical(
         "overtaken",
         "its queue lost it, or its event came late, and a later dispatch of its subject has arrived meanwhile: a declared skip",
     ),
-    ("rejected", "its system rejected it from its own queue, or gave it back until the queue gave it up"),
-    ("dropped", "a policy on the broker dropped it from the queue of its system"),
-    ("unrouted", "its queue did not keep it, however often it was put back"),
-    ("lost", "its queue was deleted, and the journal has its event no more"),
-    ("poison", "the hub stopped three times while it had this dispatch in hand; it was not read again"),
+    technical(
+        "rejected",
+        "its system rejected it from its own queue, or gave it back until the queue gave it up",
+    ),
+    technical("dropped", "a policy on the broker dropped it from the queue of its system"),
+    technical("unrouted", "its queue did not keep it, however often it was put back"),
+    technical("lost", "its queue was deleted, and the journal has its event no more"),
+    technical(
+        "poison",
+        "the hub stopped three times while it had this dispatch in hand; it was not read again",
+    ),
 ];
 
 /// Why something stays as it is although an officer decided on it, beside the codes for which it would fail again.

@@ -18,6 +18,7 @@ use crate::staging::BatchTarget;
 use crate::supervise::DRAIN_TIMEOUT;
 use crate::{
     batches, delivery, ingress, intake, receipts, replay, retention, silence, staging, sums, unrouted, watch,
+    work_items,
 };
 
 /// How long the giving back of a lease is waited for.
@@ -185,6 +186,9 @@ impl Duty {
             Self::Watch => {
                 spawn(workers, "watch", "broker", watch::run(session.clone()));
                 spawn(workers, "receipts", "of sources", receipts::run(session.clone()));
+                if council.tells_work() {
+                    spawn(workers, "work items", "of the ledger", work_items::run(session.clone()));
+                }
                 spawn(workers, "silence", "of sources", silence::run(session.clone()));
                 spawn(workers, "sums", "of the ledger", sums::run(session.clone()));
                 spawn(workers, "watch", "unrouted", unrouted::run(session.clone()));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::Utc;
 use postroom_broker::Delivery;
 use postroom_connector::{ConnectorError, Outgoing};
-use postroom_event::{MAX_BODY_BYTES, Refusal};
+use postroom_event::{Concern, MAX_BODY_BYTES, Refusal};
 use postroom_ledger::{
     Body, Claims, DeadLetter, Dispatch, Entry, EventOutcome, Fate, Handed, InvalidEvent, JournalPlace,
     Reason, StagedDispatch, Whole,
 };
 use postroom_telemetry as telemetry;
 
+use crate::codes;
 use crate::decide::{self, Head, Unmappable, Verdict, Way};
 use crate::health::seconds;
 use crate::item::{Item, Leg, Stage};
@@ -176,6 +177,14 @@ pub(crate) fn staged(job: &Job, outgoing: &Outgoing) -> Entry {
         event: whole(&job.delivery),
         at: now(),
     })
+}
+
+/// The code of what a connector gives up for good.
+pub(crate) fn refused_code(error: &ConnectorError) -> &'static str {
+    match error.concern {
+        Concern::Business => "refused",
+        Concern::Technical => codes::SETTINGS,
+    }
 }
 
 /// Why a connector gave up.

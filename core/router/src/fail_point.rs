@@ -44,11 +44,13 @@ pub enum FailPoint {
     ReplayNoted,
     /// A replay is confirmed, and the ledger does not know.
     ReplayPublished,
+    /// What became of items of the work list is confirmed as events, and the ledger does not know.
+    WorkPublished,
 }
 
 impl FailPoint {
     /// Every point, in the order of an event's way.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::IntakeSent,
         Self::IntakePublished,
         Self::IntakeDone,
@@ -65,6 +67,7 @@ impl FailPoint {
         Self::RedriveRecorded,
         Self::ReplayNoted,
         Self::ReplayPublished,
+        Self::WorkPublished,
     ];
 
     /// Its name, by which the environment names it.
@@ -86,6 +89,7 @@ impl FailPoint {
             Self::RedriveRecorded => "redrive.recorded",
             Self::ReplayNoted => "replay.noted",
             Self::ReplayPublished => "replay.published",
+            Self::WorkPublished => "work.published",
         }
     }
 

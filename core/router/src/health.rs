@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use postroom_broker::Broker;
 use postroom_council::{Council, Target};
+use postroom_event::Concern;
 use postroom_ledger::{DeadFilter, LaneState, Ledger, LedgerError};
 use postroom_telemetry as telemetry;
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::entries;
+use crate::exceptions::Exceptions;
 use crate::halts::{Halts, SLOW_WRITE};
 
 /// How often broker and ledger are looked at for the gauges; at once when a session opens or ends.
@@ -161,6 +163,9 @@ impl Health {
         let open = DeadFilter { state: Some("open".to_owned()), ..DeadFilter::default() };
         let (held, dead) = (self.ledger.hold_summaries().await?, self.ledger.dead_groups(&open).await?);
         let lanes = self.ledger.lane_states().await?;
+        let exceptions = Exceptions::look(&self.ledger).await?;
+        telemetry::show_exceptions(Concern::Business.word(), count(exceptions.business));
+        telemetry::show_exceptions(Concern::Technical.word(), count(exceptions.technical));
         for (system, target) in self.council.targets() {
             let name = system.name.as_str();
             let is_down = |lane: &LaneState| lane.target == name && lane.down_since.is_some();

@@ -14,6 +14,7 @@ mod delivery;
 mod desk;
 mod duty;
 mod entries;
+mod exceptions;
 mod fail_point;
 mod golden;
 mod halts;
@@ -57,11 +58,15 @@ mod unrouted;
 mod unserved;
 mod watch;
 mod work;
+mod work_items;
 
 pub use attempt::ATTEMPT_TIMEOUT;
-pub use codes::{DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES};
+pub use codes::{
+    Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
+};
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
+pub use exceptions::Exceptions;
 pub use fail_point::FailPoint;
 pub use golden::prove_cases;
 pub use halts::Halts;
@@ -83,3 +88,4 @@ pub use replay::{
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
+pub use work_items::want_told;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use postroom_broker::{Broker, MAX_SHORT_TEXT_BYTES, Message, Names, Outgoing, Publication};
-use postroom_event::{Rule, STRUCTURED};
+use postroom_event::STRUCTURED;
 use postroom_ledger::{Entry, Outcome, Receipt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::codes::{DEAD_CODES, HOLD_CODES};
+use crate::codes::{HOLD_CODES, meaning};
 use crate::outgoing::APP_ID;
 use crate::session::{Session, WorkerError, answers};
 
@@ -131,7 +131,6 @@ fn word(outcome: Outcome) -> &'static str {
 
 /// What a code means; the words of the refusal itself may hold a value, and are for officers only.
 fn words(code: &str) -> Option<&'static str> {
-    let of_dispatches = DEAD_CODES.iter().chain(HOLD_CODES).copied();
-    let mut all = of_dispatches.chain(Rule::ALL.iter().map(|rule| (rule.code(), rule.meaning())));
-    all.find(|(known, _)| *known == code).map(|(_, meaning)| meaning)
+    let hold = HOLD_CODES.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning);
+    hold.or_else(|| meaning(code))
 }

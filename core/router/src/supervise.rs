@@ -23,6 +23,7 @@ use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
 use crate::session::{Connected, WorkerError, blocked_for_long, pause};
 use crate::unserved::Unserved;
+use crate::work_items::want_told;
 
 /// Longest wait for the workers of a session to finish what they have in hand.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -133,8 +134,7 @@ impl Hub {
         let started = Instant::now();
         self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
-        let wanting = self.council.sources().filter(|(_, side)| side.receipts);
-        self.ledger.want_receipts(wanting.map(|(system, _)| system.name.clone()).collect());
+        want_told(&self.council, &self.ledger);
         self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;

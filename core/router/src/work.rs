@@ -12,6 +12,7 @@ use postroom_ledger::{
 use postroom_telemetry as telemetry;
 
 use crate::decide::Unmappable;
+use crate::entries::{connector_reason, refused_code};
 use crate::{health, traced};
 
 /// Longest technical detail that is kept of an attempt, in characters.
@@ -222,9 +223,8 @@ impl Work {
                 words: unmappable.words.clone(),
                 detail: String::new(),
             },
-            (reason, Some(error), _) => {
-                Reason { code: dead_code(reason).to_owned(), words: error.words, detail: error.detail }
-            }
+            (DeadReason::Refused, Some(error), _) => connector_reason(refused_code(&error), &error),
+            (reason, Some(error), _) => connector_reason(dead_code(reason), &error),
             (reason, None, _) => Reason {
                 code: dead_code(reason).to_owned(),
                 words: "it was given up".to_owned(),

@@ -130,6 +130,11 @@ metrics! {
     gauge "postroom_dead"
     fn show_dead(target);
 
+    /// What is kept because a person must decide, by whose concern: `business` is the work list of officers, `technical` every other
+    /// dead letter and invalid event.
+    gauge "postroom_exceptions"
+    fn show_exceptions(concern);
+
     /// 1 while the target cannot be reached and nothing is sent to it, else 0.
     gauge "postroom_circuit_open"
     fn show_circuit_open(target);

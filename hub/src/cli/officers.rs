@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Europe::London;
 use clap::{Args, Subcommand};
+use postroom_event::Concern;
 
 use super::FormArgs;
 
@@ -63,7 +64,7 @@ pub(crate) enum JobsCommand {
 }
 
 /// Which dead letters.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct WhichDead {
     /// Only those to this system.
     #[arg(long, value_name = "SYSTEM")]
@@ -71,22 +72,28 @@ pub(crate) struct WhichDead {
     /// Only those of this route.
     #[arg(long)]
     pub(crate) route: Option<String>,
+    /// Only those that are `business` (the work list) or `technical`.
+    #[arg(long, value_name = "WHOSE", value_parser = concern)]
+    pub(crate) concern: Option<Concern>,
     #[command(flatten)]
     pub(crate) when: When,
 }
 
 /// Which invalid events.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct WhichInvalid {
     /// Only those from this system.
     #[arg(long)]
     pub(crate) system: Option<String>,
+    /// Only those that are `business` (the work list) or `technical`.
+    #[arg(long, value_name = "WHOSE", value_parser = concern)]
+    pub(crate) concern: Option<Concern>,
     #[command(flatten)]
     pub(crate) when: When,
 }
 
 /// About what, and when.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct When {
     /// Only those about this subject, e.g. `uprn:100061234567`.
     #[arg(long)]
@@ -156,7 +163,7 @@ pub(crate) struct Deciding {
 }
 
 /// What somebody says who changes something.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Consent {
     /// Why you decide so; it is kept with who and when.
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
@@ -228,10 +235,15 @@ pub(crate) struct InvalidDiscardArgs {
 }
 
 /// An instant in microseconds since the epoch: as the clock in London shows it, as RFC 3339, or so long ago.
-fn moment(text: &str) -> Result<i64, String> {
+pub(super) fn moment(text: &str) -> Result<i64, String> {
     read_moment(text, Utc::now())
         .map(|at| at.timestamp_micros())
         .ok_or_else(|| "a time such as `2026-03-20`, `2026-03-20T10:14` or `2h` (ago)".to_owned())
+}
+
+fn concern(text: &str) -> Result<Concern, String> {
+    let known = Concern::ALL.into_iter().find(|concern| concern.word() == text);
+    known.ok_or_else(|| "`business` or `technical`".to_owned())
 }
 
 fn read_moment(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

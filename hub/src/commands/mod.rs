@@ -31,6 +31,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Publish(args) => wait(publish::publish(cli, args)),
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
+        Command::Worklist(args) => wait(officers::worklist(cli, args)),
         Command::Dead { command } => wait(officers::dead(cli, command)),
         Command::Holds { target, limit, form } => wait(holds::holds(cli, target.as_deref(), *limit, form)),
         Command::Invalid { command } => wait(officers::invalid(cli, command)),

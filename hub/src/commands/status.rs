@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use postroom_broker::{Broker, Depth};
 use postroom_ledger::{JobFilter, JobState, Ledger, SourceSums, Sums, TargetSums};
-use postroom_router::PROPOSED_REPLAY;
 use postroom_router::sums::{self, decided};
+use postroom_router::{Exceptions, PROPOSED_REPLAY};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, StatusArgs};
@@ -39,6 +39,10 @@ struct Found {
     proposed_replays: Vec<String>,
     /// Messages that reached no queue; the hub puts them back at once, so there are none.
     unrouted: u32,
+    /// What is kept because a person must decide.
+    exceptions: Exceptions,
+    /// What of the work list is to be stated as events yet.
+    untold: u64,
     /// Sources of which the journal may have events that are not taken in yet: the hub is reading it.
     reading: Vec<String>,
 }
@@ -100,6 +104,8 @@ async fn look(place: &Place, ledger: &Ledger, broker: Option<&dyn Broker>) -> Re
         inputs: BTreeMap::new(),
         proposed_replays: proposed_replays(ledger).await?,
         unrouted: 0,
+        exceptions: Exceptions::look(ledger).await?,
+        untold: if place.council.tells_work() { ledger.work_untold().await? } else { 0 },
         reading: if place.council.journal { ledger.journals_being_read().await? } else { Vec::new() },
     };
     found.reading.retain(|system| place.council.sources().any(|(source, _)| source.name == *system));
@@ -151,7 +157,9 @@ impl Found {
         let on_the_way = place.council.sources().any(|(system, _)| {
             self.sums.sources.get(&system.name).is_some_and(|source| source.published > decided(source))
         });
-        !(open || waiting || in_ingress || in_lanes || inputs || on_the_way) && self.reading.is_empty()
+        !(open || waiting || in_ingress || in_lanes || inputs || on_the_way)
+            && self.reading.is_empty()
+            && self.untold == 0
     }
 }
 
@@ -170,6 +178,15 @@ fn print(place: &Place, found: &Found, standing: &Standing) {
     }
     for system in &found.reading {
         output::line(format!("READING: the journal is read for events of {system} that its queue has lost"));
+    }
+    if found.exceptions.business > 0 {
+        output::line(format!("WORKLIST: {} for officers: postroom worklist", found.exceptions.business));
+    }
+    if found.exceptions.technical > 0 {
+        let technical = found.exceptions.technical;
+        output::line(format!(
+            "TECHNICAL: {technical} for operators: postroom dead|invalid list --concern technical"
+        ));
     }
     if found.unrouted > 0 {
         output::line(format!("ERROR: {} messages reached no queue", found.unrouted));
@@ -212,7 +229,7 @@ fn sources(place: &Place, found: &Found) {
             source.mapped.to_string(),
             source.refused.to_string(),
             source.ignored.values().sum::<u64>().to_string(),
-            if side.is_queue() { "itself".to_owned() } else { source.published.to_string() },
+            if side.is_queue() || side.is_own() { "itself".to_owned() } else { source.published.to_string() },
             (decided(source) + u64::from(ingress)).to_string(),
             ingress.to_string(),
             source.events.routed.to_string(),
@@ -311,6 +328,7 @@ fn as_json(place: &Place, found: &Found, standing: &Standing) -> Value {
         "queues": depths(&found.targets), "inputs": found.inputs, "differences": differences(found),
         "publish_themselves": publish_themselves(place), "standing": standing,
         "proposed_replays": found.proposed_replays.len(), "unrouted": found.unrouted,
+        "exceptions": found.exceptions,
         "reading": found.reading,
     })
 }

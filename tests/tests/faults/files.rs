@@ -74,6 +74,18 @@ fn every_bad_sample_is_refused_with_its_reason_and_the_rest_is_delivered() {
     let delivered = ["gazetteer", "billing", "elections-dcounts"]
         .map(|system| number(&status, &format!("/sources/{system}/events/routed")));
     assert_eq!(delivered, [2, 2, 4], "what is right is delivered");
+    let items = hub.json(&["worklist", "--format", "json"]);
+    let mut work: Vec<_> =
+        items.as_array().expect("a list").iter().map(|item| item["code"].clone()).collect();
+    work.sort_by_key(Value::to_string);
+    assert_eq!(
+        work,
+        ["no-rule", "no-rule", "schema", "schema", "unknown-record"],
+        "what only an officer can mend"
+    );
+    let told =
+        hub.council.outbox("officers/out").iter().map(|(_, text)| text.lines().count() - 1).sum::<usize>();
+    assert_eq!(told, work.len(), "the officers are told of the same");
 }
 
 #[test]

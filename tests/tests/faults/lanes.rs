@@ -105,7 +105,8 @@ impl Sink for Till {
         for item in &handover.items {
             assert!(!self.crashes.lock().unwrap().contains(&item.subject), "the till is told to crash");
             if let Some(failure) = self.fails.lock().unwrap().get(&item.subject) {
-                return Err(ConnectorError::new(*failure, "the till says no", ""));
+                // It says no to what the message means.
+                return Err(ConnectorError::new(*failure, "the till says no", "").business());
             }
             let number = item.message["number"].as_u64().unwrap();
             self.took.lock().unwrap().push((item.subject.clone(), number));

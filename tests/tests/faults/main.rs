@@ -43,4 +43,5 @@ mod status;
 mod sums;
 mod unsendable;
 mod work;
+mod worklist;
 mod xrefs;

@@ -141,7 +141,7 @@ impl Shared {
         if failure == Failure::Permanent {
             self.book.lock().unwrap().refused.insert(number);
         }
-        Err(ConnectorError::new(failure, "the till says no", ""))
+        Err(ConnectorError::new(failure, "the till says no", "").business())
     }
 
     fn land(&self, item: &Outgoing, number: u64) -> usize {

@@ -88,20 +88,20 @@ impl Judge {
         let Verdict { outcome, words, code, reference } = verdict;
         let failed = |failure: Failure| {
             let words = words.unwrap_or_else(|| said(answer, failure));
-            let error = ConnectorError::new(failure, words, code.unwrap_or_default());
-            Meaning::Failed(with_wait(error, answer))
+            with_wait(ConnectorError::new(failure, words, code.unwrap_or_default()), answer)
         };
-        match outcome {
+        Meaning::Failed(match outcome {
             Some(Outcome::Delivered) => {
-                Meaning::Delivered(Receipt { reference: reference.or_else(|| self.reference(content)) })
+                let reference = reference.or_else(|| self.reference(content));
+                return Meaning::Delivered(Receipt { reference });
             }
-            Some(Outcome::Refused) => failed(Failure::Permanent),
+            Some(Outcome::Absent) => return Meaning::Absent,
+            Some(Outcome::Refused) => failed(Failure::Permanent).business(),
             Some(Outcome::Again) => failed(Failure::Transient),
             Some(Outcome::Unknown) => failed(Failure::Unknown),
             Some(Outcome::Down) => failed(Failure::Down),
-            Some(Outcome::Absent) => Meaning::Absent,
-            None => Meaning::Failed(senseless("its `outcome` is none that there is")),
-        }
+            None => senseless("its `outcome` is none that there is"),
+        })
     }
 
     /// A fault, whatever the status, and an answer that should be an envelope and is none.
@@ -116,7 +116,8 @@ impl Judge {
             };
             let words = format!("{words}: SOAP fault {}", fault.code.unwrap_or("of its own"));
             let error = ConnectorError::new(failure, words.trim_end(), self.problem(content));
-            return Some(Meaning::Failed(with_wait(error, answer)));
+            let says_no = fault.says_no.unwrap_or(!answer.status.is_success() && says_no(answer.status));
+            return Some(Meaning::Failed(with_wait(concerned(error, says_no), answer)));
         }
         let Body::Whole(bytes) = &answer.body else { return None };
         let strange = answer.status.is_success() && !bytes.is_empty() && !is_envelope(content);
@@ -145,7 +146,7 @@ impl Judge {
             failure => failure,
         };
         let error = ConnectorError::new(failure, said(answer, failure), self.problem(content));
-        Meaning::Failed(with_wait(error, answer))
+        Meaning::Failed(with_wait(concerned(error, says_no(answer.status)), answer))
     }
 
     fn reference(&self, content: &Value) -> Option<String> {
@@ -169,6 +170,24 @@ fn by_status(status: StatusCode) -> Failure {
         status if status.is_server_error() => Failure::Transient,
         _ => Failure::Permanent,
     }
+}
+
+/// Whether a status says no to what the message means, and not to how it was sent: there is no such thing, or it is in a state that
+/// does not allow it.
+fn says_no(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::GONE
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::UNPROCESSABLE_ENTITY
+    )
+}
+
+fn concerned(error: ConnectorError, says_no: bool) -> ConnectorError {
+    if says_no { error.business() } else { error }
 }
 
 /// What the status of an answer says, in words.

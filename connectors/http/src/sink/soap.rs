@@ -90,7 +90,12 @@ pub(crate) struct SoapFault {
     pub(crate) code: Option<&'static str>,
     /// What it means; none where only the status tells.
     pub(crate) failure: Option<Failure>,
+    /// Whether it says no to what the message means; none where only the status tells.
+    pub(crate) says_no: Option<bool>,
 }
+
+/// Codes that blame what was sent for what it means, and not for its form.
+const SAYING_NO: [&str; 2] = ["Client", "Sender"];
 
 /// SOAP's own codes (SOAP 1.1, 4.4.1; SOAP 1.2, 5.4.6), and whether the same message may be taken later.
 const CODES: [(&str, Failure); 7] = [
@@ -113,7 +118,11 @@ pub(crate) fn fault(content: &Value) -> Option<SoapFault> {
     let local = text.trim().rsplit(':').next().unwrap_or_default();
     let general = local.split('.').next().unwrap_or_default();
     let known = CODES.iter().find(|(code, _)| *code == general);
-    Some(SoapFault { code: known.map(|(code, _)| *code), failure: known.map(|(_, failure)| *failure) })
+    Some(SoapFault {
+        code: known.map(|(code, _)| *code),
+        failure: known.map(|(_, failure)| *failure),
+        says_no: known.map(|(code, _)| SAYING_NO.contains(code)),
+    })
 }
 
 #[cfg(test)]
@@ -162,7 +171,8 @@ mod tests {
             (json!(""), None, None),
         ] {
             let content = json!({"Body": {"Fault": fault_in}});
-            assert_eq!(fault(&content), Some(SoapFault { code, failure }), "{content}");
+            let says_no = failure.map(|failure| failure == Permanent);
+            assert_eq!(fault(&content), Some(SoapFault { code, failure, says_no }), "{content}");
         }
         for none in [json!({"Body": {"Moved": ""}}), json!("text"), Value::Null] {
             assert_eq!(fault(&none), None, "{none}");

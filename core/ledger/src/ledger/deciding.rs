@@ -44,7 +44,7 @@ impl Ledger {
     ) -> Result<Vec<DispatchId>, LedgerError> {
         let (dispatches, tell) = (dispatches.to_vec(), self.shared.wanting.tell());
         self.write(move |conn| {
-            Box::pin(async move { decision::on_dead(conn, &dispatches, (action, &by), tell).await })
+            Box::pin(async move { decision::on_dead(conn, &dispatches, (action, &by), &tell).await })
         })
         .await
     }
@@ -71,9 +71,9 @@ impl Ledger {
         action: Action,
         by: Decision,
     ) -> Result<Vec<i64>, LedgerError> {
-        let numbers = numbers.to_vec();
+        let (numbers, tell) = (numbers.to_vec(), self.shared.wanting.tell());
         self.write(move |conn| {
-            Box::pin(async move { decision::on_invalid(conn, &numbers, (action, &by)).await })
+            Box::pin(async move { decision::on_invalid(conn, &numbers, (action, &by), &tell).await })
         })
         .await
     }

@@ -7,6 +7,7 @@ mod holding;
 mod reading;
 mod referring;
 mod taking;
+mod work;
 mod working;
 
 use std::collections::HashSet;

@@ -4,11 +4,13 @@ use postroom_event::{DispatchId, EventKey};
 
 use super::dispatch::{unended, way};
 use super::kept::{self, Before, Kept};
+use super::work::dead_is_business;
 use super::{Conn, FromRow, Result, Row, attempt, blob, clean, counted, decision, held, insert, json_bytes};
 use crate::entry::{DeadLetter, Dispatch, Reason};
 use crate::hold::{BlockedSubject, Message};
 use crate::intern::Interned;
 use crate::kept::{DeadFilter, DeadGroup, DeadRow, DeadShown};
+use crate::work::{ByConcern, bars};
 
 /// The media type of a message that was kept as a value.
 const JSON: &str = "application/json";
@@ -103,7 +105,8 @@ const JOINED: &str = "FROM dead JOIN way ON way.id = dead.way";
 const FILTER: &str =
     "WHERE ($1 IS NULL OR target = $1) AND ($2 IS NULL OR route = $2) AND ($3 IS NULL OR code = $3)
       AND ($4 IS NULL OR subject = $4) AND ($5 IS NULL OR failed_at >= $5) AND ($6 IS NULL OR failed_at < $6)
-      AND ($7 IS NULL OR state = $7)";
+      AND ($7 IS NULL OR state = $7)
+      AND ($8 IS NULL OR CASE WHEN {is_business} THEN 'business' ELSE 'technical' END = $8)";
 
 impl FromRow for DeadRow {
     fn from_row(row: &Row) -> Result<Self> {
@@ -126,28 +129,30 @@ impl FromRow for DeadRow {
 }
 
 /// Dead letters, newest first.
-pub(crate) async fn list(conn: &mut Conn, filter: &DeadFilter, most: u32) -> Result<Vec<DeadRow>> {
-    let sql = format!("{COLUMNS} {JOINED} {FILTER} ORDER BY failed_at DESC, dead.dispatch LIMIT $8");
-    filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
+pub(crate) async fn list(conn: &mut Conn, asked: &DeadFilter, most: u32) -> Result<Vec<DeadRow>> {
+    let sql = format!("{COLUMNS} {JOINED} {} ORDER BY failed_at DESC, dead.dispatch LIMIT $11", filter());
+    filtered(conn.query_said(&sql), asked).bind(i64::from(most)).all().await
 }
 
 /// The ids of dead letters, in the order in which they were given up: those of one subject in their own order.
-pub(crate) async fn in_order(conn: &mut Conn, filter: &DeadFilter, most: u32) -> Result<Vec<DispatchId>> {
+pub(crate) async fn in_order(conn: &mut Conn, asked: &DeadFilter, most: u32) -> Result<Vec<DispatchId>> {
     let sql = format!(
-        "SELECT dead.dispatch {JOINED} LEFT JOIN kept ON kept.dispatch = dead.dispatch {FILTER}
-         ORDER BY kept.id, failed_at LIMIT $8"
+        "SELECT dead.dispatch {JOINED} LEFT JOIN kept ON kept.dispatch = dead.dispatch {}
+         ORDER BY kept.id, failed_at LIMIT $11",
+        filter()
     );
-    let rows: Vec<(Vec<u8>,)> = filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await?;
+    let rows: Vec<(Vec<u8>,)> = filtered(conn.query_said(&sql), asked).bind(i64::from(most)).all().await?;
     rows.iter().map(|row| super::id(&row.0).map(DispatchId)).collect()
 }
 
 /// Dead letters by target and reason, the largest group first.
-pub(crate) async fn groups(conn: &mut Conn, filter: &DeadFilter) -> Result<Vec<DeadGroup>> {
+pub(crate) async fn groups(conn: &mut Conn, asked: &DeadFilter) -> Result<Vec<DeadGroup>> {
     let sql = format!(
-        "SELECT target, code, count(*), min(failed_at), max(failed_at) {JOINED} {FILTER}
-         GROUP BY target, code ORDER BY count(*) DESC, target, code"
+        "SELECT target, code, count(*), min(failed_at), max(failed_at) {JOINED} {}
+         GROUP BY target, code ORDER BY count(*) DESC, target, code",
+        filter()
     );
-    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), filter).all().await?;
+    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), asked).all().await?;
     let group = |(target, code, count, oldest, newest)| DeadGroup {
         target,
         code,
@@ -158,7 +163,12 @@ pub(crate) async fn groups(conn: &mut Conn, filter: &DeadFilter) -> Result<Vec<D
     Ok(rows.into_iter().map(group).collect())
 }
 
+fn filter() -> String {
+    FILTER.replace("{is_business}", &dead_is_business("$9", "$10"))
+}
+
 fn filtered<'c>(query: super::Query<'c>, filter: &DeadFilter) -> super::Query<'c> {
+    let concern = filter.concern.as_ref();
     query
         .bind(&filter.target)
         .bind(&filter.route)
@@ -167,6 +177,9 @@ fn filtered<'c>(query: super::Query<'c>, filter: &DeadFilter) -> super::Query<'c
         .bind(filter.from)
         .bind(filter.until)
         .bind(&filter.state)
+        .bind(concern.map(ByConcern::word))
+        .bind(concern.map(|by| bars(&by.business.dead)))
+        .bind(concern.map(|by| bars(&by.business.told_as)))
 }
 
 /// The dispatches of a frozen set: those that `job` redrove or discarded, in the order of their failing.

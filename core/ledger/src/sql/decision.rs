@@ -4,17 +4,19 @@ use std::collections::HashSet;
 
 use postroom_event::DispatchId;
 
-use super::{Conn, FromRow, Result, Row, blob, clean, id, insert, known, outbox, unreceived};
+use super::work_outbox::Fact;
+use super::{Conn, FromRow, Result, Row, blob, clean, id, insert, known, outbox, unreceived, work_outbox};
 use crate::entry::Broken;
 use crate::kept::{Action, Decision, Note};
 use crate::outbox::Tell;
+use crate::work::Happened;
 
 /// Decides on those of `dispatches` that are open dead letters; they are returned in the order given.
 pub(crate) async fn on_dead(
     conn: &mut Conn,
     dispatches: &[DispatchId],
     (action, decision): (Action, &Decision),
-    tell: Tell,
+    tell: &Tell,
 ) -> Result<Vec<DispatchId>> {
     let sql = "UPDATE dead SET state = $2, job = $3
                WHERE state = 'open' AND dispatch {among} RETURNING dispatch";
@@ -29,11 +31,12 @@ pub(crate) async fn on_dead(
     let table = ("INSERT INTO note (dispatch, action, actor, reason, job, at)", 6, "");
     insert(conn, table, &changed, |query, dispatch| noted(query.bind(blob(dispatch.0)), action, decision))
         .await?;
-    match (action, tell) {
-        (Action::Discarded, Tell::Receipts) => outbox::discarded(conn, &changed, decision.at).await?,
-        (Action::Discarded, Tell::Nobody) => {}
-        (Action::Redriven, _) => unreceived::unsettle(conn).await?,
+    match action {
+        Action::Discarded if tell.receipts => outbox::discarded(conn, &changed, decision.at).await?,
+        Action::Discarded => {}
+        Action::Redriven => unreceived::unsettle(conn).await?,
     }
+    work_outbox::dead(conn, changed.iter().copied(), settled(action, decision), tell).await?;
     Ok(changed)
 }
 
@@ -42,6 +45,7 @@ pub(crate) async fn on_invalid(
     conn: &mut Conn,
     numbers: &[i64],
     (action, decision): (Action, &Decision),
+    tell: &Tell,
 ) -> Result<Vec<i64>> {
     let mut changed = Vec::new();
     for number in numbers {
@@ -53,6 +57,7 @@ pub(crate) async fn on_invalid(
             .await?;
         if done > 0 {
             changed.push(*number);
+            work_outbox::invalid(conn, *number, settled(action, decision), tell).await?;
         }
     }
     note_invalid(conn, &changed, (action, decision)).await?;
@@ -63,9 +68,18 @@ pub(crate) async fn on_invalid(
 pub(crate) async fn still_invalid(
     conn: &mut Conn,
     number: i64,
-    broken: &Broken,
-    decision: &Decision,
+    (broken, decision): (&Broken, &Decision),
+    tell: &Tell,
 ) -> Result<()> {
+    let was: Option<(String,)> = conn
+        .query("SELECT code FROM invalid WHERE id = $1 AND state = 'open'")
+        .bind(number)
+        .optional()
+        .await?;
+    let is_item = |code: &str| tell.work.as_ref().is_some_and(|business| business.is_event(code));
+    if !is_item(&broken.code) {
+        work_outbox::invalid(conn, number, settled(Action::Redriven, decision), tell).await?;
+    }
     let done = conn
         .query("UPDATE invalid SET code = $2, place = $3, words = $4 WHERE id = $1 AND state = 'open'")
         .bind(number)
@@ -74,8 +88,20 @@ pub(crate) async fn still_invalid(
         .bind(clean(&broken.words))
         .execute()
         .await?;
+    if was.is_some_and(|(code,)| !is_item(&code)) {
+        work_outbox::invalid(conn, number, Fact(Happened::Raised, Some(decision.at)), tell).await?;
+    }
     let changed: Vec<_> = (done > 0).then_some(number).into_iter().collect();
     note_invalid(conn, &changed, (Action::Redriven, decision)).await
+}
+
+/// That a decision settles an item of the work list.
+fn settled(action: Action, decision: &Decision) -> Fact {
+    let happened = match action {
+        Action::Discarded => Happened::Discarded,
+        Action::Redriven => Happened::Redriven,
+    };
+    Fact(happened, Some(decision.at))
 }
 
 async fn note_invalid(
@@ -112,6 +138,14 @@ impl FromRow for Note {
 pub(crate) async fn notes_on_dead(conn: &mut Conn, dispatch: DispatchId) -> Result<Vec<Note>> {
     conn.query("SELECT action, actor, reason, job, at FROM note WHERE dispatch = $1 ORDER BY id")
         .bind(blob(dispatch.0))
+        .all()
+        .await
+}
+
+/// The notes on an import whose refused records were looked at, in order of time.
+pub(crate) async fn notes_on_import(conn: &mut Conn, number: i64) -> Result<Vec<Note>> {
+    conn.query("SELECT action, actor, reason, job, at FROM note WHERE import = $1 ORDER BY id")
+        .bind(number)
         .all()
         .await
 }

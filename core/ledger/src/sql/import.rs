@@ -2,9 +2,10 @@
 
 use postroom_event::Fault;
 
-use super::{Conn, FromRow, Result, Row, counted, insert, known, small, stored};
+use super::{Conn, FromRow, Result, Row, counted, insert, known, small, stored, work_outbox};
 use crate::entry::{Advance, ImportKey, RefusedImport};
 use crate::import::{Import, ImportState, NewImport, RefusedRecord};
+use crate::outbox::Tell;
 
 const COLUMNS: &str =
     "SELECT id, system, batch, round, label, total, position, mapped, published, repeats, state,
@@ -196,10 +197,14 @@ pub(crate) async fn cursor(conn: &mut Conn, system: &str) -> Result<Option<Strin
 }
 
 /// Closes an import that was read to its end.
-pub(crate) async fn finish(conn: &mut Conn, key: &ImportKey, at: i64) -> Result<()> {
+pub(crate) async fn finish(conn: &mut Conn, key: &ImportKey, (at, tell): (i64, &Tell)) -> Result<()> {
     let sql = "UPDATE import SET state = 'done', updated = $4
-               WHERE system = $1 AND batch = $2 AND round = $3 AND state = 'open'";
-    on_key(conn, sql, key, at).await
+               WHERE system = $1 AND batch = $2 AND round = $3 AND state = 'open' RETURNING id";
+    let done = conn.query(sql).bind(&key.system).bind(&key.batch).bind(i64::from(key.round)).bind(at);
+    match done.optional().await? {
+        Some((id,)) => work_outbox::input(conn, id, at, tell).await,
+        None => Ok(()),
+    }
 }
 
 /// Counts that the same content came again.
@@ -215,7 +220,7 @@ async fn on_key(conn: &mut Conn, sql: &'static str, key: &ImportKey, at: i64) ->
 }
 
 /// Notes that a batch was refused as a whole: its open round ends so, one refused before repeats, else a round begins.
-pub(crate) async fn refuse(conn: &mut Conn, refused: &RefusedImport) -> Result<()> {
+pub(crate) async fn refuse(conn: &mut Conn, refused: &RefusedImport, tell: &Tell) -> Result<()> {
     let new = NewImport {
         system: refused.system.clone(),
         batch: if refused.batch.is_empty() { refused.label.clone() } else { refused.batch.clone() },
@@ -236,7 +241,8 @@ pub(crate) async fn refuse(conn: &mut Conn, refused: &RefusedImport) -> Result<(
     };
     let Some(kept) = latest_row(conn, &key.system, &key.batch).await? else { return Ok(()) };
     let whole = Fault { number: 0, ..refused.fault.clone() };
-    refuse_records(conn, kept.id, &[whole]).await
+    refuse_records(conn, kept.id, &[whole]).await?;
+    work_outbox::input(conn, kept.id, refused.at, tell).await
 }
 
 async fn end_refused(conn: &mut Conn, key: &ImportKey, at: i64) -> Result<()> {
@@ -250,6 +256,12 @@ pub(crate) async fn list(conn: &mut Conn, system: Option<&str>, most: u32) -> Re
     let sql = format!("{COLUMNS} WHERE $1 IS NULL OR system = $1 ORDER BY first_seen DESC, id DESC LIMIT $2");
     let rows: Vec<Kept> = conn.query_said(&sql).bind(system).bind(i64::from(most)).all().await?;
     Ok(rows.into_iter().map(|kept| kept.import).collect())
+}
+
+/// The system, the batch and the name of the import with this number.
+pub(crate) async fn numbered(conn: &mut Conn, id: i64) -> Result<Option<Import>> {
+    let sql = format!("{COLUMNS} WHERE id = $1");
+    Ok(conn.query_said(&sql).bind(id).optional::<Kept>().await?.map(|kept| kept.import))
 }
 
 /// The refused records of every round of a batch, in the order of the batch, at most `most`.

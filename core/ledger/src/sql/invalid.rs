@@ -2,19 +2,24 @@
 
 use sha2::{Digest, Sha256};
 
+use super::work::invalid_is_business;
+use super::work_outbox::Fact;
 use super::{
     Conn, FromRow, Result, Row, clean, clean_some, counted, decision, event, from_json, json, outbox, stored,
+    work_outbox,
 };
 use crate::entry::{Body, Claims, InvalidEvent};
 use crate::kept::{InvalidFilter, InvalidGroup, InvalidRow, InvalidShown};
 use crate::outbox::Tell;
+use crate::work::{ByConcern, bars};
 
 /// Lists an invalid event; the same bytes while listed already count as a duplicate.
-pub(crate) async fn add(conn: &mut Conn, invalid: &InvalidEvent, tell: Tell) -> Result<()> {
-    let done = conn.query(
+pub(crate) async fn add(conn: &mut Conn, invalid: &InvalidEvent, tell: &Tell) -> Result<()> {
+    let added: Option<(i64,)> = conn.query(
         "INSERT INTO invalid (system, received_at, code, place, words, content_type, headers, body, body_sha256,
                               body_size, event_id, source, event_type, subject, fingerprint)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING
+         RETURNING id",
     )
     .bind(&invalid.system)
     .bind(invalid.received_at)
@@ -31,13 +36,13 @@ pub(crate) async fn add(conn: &mut Conn, invalid: &InvalidEvent, tell: Tell) -> 
     .bind(clean_some(invalid.claims.event_type.as_ref()))
     .bind(clean_some(invalid.claims.subject.as_ref()))
     .bind(fingerprint(invalid)?)
-    .execute()
+    .optional()
     .await?;
-    match (done, tell) {
-        (0, _) => event::tally(conn, &invalid.system, 1).await,
-        (_, Tell::Receipts) => outbox::invalid(conn, invalid).await,
-        (_, Tell::Nobody) => Ok(()),
+    let Some((number,)) = added else { return event::tally(conn, &invalid.system, 1).await };
+    if tell.receipts {
+        outbox::invalid(conn, invalid).await?;
     }
+    work_outbox::invalid(conn, number, Fact::RAISED, tell).await
 }
 
 /// What makes it the same event again: system, rule, content type, headers (but for the broker's own) and body.
@@ -75,9 +80,15 @@ impl FromRow for InvalidRow {
 
 const FILTER: &str = "FROM invalid
     WHERE ($1 IS NULL OR system = $1) AND ($2 IS NULL OR code = $2) AND ($3 IS NULL OR subject = $3)
-      AND ($4 IS NULL OR received_at >= $4) AND ($5 IS NULL OR received_at < $5) AND ($6 IS NULL OR state = $6)";
+      AND ($4 IS NULL OR received_at >= $4) AND ($5 IS NULL OR received_at < $5) AND ($6 IS NULL OR state = $6)
+      AND ($7 IS NULL OR CASE WHEN {is_business} THEN 'business' ELSE 'technical' END = $7)";
+
+fn filter() -> String {
+    FILTER.replace("{is_business}", &invalid_is_business("$8", "$9"))
+}
 
 fn filtered<'c>(query: super::Query<'c>, filter: &InvalidFilter) -> super::Query<'c> {
+    let concern = filter.concern.as_ref();
     query
         .bind(&filter.system)
         .bind(&filter.code)
@@ -85,28 +96,32 @@ fn filtered<'c>(query: super::Query<'c>, filter: &InvalidFilter) -> super::Query
         .bind(filter.from)
         .bind(filter.until)
         .bind(&filter.state)
+        .bind(concern.map(ByConcern::word))
+        .bind(concern.map(|by| bars(&by.business.invalid)))
+        .bind(concern.map(|by| by.business.teller.clone()))
 }
 
 /// Invalid events, newest first, at most `most`.
-pub(crate) async fn list(conn: &mut Conn, filter: &InvalidFilter, most: u32) -> Result<Vec<InvalidRow>> {
-    let sql = format!("{COLUMNS} {FILTER} ORDER BY id DESC LIMIT $7");
-    filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await
+pub(crate) async fn list(conn: &mut Conn, asked: &InvalidFilter, most: u32) -> Result<Vec<InvalidRow>> {
+    let sql = format!("{COLUMNS} {} ORDER BY id DESC LIMIT $10", filter());
+    filtered(conn.query_said(&sql), asked).bind(i64::from(most)).all().await
 }
 
 /// The numbers of invalid events, oldest first, at most `most`.
-pub(crate) async fn in_order(conn: &mut Conn, filter: &InvalidFilter, most: u32) -> Result<Vec<i64>> {
-    let sql = format!("SELECT id {FILTER} ORDER BY id LIMIT $7");
-    let rows: Vec<(i64,)> = filtered(conn.query_said(&sql), filter).bind(i64::from(most)).all().await?;
+pub(crate) async fn in_order(conn: &mut Conn, asked: &InvalidFilter, most: u32) -> Result<Vec<i64>> {
+    let sql = format!("SELECT id {} ORDER BY id LIMIT $10", filter());
+    let rows: Vec<(i64,)> = filtered(conn.query_said(&sql), asked).bind(i64::from(most)).all().await?;
     Ok(rows.into_iter().map(|(number,)| number).collect())
 }
 
 /// Invalid events by system and rule, the largest group first.
-pub(crate) async fn groups(conn: &mut Conn, filter: &InvalidFilter) -> Result<Vec<InvalidGroup>> {
+pub(crate) async fn groups(conn: &mut Conn, asked: &InvalidFilter) -> Result<Vec<InvalidGroup>> {
     let sql = format!(
-        "SELECT system, code, count(*), min(received_at), max(received_at) {FILTER}
-         GROUP BY system, code ORDER BY count(*) DESC, system, code"
+        "SELECT system, code, count(*), min(received_at), max(received_at) {}
+         GROUP BY system, code ORDER BY count(*) DESC, system, code",
+        filter()
     );
-    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), filter).all().await?;
+    let rows: Vec<(String, String, i64, i64, i64)> = filtered(conn.query_said(&sql), asked).all().await?;
     let group = |(system, code, count, oldest, newest)| InvalidGroup {
         system,
         code,

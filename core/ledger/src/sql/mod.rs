@@ -25,6 +25,8 @@ pub(crate) mod sums;
 pub(crate) mod taken;
 pub(crate) mod trace;
 pub(crate) mod unreceived;
+pub(crate) mod work;
+pub(crate) mod work_outbox;
 pub(crate) mod xref;
 
 use sqlx::Error;

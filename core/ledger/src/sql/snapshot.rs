@@ -193,7 +193,8 @@ pub(crate) async fn gone(conn: &mut Conn, system: &str, after: i64, most: u32) -
 
 /// The systems of whose records anything is known, with how many.
 pub(crate) async fn systems(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
-    let sql = "SELECT system, (SELECT count(*) FROM snapshot_key AS record WHERE record.snapshot = snapshot.id)
+    let sql =
+        "SELECT system, (SELECT count(*) FROM snapshot_key AS record WHERE record.snapshot = snapshot.id)
                FROM snapshot ORDER BY system";
     conn.query(sql).all().await
 }

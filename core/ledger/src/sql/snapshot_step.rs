@@ -3,10 +3,11 @@
 use uuid::Uuid;
 
 use super::{Conn, Result, import, insert, snapshot, stored};
+use crate::outbox::Tell;
 use crate::snapshot::{Compared, InHand, PublishedChanges, RemovedRecords, SnapshotStep};
 
 /// Takes a step.
-pub(crate) async fn take(conn: &mut Conn, of: &InHand, step: &SnapshotStep) -> Result<()> {
+pub(crate) async fn take(conn: &mut Conn, of: &InHand, (step, tell): (&SnapshotStep, &Tell)) -> Result<()> {
     match step {
         SnapshotStep::Compared(compared) => self::compared(conn, of, compared).await,
         SnapshotStep::Accepted(key, told) => {
@@ -24,7 +25,7 @@ pub(crate) async fn take(conn: &mut Conn, of: &InHand, step: &SnapshotStep) -> R
             let Some(id) = move_on(conn, of, ("comparing", "refused")).await? else { return Ok(()) };
             snapshot::discard(conn, id).await?;
             import::reset(conn, key, refused.at).await?;
-            import::refuse(conn, refused).await
+            import::refuse(conn, refused, tell).await
         }
     }
 }

@@ -7,9 +7,10 @@ use postroom_event::DispatchId;
 
 use super::dead::{self, AGAIN};
 use super::dispatch::{waiting, way};
+use super::work_outbox::Fact;
 use super::{
     Conn, Result, attempt, blob, clean, clean_some, counted, from_json_bytes, id, insert, json, json_bytes,
-    outbox, stored,
+    outbox, stored, work_outbox,
 };
 use crate::batch::{StagedBatch, StagedItem, StagedSummary, batch_id, batch_key};
 use crate::entry::{Reason, StagedDispatch};
@@ -126,7 +127,7 @@ pub(crate) async fn deliver(
     conn: &mut Conn,
     batch: &str,
     reference: Option<&str>,
-    (at, tell): (i64, Tell),
+    (at, tell): (i64, &Tell),
 ) -> Result<()> {
     let attempts = attempt::count(conn, batch_key(batch)).await? + 1;
     conn.query(
@@ -151,7 +152,7 @@ pub(crate) async fn deliver(
         .bind(batch)
         .execute()
         .await?;
-    if tell == Tell::Receipts {
+    if tell.receipts {
         outbox::batch(conn, (batch, Outcome::Delivered), (reference.map(clean).as_deref(), None), at).await?;
     }
     end(conn, (batch, "delivered"), reference, at).await
@@ -163,7 +164,7 @@ pub(crate) async fn refuse(
     conn: &mut Conn,
     batch: &str,
     (reason, holding): (&Reason, &[Arc<str>]),
-    (at, tell): (i64, Tell),
+    (at, tell): (i64, &Tell),
 ) -> Result<()> {
     let (first, behind) = subjects(conn, batch, holding).await?;
     conn.query_ids("UPDATE staged SET batch = NULL WHERE dispatch {among}", behind.iter().map(|id| id.0))
@@ -198,7 +199,12 @@ pub(crate) async fn refuse(
     for (dispatch, source) in first {
         dead::block(conn, dispatch, &source, 0).await?;
     }
-    if tell == Tell::Receipts {
+    let refused: Vec<(Vec<u8>,)> =
+        conn.query("SELECT dispatch FROM staged WHERE batch = $1").bind(batch).all().await?;
+    let refused =
+        refused.iter().map(|(dispatch,)| id(dispatch).map(DispatchId)).collect::<Result<Vec<_>>>()?;
+    work_outbox::dead(conn, refused.into_iter(), Fact::RAISED, tell).await?;
+    if tell.receipts {
         outbox::batch(conn, (batch, Outcome::Dead), (None, Some(&reason.code)), at).await?;
     }
     end(conn, (batch, "refused"), None, at).await

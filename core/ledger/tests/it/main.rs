@@ -36,3 +36,4 @@ mod snapshots;
 mod support;
 mod telling;
 mod waiting;
+mod work;

@@ -27,6 +27,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
         crate::snapshots::all(),
         crate::telling::all(),
         crate::waiting::all(),
+        crate::work::all(),
     ]
     .concat()
 }

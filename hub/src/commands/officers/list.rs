@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use postroom_event::Concern;
 use postroom_ledger::{Import, InvalidFilter, InvalidRow, Ledger, RefusedRecord};
 use serde_json::{Value, json};
 
@@ -105,10 +106,19 @@ async fn refused_records(
             continue;
         }
         let records = ledger.refused_records(&import.key.system, &import.key.batch, limit).await?;
-        let fits = |record: &RefusedRecord| filter.code.as_ref().is_none_or(|code| *code == record.rule);
+        let fits = |record: &RefusedRecord| {
+            filter.code.as_ref().is_none_or(|code| *code == record.rule) && concerns(filter, record)
+        };
         all.extend(records.into_iter().filter(fits).map(|record| (import.clone(), record)));
     }
     Ok(all)
+}
+
+/// Whether a record is of the concern that is asked for.
+fn concerns(filter: &InvalidFilter, record: &RefusedRecord) -> bool {
+    filter.concern.as_ref().is_none_or(|asked| {
+        asked.business.records.contains(&record.rule) == (asked.concern == Concern::Business)
+    })
 }
 
 fn place_of(label: &str, record: &RefusedRecord) -> String {

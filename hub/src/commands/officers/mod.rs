@@ -9,11 +9,13 @@ mod list;
 mod preview;
 mod show;
 mod which;
+mod worklist;
 
 use std::process::ExitCode;
 
 pub(crate) use jobs::jobs;
 pub(crate) use which::unknown;
+pub(crate) use worklist::worklist;
 
 use crate::cli::{Cli, DeadCommand, InvalidCommand};
 use crate::failure::Failure;

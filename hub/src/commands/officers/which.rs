@@ -2,9 +2,9 @@
 //! an error, with the name that was probably meant.
 
 use postroom_council::nearest;
-use postroom_event::Rule;
-use postroom_ledger::{DeadFilter, InvalidFilter, Ledger};
-use postroom_router::DEAD_CODES;
+use postroom_event::{Concern, Rule};
+use postroom_ledger::{ByConcern, DeadFilter, InvalidFilter, Ledger};
+use postroom_router::{DEAD_CODES, business_reasons};
 
 use crate::cli::{WhichDead, WhichInvalid};
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ pub(super) async fn dead(
         from: which.when.since,
         until: which.when.until,
         state: state.map(str::to_owned),
+        concern: which.concern.map(by_concern),
     };
     let council = &place.council;
     let names = council.targets().map(|(system, _)| system.name.as_str()).collect();
@@ -35,10 +36,14 @@ pub(super) async fn dead(
     let names = council.routes.iter().map(|route| &*route.name).collect();
     let only = |route| DeadFilter { route, ..DeadFilter::default() };
     known_dead(ledger, ("route", &filter.route, names), only).await?;
-    let names = DEAD_CODES.iter().map(|(code, _)| *code).collect();
+    let names = DEAD_CODES.iter().map(|(code, ..)| *code).collect();
     let only = |code| DeadFilter { code, ..DeadFilter::default() };
     known_dead(ledger, ("code of a dead letter", &filter.code, names), only).await?;
     Ok(filter)
+}
+
+fn by_concern(concern: Concern) -> ByConcern {
+    ByConcern { concern, business: business_reasons() }
 }
 
 async fn known_dead(
@@ -64,6 +69,7 @@ pub(super) async fn invalid(
         from: which.when.since,
         until: which.when.until,
         state: state.map(str::to_owned),
+        concern: which.concern.map(by_concern),
     };
     let names = place.council.systems.keys().map(String::as_str).collect();
     let only = |system| InvalidFilter { system, ..InvalidFilter::default() };

@@ -1,5 +1,7 @@
 //! Every answer has its meaning.
 
+use postroom_connector::Concern;
+
 use super::super::handed::answer;
 use super::super::rule::MAX_TEXT_CHARS;
 use super::*;
@@ -169,6 +171,27 @@ fn a_business_error_inside_a_200_is_refused_with_the_words_of_the_rule() {
     assert_eq!((error.failure, error.words.as_str()), (Failure::Permanent, "Specified UPRN does not exist"));
     assert_eq!(error.detail, "E17");
     judge.receipt(&answer(200, r#"{"ok": true}"#)).expect("delivered");
+}
+
+#[test]
+fn what_says_no_to_the_message_is_business_and_what_says_no_to_the_request_is_technical() {
+    use Concern::{Business, Technical};
+    for (concern, statuses) in
+        [(Business, &[400, 404, 409, 410, 412, 422]), (Technical, &[301, 403, 405, 406, 413, 415])]
+    {
+        for status in statuses {
+            let error = judge().receipt(&answer(*status, "{}")).expect_err("an error");
+            assert_eq!((error.failure, error.concern), (Failure::Permanent, concern), "{status}");
+        }
+    }
+    for (outcome, concern) in [("refused", Business), ("absent", Technical), ("deliverd", Technical)] {
+        let judge = ruled(&format!("{{ \"outcome\": \"{outcome}\" }}"));
+        assert_eq!(judge.receipt(&answer(403, "{}")).expect_err("an error").concern, concern, "{outcome}");
+    }
+    for (code, concern) in [("Client", Business), ("MustUnderstand", Technical)] {
+        let fault = envelope(&format!("<s:Fault><faultcode>s:{code}</faultcode></s:Fault>"));
+        assert_eq!(soap().receipt(&answer(500, &fault)).expect_err("an error").concern, concern, "{code}");
+    }
 }
 
 #[test]
