@@ -55,7 +55,8 @@ pub trait Source: Send {
     /// [`Self::next`]; not for a source that never had a cursor.
     ///
     /// # Errors
-    /// When the cursor is none of this source's: [`Failure::Permanent`](crate::Failure).
+    /// When the cursor is none of this source's: [`Failure::Permanent`](crate::Failure). Nothing is read then; the hub makes the
+    /// source anew and tries again with backoff.
     fn resume(&mut self, _cursor: &str) -> Result<(), ConnectorError> {
         Ok(())
     }
