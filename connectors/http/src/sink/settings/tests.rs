@@ -99,6 +99,9 @@ fn settings_that_cannot_work_are_refused_with_their_key() {
         ("answer = { rule = '.status ==' }", "answer.rule"),
         ("answer = { rule = '.status == 200' }", "answer.rule"),
         ("look_up = { url = 'https://till.example/moves' }", "look_up.url"),
+        ("look_up = { url = 'https://till.example/moves/{message.ref}' }", "look_up.url"),
+        ("answer = { rule = 'null' }\nlook_up = { url = 'https://till.example/moves' }", "look_up.url"),
+        ("look_up = { url = 'https://till.example/moves', rule = 'null' }", "look_up.url"),
         ("look_up = { url = 'http://till.example/{id}' }", "look_up.url"),
         ("look_up = { url = 'https://till.example/{id}', method = 'PUT' }", "look_up.method"),
         ("look_up = { url = 'https://till.example/{id}', rule = '1' }", "look_up.rule"),
@@ -138,6 +141,21 @@ fn settings_that_cannot_work_are_refused_with_their_key() {
         assert!(!error.to_string().contains("quite-secret"), "{error}");
     }
     assert_eq!(read("method = 'POST'").expect_err("an error").key, "url");
+}
+
+#[test]
+fn a_look_up_without_the_key_in_its_address_has_a_rule_and_tells_handovers_apart() {
+    for look_up in [
+        "url = 'https://till.example/moves/{message.uprn}', rule = 'null'",
+        "url = 'https://till.example/search', method = 'POST', rule = 'null'",
+    ] {
+        let read = read(&format!("url = 'https://till.example/'\nlook_up = {{ {look_up} }}")).expect(look_up);
+        let way = read.look_up.expect("a look-up");
+        assert!(way.judge.rule.is_some(), "{look_up}");
+        let [one, other] =
+            [7, 8].map(|uprn| way.request.call(&handover(json!({"uprn": uprn}))).expect("a request"));
+        assert!(one.address != other.address || one.body != other.body, "{look_up}");
+    }
 }
 
 #[test]
