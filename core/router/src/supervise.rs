@@ -133,6 +133,7 @@ impl Hub {
         let started = Instant::now();
         self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
+        self.announce_sources();
         let wanting = self.council.sources().filter(|(_, side)| side.receipts);
         self.ledger.want_receipts(wanting.map(|(system, _)| system.name.clone()).collect());
         self.halts.look(&self.ledger).await?;
@@ -154,6 +155,14 @@ impl Hub {
         // What could not be noted is told by the next start, if it matters then.
         let _not_noted = self.watermark.note(&self.ledger).await;
         Ok(())
+    }
+
+    fn announce_sources(&self) {
+        for (_, side) in self.council.sources() {
+            if let Some(kind) = self.connectors.source(&side.connector) {
+                kind.announce(&side.settings);
+            }
+        }
     }
 
     /// A session whose objects are declared and whose lock is held; `None` when the hub is asked to stop. Only the first
