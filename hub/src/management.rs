@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use postroom_request::{Body, Peer, client};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Longest wait for the management API.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// It tells some hundred bytes of each queue.
+const API: Peer = Peer { name: "the management API", max_answer_bytes: 16 * 1024 * 1024 };
 /// What a policy can say that loses, refuses or gives up messages.
 const HARMFUL: [&str; 6] =
     ["delivery-limit", "max-length", "max-length-bytes", "message-ttl", "expires", "max-in-memory-length"];
@@ -79,12 +82,14 @@ impl Policies {
 
 /// No error names the address: it may hold a password.
 async fn ask(url: &str) -> Result<Vec<Queue>, String> {
-    let client = postroom_connector_http::client(ANSWER_TIMEOUT).map_err(|error| error.to_string())?;
-    let answer = client.get(url).send().await.map_err(|error| error.without_url().to_string())?;
-    if !answer.status().is_success() {
-        return Err(format!("the management API answers {}", answer.status()));
+    let client = client("broker.management_url", ANSWER_TIMEOUT).map_err(|error| error.to_string())?;
+    let answer = API.ask(client.get(url)).await.map_err(|error| error.to_string())?;
+    if !answer.status.is_success() {
+        return Err(format!("the management API answers {}", answer.said()));
     }
-    let body = answer.bytes().await.map_err(|error| error.without_url().to_string())?;
+    let Body::Whole(body) = answer.body else {
+        return Err("the answer of the management API did not come whole".to_owned());
+    };
     serde_json::from_slice(&body).map_err(|_| "the management API answers something else".to_owned())
 }
 

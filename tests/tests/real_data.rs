@@ -179,3 +179,98 @@ fn each_reason_of_the_waste_standard_for_a_missed_collection_is_found_under_each
     assert_eq!((reasons.len(), asked), (34, 47));
     assert_eq!(list.says("Wrong bin (wrong residual", Case::Ignored, 0), Listed::Unknown);
 }
+
+const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/// The hours of the example, as the council writes them, and other spellings of the same.
+const HOURS: &str = "hours,synonyms\n09:30-19:00,9:30 - 19:00|09:30 - 19:00|0930 - 1900|9:30 to 19:00|\
+                     09:30 to 19:00|From 9:30 to 19:00|9:30am - 7pm\n";
+const REGISTERED: &str = "food.business.registered.v1";
+
+/// Has registrations of food businesses come from the folder of `system`, with hours as the list `hours` writes them.
+fn take_registrations(council: &TestCouncil, system: &str, hours: &str) {
+    council.write(&format!("lists/{system}-hours.csv"), hours);
+    let lookup = |day: &str| {
+        let from = format!("registration.establishment.activities.opening_hours_{day}");
+        format!(
+            "[[source.map.lookup]]\nname = \"{day}\"\nlist = \"{system}-hours\"\nfrom = \"{from}\"\nrequired = true\n"
+        )
+    };
+    let files = "files = [{ pattern = \"*.json\", format = { kind = \"json\" } }]";
+    let text = format!(
+        "title = \"Food\"\n[source]\nconnector = \"file\"\n[source.settings]\nfolder = \"{system}/in\"\nsettle = \"100ms\"\n\
+         {files}\n[[source.map]]\nrule = \"a food business was registered\"\nevent = \"{REGISTERED}\"\n{}",
+        DAYS.map(lookup).concat()
+    );
+    council.write(&format!("systems/{system}/system.toml"), &text);
+    let open = |day: &str| {
+        format!("  \"{day}\": if activities.opening_day_{day} == true {{ %lookup.{day} }} else {{ null }}")
+    };
+    let mapping = format!(
+        "activities = .registration.establishment.activities\n\
+         details = .registration.establishment.establishment_details\n\
+         hours = compact({{\n{}\n}})\n\
+         {{ \"subject\": \"food-business:\" + (string(details.establishment_primary_number) ?? \"\"), \"data\": {{ \"hours\": hours }} }}\n",
+        DAYS.map(open).join(",\n")
+    );
+    council.write(&format!("systems/{system}/events/{REGISTERED}.vrl"), &mapping);
+}
+
+/// The small council, whose book takes the hours of food businesses.
+fn council_of_food() -> TestCouncil {
+    let council = TestCouncil::small();
+    let hours = json!({
+        "type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", "maxLength": 11,
+        "description": "From when until when.", "x-class": "none",
+    });
+    let days: serde_json::Map<_, _> = DAYS.map(|day| (day.to_owned(), hours.clone())).into_iter().collect();
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+        "additionalProperties": false, "required": ["hours"], "description": "A food business was registered.",
+        "properties": {"hours": {
+            "type": "object", "additionalProperties": false, "properties": days,
+            "description": "The days on which it is open.", "x-class": "none",
+        }},
+    });
+    council.write(&format!("schemas/{REGISTERED}/schema.json"), &schema.to_string());
+    council
+        .write(&format!("schemas/{REGISTERED}/valid/monday.json"), r#"{"hours": {"monday": "09:30-19:00"}}"#);
+    council.write(&format!("schemas/{REGISTERED}/invalid/as-told.json"), r#"{"hours": {"monday": "9:30"}}"#);
+    council.write("systems/book/messages/food.schema.json", &schema.to_string());
+    let route = format!("from = \"{REGISTERED}\"\nto = \"book\"\nmessage = \"food\"\n");
+    council.write("routes/food-to-book/route.toml", &route);
+    council.write("routes/food-to-book/mapping.vrl", "{ \"hours\": .hours }\n");
+    council
+}
+
+#[test]
+fn the_same_opening_hours_in_seven_spellings_are_one_and_a_spelling_that_no_list_knows_is_an_exception() {
+    let Some(data) = data() else { return };
+    let council = council_of_food();
+    take_registrations(&council, "food", HOURS);
+    take_registrations(&council, "stall", &HOURS.replace("|9:30am - 7pm", ""));
+    let from = data.join("food-registration");
+    let files =
+        ["food/in", "stall/in"].map(|inbox| council.feed_all(&from, inbox, |name| name.ends_with(".json")));
+    let mut hub = TestHub::ready(council, Rabbit::shared().url());
+    let status = settled(&mut hub, files.iter().sum());
+    let counted = |system: &str| {
+        ["records_read", "mapped", "refused"].map(|name| status["sources"][system][name].clone())
+    };
+    assert_eq!(counted("food"), [2, 2, 0].map(Value::from), "{status:#}");
+    assert_eq!(counted("stall"), [2, 0, 2].map(Value::from), "{status:#}");
+    let hours = |days: &[&str]| {
+        let open = days.iter().map(|day| ((*day).to_owned(), json!("09:30-19:00")));
+        json!({"hours": open.collect::<serde_json::Map<_, _>>()})
+    };
+    let told = hub.council.outbox_lines("book/out");
+    assert_eq!(told, [hours(&["monday", "tuesday", "thursday"]), hours(&DAYS[..6])]);
+    let listed = hub.json(&["invalid", "list", "--system", "stall", "--json"]);
+    let refused: Vec<_> =
+        listed["records"].as_array().expect("a list").iter().map(|row| &row["record"]).collect();
+    let words = "lookup `wednesday`: the code list `stall-hours` does not know what stands in \
+                 `registration.establishment.activities.opening_hours_wednesday`";
+    assert_eq!(refused.len(), 2);
+    for record in refused {
+        assert_eq!((&record["rule"], &record["words"]), (&json!("unknown-code"), &json!(words)));
+    }
+}

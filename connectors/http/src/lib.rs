@@ -5,13 +5,10 @@
 //! does not know what a message means, and never repeats a value of an answer but where the settings point at one, or
 //! their rule repeats it.
 
-mod exchange;
-mod retry_after;
+mod headers;
 mod sink;
 mod source;
-mod tls;
 
-pub use exchange::client;
 pub use sink::HttpSink;
 pub use source::HttpSource;
 

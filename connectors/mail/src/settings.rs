@@ -1,9 +1,5 @@
 //! The settings as the council wrote them, and what is made of them.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
 use lettre::message::Mailbox;
 use postroom_connector::{Settings, SettingsError, words_of};
 use postroom_format::{CsvLayout, Layout};
@@ -24,8 +20,6 @@ const MAX_RECIPIENTS: usize = 50;
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 /// What `max_bytes` may say at most.
 const MOST_BYTES: usize = 50 * 1024 * 1024;
-/// Largest file of a template, in bytes.
-const MAX_TEMPLATE_BYTES: u64 = 64 * 1024;
 
 const SUBJECT: &str = "Messages for {{ system }}: {{ count }}";
 /// Nothing of a message, and no link.
@@ -59,15 +53,12 @@ struct Written {
     concurrency: Option<usize>,
 }
 
-/// Settings of the sink; no file is read yet.
+/// Settings of the sink.
 #[derive(Debug, Clone)]
 pub(crate) struct SinkSettings {
     pub(crate) server: ServerSettings,
     pub(crate) concurrency: usize,
-    /// Its templates are those that stand in the settings.
-    composer: Composer,
-    /// Templates that stand in files.
-    files: Vec<(Part, PathBuf)>,
+    pub(crate) composer: Composer,
 }
 
 impl SinkSettings {
@@ -96,11 +87,14 @@ impl SinkSettings {
             (Part::Html, html),
             (Part::FileName, name),
         ];
-        let (mut templates, mut files) = (Templates::new(), Vec::new());
+        let mut templates = Templates::new();
         for (part, written) in written {
-            match written.map(|written| source(part, written)).transpose()? {
-                Some(Source::Inline(text)) => templates.add(part, text, &fields)?,
-                Some(Source::File(path)) => files.push((part, path)),
+            match written {
+                Some(toml::Value::String(text)) => templates.add(part, text, &fields)?,
+                Some(_) => {
+                    let words = "a template, or the file that is one: `{ from_file = \"...\" }`";
+                    return Err(SettingsError::new(part.key(), words));
+                }
                 None => {}
             }
         }
@@ -115,50 +109,8 @@ impl SinkSettings {
             max_bytes: in_range("max_bytes", max_bytes, MAX_BYTES, MOST_BYTES)?,
         };
         let concurrency = in_range("concurrency", concurrency, AT_ONCE, MOST_AT_ONCE)?;
-        Ok(Self { server: ServerSettings::new(server)?, concurrency, composer, files })
+        Ok(Self { server: ServerSettings::new(server)?, concurrency, composer })
     }
-
-    /// What makes mails, with the templates read that stand in files.
-    pub(crate) fn composer(&self, settings: &Settings) -> Result<Composer, SettingsError> {
-        let mut composer = self.composer.clone();
-        for (part, path) in &self.files {
-            let path = settings.path(path);
-            let text = read(&path).map_err(|error| {
-                SettingsError::new(part.key(), format!("reading {}: {error}", path.display()))
-            })?;
-            composer.templates.add(*part, text, &composer.fields)?;
-        }
-        Ok(composer)
-    }
-}
-
-/// Where the text of a template is.
-enum Source {
-    Inline(String),
-    File(PathBuf),
-}
-
-fn source(part: Part, written: toml::Value) -> Result<Source, SettingsError> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct InFile {
-        file: PathBuf,
-    }
-    if let toml::Value::String(text) = written {
-        return Ok(Source::Inline(text));
-    }
-    let in_file = InFile::deserialize(written)
-        .map_err(|_| SettingsError::new(part.key(), "a template, or where one is: `{ file = \"...\" }`"))?;
-    Ok(Source::File(in_file.file))
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_TEMPLATE_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_TEMPLATE_BYTES {
-        return Err(io::Error::other(format!("a template has at most {MAX_TEMPLATE_BYTES} bytes")));
-    }
-    Ok(text)
 }
 
 /// How the attachment is written, and the template of its name.

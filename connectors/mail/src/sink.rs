@@ -30,7 +30,7 @@ impl SinkKind for MailSink {
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
-        let composer = Arc::new(read.composer(settings)?);
+        let composer = Arc::new(read.composer);
         Ok(Box::new(MailTarget { server: read.server.open(settings)?, composer, at_once: read.concurrency }))
     }
 }

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use postroom_connector::{ConnectorError, Failure, Receipt};
-use reqwest::StatusCode;
+use postroom_request::{Answer, Body, StatusCode};
 use serde::Deserialize;
 
 use crate::allowance::until_midnight;
@@ -23,24 +22,6 @@ const AUTH: &str = "AuthError";
 const VALIDATION: &str = "ValidationError";
 /// What Notify's message says where the time in a token is more than 30 seconds off.
 const CLOCK: &str = "clock";
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Body,
-    /// When it came.
-    pub(crate) at: DateTime<Utc>,
-}
-
-/// What came behind the head of an answer.
-#[derive(Debug)]
-pub(crate) enum Body {
-    Whole(Vec<u8>),
-    /// Its end did not come, or not before the limit, for this reason.
-    Cut(String),
-}
 
 #[derive(Deserialize)]
 struct Taken {
@@ -68,76 +49,75 @@ struct Named {
     message: String,
 }
 
-impl Answer {
-    /// Whether Notify took a notification, or what the failure means.
-    pub(crate) fn receipt(&self) -> Result<Receipt, ConnectorError> {
-        let taken: Taken = self.accepted()?;
-        Ok(Receipt { reference: Some(plain(&taken.id)) })
-    }
+/// Whether Notify took a notification, or what the failure means.
+pub(crate) fn receipt(answer: &Answer) -> Result<Receipt, ConnectorError> {
+    let taken: Taken = accepted(answer)?;
+    Ok(Receipt { reference: Some(plain(&taken.id)) })
+}
 
-    /// The notification that Notify has under `reference`, if it has one.
-    pub(crate) fn found(&self, reference: &str) -> Result<Option<Receipt>, ConnectorError> {
-        let Found { notifications } = self.accepted()?;
-        let found = notifications.into_iter().find(|taken| taken.reference.as_deref() == Some(reference));
-        Ok(found.map(|taken| Receipt { reference: Some(plain(&taken.id)) }))
-    }
+/// The notification that Notify has under `reference`, if it has one.
+pub(crate) fn found(answer: &Answer, reference: &str) -> Result<Option<Receipt>, ConnectorError> {
+    let Found { notifications } = accepted(answer)?;
+    let found = notifications.into_iter().find(|taken| taken.reference.as_deref() == Some(reference));
+    Ok(found.map(|taken| Receipt { reference: Some(plain(&taken.id)) }))
+}
 
-    fn accepted<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConnectorError> {
-        if !self.status.is_success() {
-            return Err(self.refused());
+fn accepted<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, ConnectorError> {
+    if !answer.status.is_success() {
+        return Err(refused(answer));
+    }
+    let words = "the answer of Notify cannot be read";
+    match &answer.body {
+        Body::Whole(bytes) => serde_json::from_slice(bytes)
+            .map_err(|_| ConnectorError::new(Failure::Unknown, words, "it is not of the API's shape")),
+        Body::TooLong => Err(ConnectorError::new(Failure::Unknown, words, "it is longer than is ever read")),
+        Body::Cut(detail) => Err(ConnectorError::new(Failure::Unknown, words, detail)),
+    }
+}
+
+fn refused(answer: &Answer) -> ConnectorError {
+    let refusal = match &answer.body {
+        Body::Whole(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+        Body::TooLong | Body::Cut(_) => Refusal::default(),
+    };
+    let detail = detail(answer, &refusal);
+    let with = |failure, words| ConnectorError::new(failure, words, &detail);
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS if refusal.names(DAILY_LIMIT) => {
+            with(Failure::Down, "Notify's limit of the day is reached")
+                .retry_after(Some(until_midnight(answer.at)))
         }
-        let words = "the answer of Notify cannot be read";
-        match &self.body {
-            Body::Whole(bytes) => serde_json::from_slice(bytes)
-                .map_err(|_| ConnectorError::new(Failure::Unknown, words, "it is not of the API's shape")),
-            Body::Cut(detail) => Err(ConnectorError::new(Failure::Unknown, words, detail)),
+        StatusCode::TOO_MANY_REQUESTS => with(Failure::Transient, "Notify's rate limit is reached")
+            .retry_after(Some(answer.retry_after.unwrap_or(RATE_LIMIT_WAIT))),
+        StatusCode::FORBIDDEN if refusal.says(CLOCK) => {
+            with(Failure::Transient, "this machine's clock is more than 30 seconds off Notify's")
         }
-    }
-
-    fn refused(&self) -> ConnectorError {
-        let refusal = match &self.body {
-            Body::Whole(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
-            Body::Cut(_) => Refusal::default(),
-        };
-        let detail = self.detail(&refusal);
-        let with = |failure, words| ConnectorError::new(failure, words, &detail);
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS if refusal.names(DAILY_LIMIT) => {
-                with(Failure::Down, "Notify's limit of the day is reached")
-                    .retry_after(Some(until_midnight(self.at)))
-            }
-            StatusCode::TOO_MANY_REQUESTS => with(Failure::Transient, "Notify's rate limit is reached")
-                .retry_after(Some(self.retry_after.unwrap_or(RATE_LIMIT_WAIT))),
-            StatusCode::FORBIDDEN if refusal.says(CLOCK) => {
-                with(Failure::Transient, "this machine's clock is more than 30 seconds off Notify's")
-            }
-            // No message is to blame for the key.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if refusal.names(AUTH) => {
-                with(Failure::Down, "Notify refuses the API key")
-            }
-            // A gateway answers for a service that may have heard.
-            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
-                with(Failure::Unknown, "Notify's gateway had no answer")
-            }
-            StatusCode::REQUEST_TIMEOUT => with(Failure::Transient, "Notify cannot take it now"),
-            status if status.is_server_error() => {
-                with(Failure::Transient, "Notify cannot take it now").retry_after(self.retry_after)
-            }
-            status if status.is_redirection() => {
-                with(Failure::Permanent, "Notify answers with a redirect, which is not followed")
-            }
-            _ if refusal.names(VALIDATION) => with(Failure::Permanent, "Notify refuses it").business(),
-            _ => with(Failure::Permanent, "Notify refuses it"),
+        // No message is to blame for the key.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if refusal.names(AUTH) => {
+            with(Failure::Down, "Notify refuses the API key")
         }
+        // A gateway answers for a service that may have heard.
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+            with(Failure::Unknown, "Notify's gateway had no answer")
+        }
+        StatusCode::REQUEST_TIMEOUT => with(Failure::Transient, "Notify cannot take it now"),
+        status if status.is_server_error() => {
+            with(Failure::Transient, "Notify cannot take it now").retry_after(answer.retry_after)
+        }
+        status if status.is_redirection() => {
+            with(Failure::Permanent, "Notify answers with a redirect, which is not followed")
+        }
+        _ if refusal.names(VALIDATION) => with(Failure::Permanent, "Notify refuses it").business(),
+        _ => with(Failure::Permanent, "Notify refuses it"),
     }
+}
 
-    fn detail(&self, refusal: &Refusal) -> String {
-        let mut names: Vec<String> = refusal.errors.iter().map(|named| plain(&named.error)).collect();
-        names.retain(|name| !name.is_empty());
-        names.dedup();
-        let status = self.status.as_u16();
-        if names.is_empty() { status.to_string() } else { format!("{status} {}", names.join(", ")) }
-    }
+fn detail(answer: &Answer, refusal: &Refusal) -> String {
+    let mut names: Vec<String> = refusal.errors.iter().map(|named| plain(&named.error)).collect();
+    names.retain(|name| !name.is_empty());
+    names.dedup();
+    let status = answer.status.as_u16();
+    if names.is_empty() { status.to_string() } else { format!("{status} {}", names.join(", ")) }
 }
 
 impl Refusal {
@@ -159,10 +139,12 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postroom_request::header::HeaderMap;
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer {
             status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
             retry_after: None,
             body: Body::Whole(body.as_bytes().to_vec()),
             at: "2026-07-01T22:00:00Z".parse().expect("an instant"),
@@ -182,7 +164,7 @@ mod tests {
             (Permanent, &[301, 307, 400, 401, 403, 404, 405, 410, 413, 422]),
         ] {
             for status in statuses {
-                let error = answer(*status, "").receipt().expect_err("an error");
+                let error = receipt(&answer(*status, "")).expect_err("an error");
                 assert_eq!(error.failure, failure, "{status}");
             }
         }
@@ -190,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_limit_of_a_minute_waits_a_minute_and_the_limit_of_a_day_until_it_ends() {
-        let wait = |answer: &Answer| answer.receipt().expect_err("an error").retry_after;
+        let wait = |answer: &Answer| receipt(answer).expect_err("an error").retry_after;
         let rate =
             errors("RateLimitError", "Exceeded rate limit for key type LIVE of 3000 requests per 60 seconds");
         assert_eq!(wait(&answer(429, &rate)), Some(Duration::from_secs(60)));
@@ -203,9 +185,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_wrong_can_be_mended_and_a_key_that_is_wrong_is_refused() {
         let clock = errors("AuthError", "Error: Your system clock must be accurate to within 30 seconds");
-        assert_eq!(answer(403, &clock).receipt().expect_err("an error").failure, Failure::Transient);
+        assert_eq!(receipt(&answer(403, &clock)).expect_err("an error").failure, Failure::Transient);
         let key = errors("AuthError", "Invalid token: API key not found");
-        let error = answer(403, &key).receipt().expect_err("an error");
+        let error = receipt(&answer(403, &key)).expect_err("an error");
         assert_eq!(error.failure, Failure::Down);
         assert_eq!(error.to_string(), "Notify refuses the API key: 403 AuthError");
     }
@@ -213,28 +195,28 @@ mod tests {
     #[test]
     fn a_refusal_tells_the_name_of_the_error_and_no_value() {
         let body = errors("BadRequestError", "Missing personalisation: Ada Example");
-        let told = answer(400, &body).receipt().expect_err("an error").to_string();
+        let told = receipt(&answer(400, &body)).expect_err("an error").to_string();
         assert_eq!(told, "Notify refuses it: 400 BadRequestError");
         let odd = errors("Ada Example is not a name", "");
-        assert_eq!(answer(400, &odd).receipt().expect_err("an error").to_string(), "Notify refuses it: 400");
+        assert_eq!(receipt(&answer(400, &odd)).expect_err("an error").to_string(), "Notify refuses it: 400");
     }
 
     #[test]
     fn a_success_that_cannot_be_read_may_have_been_one() {
         for body in ["", "{", "[]", r#"{"notifications": 5}"#] {
-            assert_eq!(answer(201, body).receipt().expect_err(body).failure, Failure::Unknown, "{body}");
-            assert_eq!(answer(200, body).found("r").expect_err(body).failure, Failure::Unknown, "{body}");
+            assert_eq!(receipt(&answer(201, body)).expect_err(body).failure, Failure::Unknown, "{body}");
+            assert_eq!(found(&answer(200, body), "r").expect_err(body).failure, Failure::Unknown, "{body}");
         }
         let cut = Answer { body: Body::Cut("reset".to_owned()), ..answer(201, "") };
-        assert_eq!(cut.receipt().expect_err("an error").failure, Failure::Unknown);
+        assert_eq!(receipt(&cut).expect_err("an error").failure, Failure::Unknown);
     }
 
     #[test]
     fn a_notification_is_found_by_its_own_reference_only() {
         let body =
             r#"{"notifications": [{"id": "n-1", "reference": null}, {"id": "n-2", "reference": "r"}]}"#;
-        let found = answer(200, body).found("r").expect("an answer").expect("a receipt");
-        assert_eq!(found.reference.as_deref(), Some("n-2"));
-        assert_eq!(answer(200, body).found("q").expect("an answer"), None);
+        let hit = found(&answer(200, body), "r").expect("an answer").expect("a receipt");
+        assert_eq!(hit.reference.as_deref(), Some("n-2"));
+        assert_eq!(found(&answer(200, body), "q").expect("an answer"), None);
     }
 }

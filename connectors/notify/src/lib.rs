@@ -6,7 +6,6 @@
 
 mod allowance;
 mod channel;
-mod exchange;
 mod judge;
 mod notification;
 mod settings;

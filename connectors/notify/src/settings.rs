@@ -1,10 +1,9 @@
 //! The settings as the council wrote them, and what is made of them.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration};
-use reqwest::Url;
+use postroom_request::{Plain, Url, check_address};
 use serde::Deserialize;
 
 use crate::channel::{Channel, Choice};
@@ -165,17 +164,10 @@ fn base_url(written: Option<String>) -> Result<String, SettingsError> {
     let text = written.unwrap_or_else(|| BASE_URL.to_owned());
     let wrong = |words: &str| Err(SettingsError::new("base_url", words));
     let Ok(url) = Url::parse(&text) else { return wrong("an address such as `https://host`") };
-    let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    if !is_bare || url.fragment().is_some() {
-        return wrong("an address without user, password and query: `api_key` names where the key is");
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("an address without query");
     }
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback => {}
-        _ => return wrong("the address begins with `https://`"),
-    }
+    check_address("base_url", &url, Plain::Here)?;
     Ok(text.trim_end_matches('/').to_owned())
 }
 

@@ -5,17 +5,19 @@ use chrono::Utc;
 use postroom_connector::{
     ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder};
+use postroom_request::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use postroom_request::{Client, Method, Peer, RequestBuilder, client};
 use serde_json::Value;
 
 use crate::NAME;
 use crate::allowance::Allowance;
 use crate::channel::Channel;
-use crate::exchange::{ask, client};
-use crate::notification;
 use crate::settings::SinkSettings;
 use crate::token::Key;
+use crate::{judge, notification};
+
+/// How errors call Notify, and how much of its answer is read: a look-up tells notifications whole.
+const NOTIFY: Peer = Peer { name: "Notify", max_answer_bytes: 256 * 1024 };
 
 /// The kind of sink that sends notifications by GOV.UK Notify.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,9 +35,7 @@ impl SinkKind for NotifySink {
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
         let key = read.key(settings)?;
-        let client = client(read.timeout).map_err(|error| {
-            SettingsError::new("base_url", format!("no client can be made for it: {error}"))
-        })?;
+        let client = client("base_url", read.timeout)?;
         Ok(Box::new(NotifyTarget {
             client,
             key,
@@ -69,7 +69,7 @@ impl Sink for NotifyTarget {
     async fn look_up(&self, handover: &Handover) -> Result<Option<Receipt>, ConnectorError> {
         single(handover)?;
         let path = format!("/v2/notifications?reference={}", handover.id);
-        ask(self.request(Method::GET, &path)?).await?.found(&handover.id)
+        judge::found(&NOTIFY.ask(self.request(Method::GET, &path)?).await?, &handover.id)
     }
 
     fn concurrency(&self) -> Option<usize> {
@@ -82,7 +82,7 @@ impl NotifyTarget {
         let path = format!("/v2/notifications/{}", channel.name());
         let request = self.request(Method::POST, &path)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        ask(request).await?.receipt()
+        judge::receipt(&NOTIFY.ask(request).await?)
     }
 
     /// A request with a token of its own.

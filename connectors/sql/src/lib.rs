@@ -9,6 +9,7 @@ mod cell;
 mod database;
 mod failure;
 mod line;
+mod receipts;
 mod settings;
 mod sink;
 mod source;

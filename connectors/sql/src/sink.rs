@@ -10,11 +10,11 @@ use tokio::sync::OnceCell;
 
 use crate::NAME;
 use crate::cell::Cell;
-use crate::database::{Database, Rows, dotted};
-use crate::failure::Trouble;
+use crate::database::{Rows, dotted};
 use crate::line::{Line, Session};
-use crate::settings::{Making, SinkSettings, Work};
-use crate::statement::{Backslash, Statement};
+use crate::receipts::{self, Receipts};
+use crate::settings::{SinkSettings, Work};
+use crate::statement::Statement;
 
 /// Longest id of a handover, in bytes: what a table of receipts that was made here holds.
 const LONGEST_ID: usize = 64;
@@ -50,7 +50,7 @@ impl SinkKind for SqlSink {
             receipts,
             reference: read.reference,
             concurrency: read.concurrency,
-            made: OnceCell::new(),
+            ready: OnceCell::new(),
         }))
     }
 }
@@ -61,42 +61,8 @@ struct Target {
     receipts: Receipts,
     reference: Option<String>,
     concurrency: usize,
-    /// Set once the table of receipts was seen or made, where it is to be made.
-    made: OnceCell<()>,
-}
-
-/// The statements on the table of receipts.
-struct Receipts {
-    /// Fails where the id is there.
-    store: Statement,
-    find: Statement,
-    /// Writes the reference beside the id, where there is one.
-    note: Option<Statement>,
-    /// Sees whether the table is there, and makes it.
-    make: Option<(String, String)>,
-}
-
-impl Receipts {
-    fn new(database: &dyn Database, settings: &SinkSettings) -> Result<Self, &'static str> {
-        let table = dotted(database, &settings.receipts);
-        let [id, at, reference] = ["id", "at", "reference"].map(|name| database.quoted(name));
-        let is_kept = settings.reference.is_some();
-        let read = |text: String| Statement::read(&text, Backslash::Plain);
-        let kept = if is_kept { &reference } else { &id };
-        let note = format!("UPDATE {table} SET {reference} = :reference WHERE {id} = :id");
-        let [id_type, at_type, reference_type] = database.receipt_types();
-        let more = if is_kept { format!(", {reference} {reference_type}") } else { String::new() };
-        let make = format!(
-            "CREATE TABLE IF NOT EXISTS {table} ({id} {id_type} NOT NULL PRIMARY KEY, {at} {at_type} NOT NULL{more})"
-        );
-        let see = format!("SELECT {id} FROM {table} WHERE 1 = 0");
-        Ok(Self {
-            store: read(format!("INSERT INTO {table} ({id}, {at}) VALUES (:id, CURRENT_TIMESTAMP)"))?,
-            find: read(format!("SELECT {kept} FROM {table} WHERE {id} = :id"))?,
-            note: if is_kept { Some(read(note)?) } else { None },
-            make: (settings.making == Making::WhereAbsent).then_some((see, make)),
-        })
-    }
+    /// Set once the table of receipts was seen to be what it must be.
+    ready: OnceCell<()>,
 }
 
 #[async_trait]
@@ -108,7 +74,7 @@ impl Sink for Target {
         match session.state(&self.receipts.store, &json!({"id": handover.id})).await {
             Ok(_) => {}
             Err(trouble) if trouble.is_duplicate() => return self.given_again(session, handover).await,
-            Err(trouble) => return Err(receipts_trouble(&trouble, "storing the receipt")),
+            Err(trouble) => return Err(receipts::trouble(&trouble, "storing the receipt")),
         }
         // An error leaves the transaction as it is: the session is closed with it, and all is undone.
         let mut reference = None;
@@ -121,7 +87,7 @@ impl Sink for Target {
         if let (Some(note), Some(reference)) = (&self.receipts.note, &reference) {
             let values = json!({"id": handover.id, "reference": reference});
             let noted = session.state(note, &values).await;
-            noted.map_err(|trouble| receipts_trouble(&trouble, "storing the reference"))?;
+            noted.map_err(|trouble| receipts::trouble(&trouble, "storing the reference"))?;
         }
         session.say("COMMIT").await.map_err(|trouble| trouble.committing())?;
         session.release();
@@ -141,19 +107,14 @@ impl Sink for Target {
 }
 
 impl Target {
-    /// A session, with the table of receipts made where the settings say so.
+    /// A session with a database whose table of receipts is what it must be.
     async fn session(&self, handover: &Handover) -> Result<Session<'_>, ConnectorError> {
         if handover.id.len() > LONGEST_ID {
             let words = "the id of the handover is too long for a receipt";
             return Err(ConnectorError::new(Failure::Permanent, words, ""));
         }
         let mut session = self.line.session().await?;
-        if let Some((see, make)) = &self.receipts.make {
-            self.made
-                .get_or_try_init(|| make_receipts(&mut session, see, make))
-                .await
-                .map_err(|trouble| trouble.doing("making the table of receipts"))?;
-        }
+        self.ready.get_or_try_init(|| self.receipts.prepare(&mut session)).await?;
         Ok(session)
     }
 
@@ -196,31 +157,9 @@ impl Target {
     ) -> Result<Option<Receipt>, ConnectorError> {
         let found = session.state(&self.receipts.find, &json!({"id": handover.id})).await;
         let Rows { rows, .. } =
-            found.map_err(|trouble| receipts_trouble(&trouble, "looking for the receipt"))?;
+            found.map_err(|trouble| receipts::trouble(&trouble, "looking for the receipt"))?;
         let reference =
             |row: &Vec<Cell>| row.first().and_then(Cell::text).filter(|_| self.reference.is_some());
         Ok(rows.first().map(|row| Receipt { reference: reference(row) }))
     }
-}
-
-async fn make_receipts(session: &mut Session<'_>, see: &str, make: &str) -> Result<(), Trouble> {
-    match session.rows(see, Vec::new()).await {
-        Err(trouble) if trouble.is_absent() => match session.say(make).await {
-            // Somebody else may have made it meanwhile.
-            Err(trouble) => session.rows(see, Vec::new()).await.map(drop).map_err(|_| trouble),
-            made => made,
-        },
-        seen => seen.map(drop),
-    }
-}
-
-/// What an error on the table of receipts says, and what there is to do where that is absent.
-fn receipts_trouble(trouble: &Trouble, doing: &str) -> ConnectorError {
-    let error = trouble.doing(doing);
-    if !trouble.is_absent() {
-        return error;
-    }
-    let words = format!("{doing}: the table of `receipts.table` is absent; `create = true` makes it");
-    // No message is to blame.
-    ConnectorError { words, failure: Failure::Down, ..error }
 }

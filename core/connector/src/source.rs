@@ -35,6 +35,9 @@ pub trait SourceKind: Send + Sync {
         Ok(0)
     }
 
+    /// Hears, once for each source of the council and before any is made, that there will be one with these settings.
+    fn announce(&self, _settings: &Settings) {}
+
     /// Makes a source from settings that passed [`Self::check`].
     ///
     /// # Errors
@@ -55,7 +58,8 @@ pub trait Source: Send {
     /// [`Self::next`]; not for a source that never had a cursor.
     ///
     /// # Errors
-    /// When the cursor is none of this source's: [`Failure::Permanent`](crate::Failure).
+    /// When the cursor is none of this source's: [`Failure::Permanent`](crate::Failure). Nothing is read then; the hub makes the
+    /// source anew and tries again with backoff.
     fn resume(&mut self, _cursor: &str) -> Result<(), ConnectorError> {
         Ok(())
     }

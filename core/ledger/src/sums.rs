@@ -30,6 +30,9 @@ pub struct SourceSums {
     pub batches_done: u64,
     /// Batches not yet taken to their end.
     pub batches_open: u64,
+    /// Batches that were cut on their way, while others were taken since: what is left of them comes again by itself, as a file
+    /// does, or within other batches, as what is posted or polled does.
+    pub batches_cut: u64,
     /// Batches refused as a whole.
     pub batches_refused: u64,
     /// Batches that came again with the same content.

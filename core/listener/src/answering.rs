@@ -39,7 +39,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let answer = match door.routes.find(request.uri().path()) {
-        None if door.routes.was_held(request.uri().path()) => Answer::unavailable(),
+        None if door.routes.is_expected(request.uri().path()) => Answer::unavailable(),
         None => Answer::new(StatusCode::NOT_FOUND),
         Some(route) => match timeout(door.body, read(request, route.limits.body_bytes)).await {
             Err(_) => closing(StatusCode::REQUEST_TIMEOUT),

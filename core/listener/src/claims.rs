@@ -63,11 +63,21 @@ pub(crate) struct Route {
     pub(crate) places: Arc<Semaphore>,
 }
 
-/// The paths of one address, and those that were held and are not now.
+/// The paths of one address, and those that nobody holds yet or any more.
 #[derive(Debug, Default)]
 pub(crate) struct Routes(Mutex<BTreeMap<String, Route>>, Mutex<BTreeSet<String>>);
 
 impl Routes {
+    /// With paths that somebody will hold.
+    pub(crate) fn expecting(paths: BTreeSet<String>) -> Self {
+        Self(Mutex::default(), Mutex::new(paths))
+    }
+
+    /// Has a path answered as one that somebody will hold.
+    pub(crate) fn expect(&self, path: &str) {
+        self.absent().insert(path.to_owned());
+    }
+
     /// Holds a path: where its requests come out; nothing where somebody else holds it.
     pub(crate) fn hold(&self, path: &str, limits: Limits) -> Option<mpsc::Receiver<Asked>> {
         let mut routes = self.lock();
@@ -78,7 +88,6 @@ impl Routes {
         let (requests, receiver) = mpsc::channel(waiting);
         let places = Arc::new(Semaphore::new(waiting));
         routes.insert(path.to_owned(), Route { requests, limits, places });
-        self.gone().remove(path);
         Some(receiver)
     }
 
@@ -86,13 +95,13 @@ impl Routes {
     pub(crate) fn let_go(&self, path: &str) -> bool {
         let mut routes = self.lock();
         routes.remove(path);
-        self.gone().insert(path.to_owned());
+        self.expect(path);
         routes.is_empty()
     }
 
-    /// Whether somebody held the path that `asked` is, or is below of: whoever it was will hold it again.
-    pub(crate) fn was_held(&self, asked: &str) -> bool {
-        self.gone().iter().any(|path| is_below(asked, path))
+    /// Whether somebody will hold the path that `asked` is, or is below of: for the first time, or again.
+    pub(crate) fn is_expected(&self, asked: &str) -> bool {
+        self.absent().iter().any(|path| is_below(asked, path))
     }
 
     /// The route of the longest path that `asked` is, or is below of.
@@ -107,7 +116,7 @@ impl Routes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gone(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn absent(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.1.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,10 +166,12 @@ mod tests {
             assert_eq!(routes.find(asked).map(|route| route.limits.waiting), found, "{asked}");
         }
         assert!(routes.hold("/a", limits(1)).is_none());
-        assert!(!routes.was_held("/a/c"));
+        assert!(!routes.is_expected("/a/c"));
         assert!(!routes.let_go("/a") && routes.find("/a").is_none());
-        assert!(routes.was_held("/a/c") && !routes.was_held("/ab"));
+        assert!(routes.is_expected("/a/c") && !routes.is_expected("/ab"));
         assert!(routes.let_go("/a/b"));
+        routes.expect("/c");
+        assert!(routes.is_expected("/c/d") && routes.find("/c").is_none());
     }
 
     #[test]

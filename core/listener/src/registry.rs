@@ -1,6 +1,6 @@
 //! Which addresses are listened to: one listener an address, begun with its first claim and ended with its last.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -77,6 +77,8 @@ struct State {
     open: HashMap<SocketAddr, Open>,
     /// Addresses that were given up: cancelled when they are free.
     closing: HashMap<SocketAddr, CancellationToken>,
+    /// Paths that somebody will claim, whether the address is listened to or not.
+    expected: HashMap<SocketAddr, BTreeSet<String>>,
 }
 
 /// An address that is listened to.
@@ -119,6 +121,16 @@ impl Listeners {
         self.0.hold(address, &wanted).unwrap_or(Err(gone))
     }
 
+    /// Says that a path of an address will be claimed: until then its senders are told to come again, where the address is
+    /// listened to for others.
+    pub fn expect(&self, address: SocketAddr, path: &str) {
+        let mut state = self.0.lock();
+        state.expected.entry(address).or_default().insert(path.to_owned());
+        if let Some(open) = state.open.get(&address) {
+            open.routes.expect(path);
+        }
+    }
+
     /// Certificates that were replaced by something that cannot be used: the ones before go on being shown.
     pub fn troubles(&self) -> Vec<(SocketAddr, TlsError)> {
         let state = self.0.lock();
@@ -155,9 +167,10 @@ impl Registry {
         };
         let listener = TcpListener::bind(wanted.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let expected = self.lock().expected.get(&address).cloned().unwrap_or_default();
         let open = Open {
             tls: wanted.tls.clone(),
-            routes: Arc::default(),
+            routes: Arc::new(Routes::expecting(expected)),
             trouble: Arc::default(),
             stop: CancellationToken::new(),
             closed: CancellationToken::new(),

@@ -160,7 +160,6 @@ impl Duty {
                 let kind = side.and_then(|side| Some((side, connectors.source(&side.connector)?)));
                 if let Some((side, kind)) = kind {
                     let source = LateSource::new(Maker::new(connectors, kind.name(), &side.settings));
-                    let source = Box::new(source);
                     spawn(workers, "intake", name, intake::run(session.clone(), name.clone(), source));
                 }
                 spawn(workers, "ingress", name, ingress::run(session.clone(), name.clone()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::Utc;
 use postroom_broker::{Backoff, Broker, Message, Outgoing, Publisher};
-use postroom_connector::{Arrival, Batch, Ending, RefusedBatch, Source};
+use postroom_connector::{Arrival, Batch, Ending, RefusedBatch};
 use postroom_council::{Council, SourceSystem};
 use postroom_event::{Event, Fault, Reading, STRUCTURED};
 use postroom_ledger::{Advance, Entry, Import, ImportState, Ledger, LedgerError, NewImport, RefusedImport};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::entries::now;
 use crate::fail_point::FailPoint;
 use crate::halts::Halts;
+use crate::late::LateSource;
 use crate::outgoing::APP_ID;
 use crate::records::{Mapped, Origin, RecordMapper};
 use crate::resend::{Patience, Published, publish_tracked};
@@ -34,11 +35,7 @@ const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// Takes batches of `system` until the session stops.
-pub(crate) async fn run(
-    session: Session,
-    system: String,
-    mut source: Box<dyn Source>,
-) -> Result<(), WorkerError> {
+pub(crate) async fn run(session: Session, system: String, mut source: LateSource) -> Result<(), WorkerError> {
     let mut waits = Backoff::new(RETRY_WAITS.0, RETRY_WAITS.1);
     let mut failing = false;
     let publishing = session.publishing();
@@ -48,14 +45,7 @@ pub(crate) async fn run(
         Err(Stop::Worker(error)) => return Err(error),
         Ok(()) | Err(Stop::Source(_)) => {}
     }
-    if let Some(cursor) = publishing.ledger.cursor(&system).await? {
-        // One that is none of its own stays so until somebody changes the settings.
-        if let Err(error) = source.resume(&cursor) {
-            telemetry::source_failed(&system, &error.to_string());
-            session.stop.cancelled().await;
-            return Ok(());
-        }
-    }
+    source.go_on_from(publishing.ledger.cursor(&system).await?);
     while session.halts.until_allowed(&system, &session.stop).await {
         let arrival = tokio::select! {
             () = session.stop.cancelled() => break,

@@ -135,6 +135,7 @@ impl Hub {
         self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
         want_told(&self.council, &self.ledger);
+        self.announce_sources();
         self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;
@@ -154,6 +155,14 @@ impl Hub {
         // What could not be noted is told by the next start, if it matters then.
         let _not_noted = self.watermark.note(&self.ledger).await;
         Ok(())
+    }
+
+    fn announce_sources(&self) {
+        for (_, side) in self.council.sources() {
+            if let Some(kind) = self.connectors.source(&side.connector) {
+                kind.announce(&side.settings);
+            }
+        }
     }
 
     /// A session whose objects are declared and whose lock is held; `None` when the hub is asked to stop. Only the first

@@ -286,9 +286,12 @@ fn targets(place: &Place, found: &Found, standing: &Standing) {
 
 fn waiting_inputs(source: &SourceSums, waiting: u64) -> String {
     let mut text = format!("{} done", source.batches_done);
-    for (count, what) in
-        [(waiting, "waiting"), (source.batches_refused, "refused"), (source.batches_repeated, "repeated")]
-    {
+    for (count, what) in [
+        (waiting, "waiting"),
+        (source.batches_cut, "cut"),
+        (source.batches_refused, "refused"),
+        (source.batches_repeated, "repeated"),
+    ] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }

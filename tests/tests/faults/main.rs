@@ -39,6 +39,7 @@ mod rig;
 mod rules;
 mod simulation;
 mod skips;
+mod sources;
 mod status;
 mod sums;
 mod unsendable;

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::tree::{Offence, Tree};
 
 /// Which crates of the house a crate may name: the arrows of the design. `hub` and `tests` may name all.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("postroom-event", &[]),
     ("postroom-telemetry", &[]),
     ("postroom-lane", &[]),
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("postroom-broker", &["postroom-event"]),
     ("postroom-ledger", &["postroom-event"]),
     ("postroom-connector", &["postroom-event"]),
+    ("postroom-request", &["postroom-connector"]),
     (
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],
@@ -38,14 +39,20 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// What every crate `postroom-connector-*` may name of the house; `postroom-transform` for rules of the council over what
 /// a system answers (ADR 0010).
-const A_CONNECTOR_MAY: &[&str] =
-    &["postroom-connector", "postroom-event", "postroom-format", "postroom-listener", "postroom-transform"];
+const A_CONNECTOR_MAY: &[&str] = &[
+    "postroom-connector",
+    "postroom-event",
+    "postroom-format",
+    "postroom-listener",
+    "postroom-request",
+    "postroom-transform",
+];
 
 /// The crates that may name everything of the house.
 const MAY_NAME_ALL: [&str; 2] = ["postroom", "postroom-tests"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
-const OWNERS: [(&str, &[&str]); 24] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("annotate-snippets", &["postroom-council"]),
     ("axum", &["postroom"]),
     ("backoff", &["postroom-broker"]),
@@ -63,6 +70,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("opentelemetry-otlp", &["postroom-telemetry"]),
     ("opentelemetry_sdk", &["postroom-telemetry"]),
     ("quick-xml", &["postroom-format"]),
+    ("reqwest", &["postroom-request"]),
     ("russh", &["postroom-connector-file"]),
     ("russh-sftp", &["postroom-connector-file"]),
     ("sqlx", &["postroom-connector-sql", "postroom-ledger"]),

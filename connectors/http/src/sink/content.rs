@@ -1,9 +1,8 @@
 //! What stands in the body of an answer: JSON, XML as JSON, or text. Pure.
 
 use postroom_format::xml_document;
+use postroom_request::{Answer, Body};
 use serde_json::Value;
-
-use crate::exchange::{Answer, Body};
 
 /// The body as JSON where it is JSON, else as what `core/format` makes of XML where it is XML, else as text; null where it
 /// is empty, no text, or did not come whole. What the answer says of its kind does not count: many say it wrong.

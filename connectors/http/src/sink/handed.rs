@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use postroom_connector::{Handover, Outgoing};
 use postroom_event::DispatchId;
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use postroom_request::header::HeaderMap;
+use postroom_request::{Answer, Body, StatusCode};
 use serde_json::Value;
-
-use crate::exchange::{Answer, Body};
 
 /// A handover of one message.
 pub(crate) fn handover(message: Value) -> Handover {
@@ -30,5 +29,6 @@ pub(crate) fn answer(status: u16, body: &str) -> Answer {
         headers: HeaderMap::new(),
         retry_after: Some(Duration::from_secs(7)),
         body: Body::Whole(body.as_bytes().to_vec()),
+        at: Utc::now(),
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use postroom_connector::{ConnectorError, Failure, Receipt};
-use reqwest::StatusCode;
+use postroom_request::{Answer, Body, StatusCode, meaning};
 use serde_json::Value;
 
+use super::TARGET;
 use super::content::content;
 use super::request::Purpose;
 use super::rule::{Outcome, Rule, Verdict, text};
 use super::soap::{fault, is_envelope};
-use crate::exchange::{Answer, Body, MAX_ANSWER_BYTES};
 
 /// What tells the meaning of the answers to a kind of request.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Judge {
     fn soap(&self, answer: &Answer, content: &Value) -> Option<Meaning> {
         if let Some(fault) = fault(content) {
             let by_status =
-                if answer.status.is_success() { Failure::Transient } else { by_status(answer.status) };
+                if answer.status.is_success() { Failure::Transient } else { meaning(answer.status) };
             let failure = fault.failure.unwrap_or(by_status);
             let words = match failure {
                 Failure::Permanent => "the target refuses it",
@@ -129,7 +129,7 @@ impl Judge {
             return match &answer.body {
                 Body::Cut(detail) => Meaning::Failed(unknown("the answer of the target broke off", detail)),
                 Body::TooLong if self.rule.is_some() || self.speech == Speech::Soap => {
-                    let detail = format!("more than {MAX_ANSWER_BYTES} bytes");
+                    let detail = format!("more than {} bytes", TARGET.max_answer_bytes);
                     Meaning::Failed(unknown("the answer of the target is too long to be understood", &detail))
                 }
                 Body::Whole(_) | Body::TooLong => {
@@ -140,7 +140,7 @@ impl Judge {
         if self.purpose == Purpose::LookUp && answer.status == StatusCode::NOT_FOUND {
             return Meaning::Absent;
         }
-        let failure = match by_status(answer.status) {
+        let failure = match meaning(answer.status) {
             // Whoever cannot be asked has not said that it may come again.
             Failure::Permanent if self.purpose == Purpose::LookUp => Failure::Transient,
             failure => failure,
@@ -156,19 +156,6 @@ impl Judge {
     fn problem(&self, content: &Value) -> String {
         let pointer = self.pointers.problem.as_deref();
         pointer.and_then(|pointer| text(content.pointer(pointer)?)).unwrap_or_default()
-    }
-}
-
-/// What a status means that is no success.
-fn by_status(status: StatusCode) -> Failure {
-    match status {
-        // No message is to blame for what the hub shows of itself.
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::Down,
-        // A gateway answers for a target that may have it.
-        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Failure::Unknown,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Failure::Transient,
-        status if status.is_server_error() => Failure::Transient,
-        _ => Failure::Permanent,
     }
 }
 
@@ -192,11 +179,7 @@ fn concerned(error: ConnectorError, says_no: bool) -> ConnectorError {
 
 /// What the status of an answer says, in words.
 fn said(answer: &Answer, failure: Failure) -> String {
-    let status = answer.status;
-    let said = match status.canonical_reason() {
-        Some(reason) => format!("{} {reason}", status.as_u16()),
-        None => status.as_u16().to_string(),
-    };
+    let (status, said) = (answer.status, answer.said());
     match failure {
         _ if status.is_redirection() => format!("the target answers {said}: redirects are not followed"),
         Failure::Permanent => format!("the target refuses it: {said}"),

@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
-use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use postroom_request::header::{AUTHORIZATION, HeaderValue};
+use postroom_request::{Answer, Fresh, StatusCode};
 use tokio::time::Instant;
 
+use super::TARGET;
 use super::credentials::{Credentials, Opened};
-use super::fresh::Fresh;
 use super::oauth2::Tokens;
 use super::pace::Pace;
 use super::request::Call;
-use crate::exchange::{Answer, ask};
 
 /// Sends requests.
 pub(crate) struct Line {
@@ -35,10 +34,9 @@ impl Line {
         timeout: Duration,
         interval: Option<Duration>,
     ) -> Result<Self, SettingsError> {
-        let files = credentials.files(settings);
-        let settings = settings.clone();
-        let open = move || credentials.open(&settings, timeout);
-        let opened = Fresh::new(files, Box::new(open))?;
+        let (own, secrets) = (settings.clone(), credentials.clone());
+        let open = move || credentials.open(&own, timeout);
+        let opened = Fresh::new(settings, secrets.secrets(), open)?;
         Ok(Self { opened, tokens: Tokens::default(), pace: interval.map(Pace::new), timeout })
     }
 
@@ -92,6 +90,6 @@ impl Line {
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
-        ask(request).await
+        TARGET.ask(request).await
     }
 }

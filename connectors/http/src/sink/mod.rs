@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use postroom_connector::{
     ConnectorError, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
+use postroom_request::Peer;
 
 use crate::NAME;
 use line::Line;
@@ -13,10 +14,8 @@ mod address;
 mod body;
 mod content;
 mod credentials;
-mod fresh;
 #[cfg(test)]
 mod handed;
-mod headers;
 mod judge;
 mod line;
 mod oauth2;
@@ -26,6 +25,9 @@ mod rule;
 mod settings;
 mod soap;
 mod template;
+
+/// How errors call a target, and how much of its answer is read.
+const TARGET: Peer = Peer { name: "the target", max_answer_bytes: 64 * 1024 };
 
 /// The header by which a target knows a message that comes twice (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";

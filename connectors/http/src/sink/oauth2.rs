@@ -4,18 +4,17 @@
 use std::time::Duration;
 
 use postroom_connector::{ConnectorError, ExposeSecret, Failure, SecretFrom, Settings, SettingsError};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, StatusCode};
+use postroom_request::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use postroom_request::{Answer, Body, Client, Peer, Plain, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::address::{Address, Plain, percent_encode};
+use super::address::{Address, percent_encode};
 use super::body::JSON;
-use super::headers::{basic, sensitive};
 use super::template::Escaping;
-use crate::exchange::{Answer, Body, ask};
+use crate::headers::{basic, sensitive};
 
 /// How long a token is used whose endpoint does not say how long it is good.
 const LIFE: Duration = Duration::from_secs(5 * 60);
@@ -23,6 +22,8 @@ const LIFE: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long before its end a token is not used any more; a tenth of its life, where that is less.
 const MARGIN: Duration = Duration::from_secs(30);
+/// How errors call the endpoint, and how much of its answer is read.
+const ENDPOINT: Peer = Peer { name: "the token endpoint", max_answer_bytes: 64 * 1024 };
 const SECRET: &str = "oauth2.client_secret";
 /// The codes of a refusal (RFC 6749, 5.2); anything else is not repeated.
 const CODES: [&str; 6] = [
@@ -167,7 +168,8 @@ impl TokenRequest {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        let answer = ask(request)
+        let answer = ENDPOINT
+            .ask(request)
             .await
             .map_err(|error| down("the token endpoint gives no answer", &error.to_string()))?;
         granted(&answer, asked)

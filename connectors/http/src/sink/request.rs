@@ -1,10 +1,10 @@
 //! A kind of request as the settings describe it, and what it is for one handover.
 
 use postroom_connector::{ConnectorError, Failure, Handover, SettingsError};
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use postroom_request::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use postroom_request::{Method, Plain};
 
-use super::address::{Address, Plain};
+use super::address::Address;
 use super::body::{Body, JSON, WrittenBody};
 use super::soap::{SOAP_ACTION, Soap, WrittenSoap};
 

@@ -4,10 +4,9 @@
 //! "reference": ... }`, or null where the status is to decide.
 
 use postroom_connector::SettingsError;
+use postroom_request::{Answer, header::HeaderName};
 use postroom_transform::{Context, Input, Mapping, Problem, RunError, Runner, Shape};
 use serde_json::{Map, Value, json};
-
-use crate::exchange::Answer;
 
 /// Longest text of an answer that is kept, in characters.
 pub(crate) const MAX_TEXT_CHARS: usize = 200;
@@ -97,7 +96,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 
 /// The headers of an answer that are texts; the first of each name.
 fn headers(answer: &Answer) -> Map<String, Value> {
-    let name = |name: &reqwest::header::HeaderName| {
+    let name = |name: &HeaderName| {
         let value = answer.headers.get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), Value::from(value)))
     };

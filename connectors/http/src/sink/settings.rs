@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_connector::{SecretFrom, Settings, SettingsError, parse_duration};
-use reqwest::Method;
+use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_request::{Method, Plain, Trust};
 use serde::Deserialize;
 
-use super::address::Plain;
 use super::body::WrittenBody;
 use super::credentials::Credentials;
-use super::headers::{Headers, WrittenBasic, WrittenHeaders};
 use super::judge::{Judge, Pointers, Speech};
 use super::oauth2::{Oauth2, WrittenOauth2};
 use super::pace;
 use super::request::{Purpose, Request, Terms, Written as WrittenRequest};
 use super::rule::Rule;
 use super::soap::WrittenSoap;
+use crate::headers::{Headers, WrittenBasic, WrittenHeaders};
 
 /// How long an answer may take, from the first try to connect, unless the settings say otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +27,9 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 const MOST_AT_ONCE: usize = 64;
 /// Requests at the same time where there is a rate and the settings do not say.
 const AT_ONCE: usize = 16;
+
+/// Headers that are the hub's own business where it delivers.
+const OWN_HEADERS: [&str; 3] = ["idempotency-key", "soapaction", "traceparent"];
 
 const DELIVER: &[Method] = &[Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 const LOOK_UP: &[Method] = &[Method::GET, Method::POST];
@@ -101,7 +103,7 @@ impl SinkSettings {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let written: Written = settings.read()?;
         one_authorization(&written)?;
-        let plain = if written.plain { Plain::Anywhere } else { Plain::Here };
+        let plain = Plain::Setting(written.plain);
         let rule = written.answer.map(|answer| rule("answer.rule", &answer.rule)).transpose()?;
         let pointers = Pointers {
             reference: pointer("reference", written.reference)?,
@@ -122,12 +124,11 @@ impl SinkSettings {
                 look_up(written, plain, &pointers, rule).map(|(way, headers)| (Some(way), headers))?
             }
         };
-        let headers = Headers::read("headers", written.headers)?;
+        let headers = Headers::read("headers", written.headers, &OWN_HEADERS)?;
         let credentials = Credentials {
-            headers: headers.with_bearer(written.bearer)?.with_basic(written.basic)?,
+            headers: headers.with_bearer("bearer", written.bearer)?.with_basic("basic", written.basic)?,
             look_up: look_up_headers,
-            identity: Credentials::identity(written.certificate, written.key)?,
-            ca: written.ca.map(|ca| SecretFrom::read("ca", ca)).transpose()?,
+            trust: Trust::read(written.ca, written.certificate, written.key)?,
             oauth2: written.oauth2.map(|oauth2| Oauth2::read(oauth2, plain)).transpose()?,
         };
         let timeout = timeout(written.timeout.as_deref())?;
@@ -163,7 +164,7 @@ fn look_up(
         let words = "an address without `{id}` finds more than this message: `look_up.rule` says what the answer means";
         return Err(SettingsError::new("look_up.url", words));
     }
-    let headers = Headers::read("look_up.headers", written.headers)?;
+    let headers = Headers::read("look_up.headers", written.headers, &OWN_HEADERS)?;
     let request = WrittenRequest {
         url: written.url,
         method: written.method,

@@ -1,7 +1,7 @@
 //! SOAP 1.1 and 1.2: what goes around a body, and the faults that come back. Pure.
 
 use postroom_connector::{Failure, SettingsError};
-use reqwest::header::{HeaderName, HeaderValue};
+use postroom_request::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -15,6 +15,7 @@ use std::path::Path;
 use bytes::Bytes;
 use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
 use postroom_event::{Fault, Reading};
+use postroom_listener::Listeners;
 
 use crate::NAME;
 use content::Content;
@@ -73,6 +74,13 @@ impl SourceKind for HttpSource {
 
     fn fields(&self, settings: &Settings) -> Option<Vec<String>> {
         Way::read(settings).ok()?.content().fields()
+    }
+
+    /// Whoever posts before the path is held is told to come again.
+    fn announce(&self, settings: &Settings) {
+        if let Ok(Way::Webhook(read)) = Way::read(settings) {
+            Listeners::shared().expect(read.wanted.address, &read.wanted.path);
+        }
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {

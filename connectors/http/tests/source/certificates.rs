@@ -3,8 +3,8 @@
 use std::fs;
 
 use postroom_listener::Tls;
+use postroom_request::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use reqwest::Method;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

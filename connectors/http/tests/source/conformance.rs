@@ -14,7 +14,7 @@ use postroom_connector::{Settings, SourceKind};
 use postroom_connector_http::HttpSource;
 use postroom_listener::header::HeaderValue;
 use postroom_listener::{Answer, Asked, Claim, StatusCode};
-use reqwest::{Client, Method};
+use postroom_request::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};

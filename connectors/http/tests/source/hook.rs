@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use postroom_connector::{Arrival, Source};
 use postroom_listener::{Claim, Limits, Listeners, Tls, Wanted};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Method};
+use postroom_request::header::RETRY_AFTER;
+use postroom_request::{Client, Method};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use postroom_connector::{Arrival, Ending, Failure, SourceKind};
 use postroom_connector_http::HttpSource;
-use reqwest::Method;
+use postroom_request::Method;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 

@@ -45,7 +45,7 @@ fn settings_that_cannot_work_are_refused_with_their_key() {
         ("to = ['a@b.example']\nsubject = 5", "subject"),
         ("to = ['a@b.example']\nsubject = '{{ items[0].message.name }}'", "subject"),
         ("to = ['a@b.example']\ntext = '{% for %}'", "text"),
-        ("to = ['a@b.example']\nhtml = { path = 'x' }", "html"),
+        ("to = ['a@b.example']\nhtml = { file = 'x' }", "html"),
         ("to = ['a@b.example']\nfields = ['a..b']", "fields"),
         ("to = ['a@b.example']\nattachment = { name = 'a.csv' }", "fields"),
         ("to = ['a@b.example']\nfields = ['a']\nattachment = { }", "attachment.name"),
@@ -86,20 +86,4 @@ fn a_server_that_cannot_be_met_is_refused_with_its_key_and_without_its_secret() 
         assert_eq!(error.key, key, "{server}: {error}");
         assert!(!error.to_string().contains("quite-secret"), "{error}");
     }
-}
-
-#[test]
-fn a_template_in_a_file_is_read_when_the_sink_is_made_and_not_before() {
-    let data = tempfile::tempdir().expect("a folder");
-    let text = format!("{RIGHT}to = ['a@b.example']\nhtml = {{ file = 'body.html' }}");
-    let settings = Settings { data: data.path().to_owned(), ..settings(&text) };
-    let read = SinkSettings::read(&settings).expect("settings");
-    assert_eq!(read.composer(&settings).expect_err("an error").key, "html");
-    let put = |text: &str| std::fs::write(data.path().join("body.html"), text).expect("a file");
-    put("{{ name }}");
-    assert_eq!(read.composer(&settings).expect_err("an error").key, "html");
-    put(&"x".repeat(usize::try_from(MAX_TEMPLATE_BYTES).expect("small") + 1));
-    assert_eq!(read.composer(&settings).expect_err("an error").key, "html");
-    put("<p>{{ count }}</p>");
-    assert!(read.composer(&settings).expect("a composer").templates.has(Part::Html));
 }

@@ -92,6 +92,17 @@ pub(crate) trait Database: Send + Sync {
     /// The types of an id, a time and a reference, in a table that is made.
     fn receipt_types(&self) -> [&'static str; 3];
 
+    /// What stands behind the columns of a table that is made.
+    fn table_options(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether there are tables that no transaction holds: a query that has a row where a table is one, with the name of its schema
+    /// (or null) and its own as its values.
+    fn outside_transactions(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the table `name` gives the ids of rows that were deleted to later ones: a query that then has a row, with the name
     /// and the column as its values.
     fn reuse_of_ids(&self) -> Option<&'static str> {

@@ -84,6 +84,18 @@ impl Database for MySqlHome {
     fn receipt_types(&self) -> [&'static str; 3] {
         ["varchar(64) CHARACTER SET ascii COLLATE ascii_bin", "datetime", "text"]
     }
+
+    fn table_options(&self) -> &'static str {
+        " ENGINE=InnoDB"
+    }
+
+    fn outside_transactions(&self) -> Option<&'static str> {
+        Some(
+            "SELECT 1 FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
+             WHERE t.TABLE_SCHEMA = COALESCE(?, DATABASE()) AND t.TABLE_NAME = ? AND t.TABLE_TYPE = 'BASE TABLE' \
+             AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES'",
+        )
+    }
 }
 
 #[async_trait]

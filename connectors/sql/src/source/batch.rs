@@ -9,7 +9,8 @@ use postroom_event::Reading;
 use sha2::{Digest, Sha256};
 
 use super::outbox::OutboxReader;
-use super::watermark::{Turn, WatermarkReader};
+use super::progress::Turn;
+use super::watermark::WatermarkReader;
 use crate::cell::{Cell, hex};
 
 /// Rows on their way.

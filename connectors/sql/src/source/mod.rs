@@ -1,9 +1,11 @@
 //! The source: looks at the database from time to time, and gives what it finds as batches, one after the other.
 
 mod batch;
+mod bounds;
 mod mark;
 mod outbox;
 mod plan;
+mod progress;
 mod watermark;
 
 use std::path::Path;

@@ -16,6 +16,7 @@ promises!(
     a_constraint_that_refuses_is_told_by_its_name_and_without_the_row,
     a_table_that_is_absent_is_told_with_its_code,
     a_table_of_receipts_that_is_absent_is_made_only_where_the_settings_say_so,
+    a_table_of_receipts_that_no_transaction_holds_is_refused_and_nothing_is_done,
     what_landed_is_found_and_what_did_not_is_not,
     a_column_that_is_not_returned_is_told_before_anything_is_stored,
 );
@@ -180,6 +181,21 @@ async fn a_table_of_receipts_that_is_absent_is_made_only_where_the_settings_say_
     assert_eq!(place.sink(&settings()).look_up(&handed).await.expect("made"), None);
     place.sink(&by_hand).deliver(&handed).await.expect("delivered");
     assert_eq!(place.count("homes").await, 1);
+}
+
+async fn a_table_of_receipts_that_no_transaction_holds_is_refused_and_nothing_is_done(place: Place) {
+    made(&place).await;
+    let text = "CREATE TABLE postroom_delivered (id varchar(64) PRIMARY KEY, at varchar(40), reference varchar(200))";
+    place.run(&format!("{text}{}", place.pick("", "", " ENGINE=MyISAM"))).await;
+    let (sink, handed) = (place.sink(&settings()), handover(home(1, CANARY)));
+    if place.pick(false, false, true) {
+        let told = sink.deliver(&handed).await.expect_err("an error");
+        assert!(told.failure == Failure::Down && told.words.contains("`receipts.table`"), "{told}");
+        assert_eq!((place.count("homes").await, place.count("postroom_delivered").await), (0, 0));
+        place.run("ALTER TABLE postroom_delivered ENGINE=InnoDB").await;
+    }
+    sink.deliver(&handed).await.expect("delivered");
+    assert_eq!((place.count("homes").await, place.count("postroom_delivered").await), (1, 1));
 }
 
 async fn what_landed_is_found_and_what_did_not_is_not(place: Place) {

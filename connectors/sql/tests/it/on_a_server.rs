@@ -66,3 +66,16 @@ async fn a_postgresql_that_hangs_is_left_within_the_time_limit() {
 async fn a_mariadb_that_hangs_is_left_within_the_time_limit() {
     crate::troubles::hanging(Home::MariaDb(Arc::new(MariaDb::start()))).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mariadb_that_makes_tables_without_transactions_is_asked_for_one_with_them() {
+    let place = Place::at(Home::MariaDb(Arc::new(MariaDb::start()))).await;
+    place.run("SET GLOBAL default_storage_engine = MyISAM").await;
+    place.run("CREATE TABLE homes (uprn bigint) ENGINE=InnoDB").await;
+    let sink = place.sink(
+        "receipts = { table = 'postroom_delivered', create = true }\nstatement = 'INSERT INTO homes VALUES (:uprn)'",
+    );
+    sink.deliver(&crate::handing_over::handover(serde_json::json!({"uprn": 1}))).await.expect("delivered");
+    let made = "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'postroom_delivered' AND ENGINE = 'InnoDB'";
+    assert_eq!(place.numbers(made).await, [1]);
+}

@@ -42,6 +42,15 @@ async fn imports(conn: &mut Conn, sums: &mut Sums) -> Result<()> {
         };
         *batches += counted(count);
     }
+    let sql = "SELECT import.system, count(*) FROM import
+               JOIN (SELECT system, max(updated) AS newest FROM import GROUP BY system) AS latest
+               ON latest.system = import.system
+               WHERE state = 'open' AND updated < newest GROUP BY import.system";
+    for (system, count) in pairs(conn, sql).await? {
+        let source = sums.sources.entry(system).or_default();
+        source.batches_open = source.batches_open.saturating_sub(count);
+        source.batches_cut = count;
+    }
     let sql = "SELECT system, count(*) FROM refused_record JOIN import ON import.id = refused_record.import
                WHERE number > 0 GROUP BY system";
     for (system, count) in pairs(conn, sql).await? {

@@ -76,7 +76,7 @@ async fn the_same_content_again_is_recognised_and_taken_again_only_on_demand(pla
     ledger.record(vec![Entry::ImportDone(key.clone(), 3)]).await.expect("recorded");
     assert_eq!(ledger.open_import(new()).await.expect("written").state, ImportState::Done);
     ledger.record(vec![Entry::ImportRepeated(key.clone(), 4)]).await.expect("recorded");
-    let again = ledger.import_again(new()).await.expect("written");
+    let again = ledger.import_again(NewImport { at: 5, ..new() }).await.expect("written");
     assert_eq!((again.key.round, again.position, again.state), (1, 0, ImportState::Open));
     let source = &ledger.sums().await.expect("read").sources["gazetteer"];
     assert_eq!((source.batches_done, source.batches_open, source.batches_repeated), (1, 1, 1));
@@ -96,7 +96,38 @@ async fn a_batch_refused_as_a_whole_keeps_its_reason_and_no_record_is_counted(pl
     assert_eq!((kept.len(), kept[0].number, kept[0].rule.as_str()), (1, 0, "columns"));
 }
 
+async fn a_batch_that_was_cut_is_open_no_more_behind_others_and_is_again_when_it_goes_on(place: Place) {
+    let ledger = place.open().await;
+    let counts = async || {
+        let source = &ledger.sums().await.expect("read").sources["gazetteer"];
+        (source.batches_done, source.batches_open, source.batches_cut)
+    };
+    let cut = key(&ledger).await;
+    ledger.record(vec![advance(&cut, 5)]).await.expect("recorded");
+    let elsewhere = NewImport { system: "waste".into(), at: 9, ..new() };
+    ledger.open_import(elsewhere).await.expect("written");
+    assert_eq!(counts().await, (0, 1, 0), "what others sent says nothing of it");
+    let later = NewImport { batch: "cd".repeat(32), at: 3, ..new() };
+    let later = ledger.open_import(later).await.expect("written").key;
+    ledger.record(vec![Entry::ImportDone(later, 4)]).await.expect("recorded");
+    assert_eq!(counts().await, (1, 0, 1));
+    let goes_on = Advance {
+        import: cut.clone(),
+        position: 10,
+        mapped: 5,
+        published: 5,
+        ignored: Vec::new(),
+        refused: Vec::new(),
+        at: 5,
+    };
+    ledger.record(vec![Entry::Advanced(goes_on)]).await.expect("recorded");
+    assert_eq!(counts().await, (1, 1, 0));
+    ledger.record(vec![Entry::ImportDone(cut, 6)]).await.expect("recorded");
+    assert_eq!(counts().await, (2, 0, 0));
+}
+
 promises!(
+    a_batch_that_was_cut_is_open_no_more_behind_others_and_is_again_when_it_goes_on,
     a_source_goes_on_where_it_said_last,
     an_import_goes_on_where_its_last_confirmed_chunk_ended,
     a_chunk_that_is_confirmed_twice_counts_once,

@@ -78,6 +78,25 @@ async fn a_claim_that_is_dropped_is_503_and_the_last_one_frees_the_address() {
 }
 
 #[tokio::test]
+async fn a_path_that_will_be_claimed_is_503_until_it_is() {
+    let listeners = Listeners::default();
+    let first = claim(&listeners, "/first", Limits::default()).await;
+    let address = first.address();
+    assert_eq!(status(&send(address, &get("/late")).await), 404);
+    listeners.expect(address, "/late");
+    let answer = send(address, &get("/late")).await;
+    assert!(status(&answer) == 503 && answer.contains("retry-after: "), "{answer}");
+    drop(first);
+    // It is still so where the address was given up in between.
+    let _other = listeners.claim(wanted(&address.to_string(), "/other")).await.expect("a claim");
+    assert_eq!(status(&send(address, &get("/late")).await), 503);
+    let mut late = listeners.claim(wanted(&address.to_string(), "/late")).await.expect("a claim");
+    let request = get("/late");
+    let (answer, ()) = tokio::join!(send(address, &request), echo(&mut late));
+    assert_eq!(status(&answer), 200);
+}
+
+#[tokio::test]
 async fn a_request_in_hand_is_answered_after_its_claim_was_dropped() {
     let mut held = claim(&Listeners::default(), "/in", Limits::default()).await;
     let client = tokio::spawn(send(held.address(), post("/in", "a").leak()));

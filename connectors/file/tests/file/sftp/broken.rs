@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use postroom_connector::{Ending, Failure};
 
+use super::odd::{Listing, PASSWORD, odd_server};
 use super::proxy::{Proxy, Way};
 use super::server::{Server, sftp};
 use super::{CANARY, at_once, batch_after_errors, error};
@@ -155,4 +156,22 @@ async fn a_server_that_is_not_there_is_down() {
             .replace("127.0.0.1", "no-such-host.invalid");
     let mut source = room.source(&at_once(&nobody, ""));
     assert_eq!(error(source.as_mut()).await.failure, Failure::Down);
+}
+
+#[tokio::test]
+async fn a_listing_without_end_is_given_up_and_told() {
+    let room = Room::new();
+    let keys = Server::start(&room);
+    room.put("password", PASSWORD);
+    for (listing, failure, words) in [
+        (Listing::OfNothing, Failure::Down, "a listing that has no end"),
+        (Listing::Endless, Failure::Transient, "more than 200000 files"),
+    ] {
+        let port = odd_server(&room, listing).await;
+        let login = "password = { file = 'password' }";
+        let settings = sftp(&room.path("remote"), port, &keys.fingerprint("host"), login);
+        let failed = error(room.source(&at_once(&settings, "")).as_mut()).await;
+        assert_eq!(failed.failure, failure, "{failed}");
+        assert!(failed.to_string().contains(words), "{failed}");
+    }
 }

@@ -1,7 +1,9 @@
 //! A folder of a real server: OpenSSH's own, on loopback, in the folder of the test.
 
 mod broken;
+mod conformance;
 mod fixed_width;
+mod odd;
 mod proxy;
 mod server;
 mod sink;

@@ -1,19 +1,11 @@
 //! Who a server is, and who we are to it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use postroom_connector::{Arrival, Failure};
-use russh::server::{Auth, ChannelOpenHandle, Config, Msg, Session, run_stream};
-use russh::{Channel, ChannelId};
-use russh_sftp::protocol::{Handle, Name, Status, StatusCode, Version};
-use tokio::net::TcpListener;
 
+use super::odd::{Listing, PASSWORD, odd_server};
 use super::server::{Server, sftp};
 use super::{at_once, error};
 use crate::room::{Room, take};
-
-const PASSWORD: &str = "quite-secret-5d1c";
 
 #[tokio::test]
 async fn a_server_with_another_key_is_refused_and_told_nothing() {
@@ -95,7 +87,7 @@ async fn a_key_is_opened_by_its_passphrase_which_is_never_told() {
 async fn a_password_is_shown_to_the_right_server_only_and_a_wrong_one_is_down() {
     let room = Room::new();
     let keys = Server::start(&room);
-    let port = server_with_passwords(&room).await;
+    let port = odd_server(&room, Listing::Empty).await;
     room.put("right", PASSWORD);
     room.put("wrong", format!("{PASSWORD}-not"));
     let with = |file: &str, key: &str| {
@@ -109,92 +101,5 @@ async fn a_password_is_shown_to_the_right_server_only_and_a_wrong_one_is_down() 
         assert_eq!(failed.failure, Failure::Down);
         assert!(failed.to_string().contains(named), "{failed}");
         assert!(!format!("{failed:?}").contains(PASSWORD), "{failed}");
-    }
-}
-
-/// A server of an empty folder that lets in who has the password, with the key of OpenSSH's server; its port. OpenSSH's own
-/// asks the machine's accounts for passwords.
-async fn server_with_passwords(room: &Room) -> u16 {
-    let key = russh::keys::load_secret_key(room.path("ssh/host"), None).expect("a key");
-    let config = Arc::new(Config {
-        keys: vec![key],
-        auth_rejection_time: std::time::Duration::ZERO,
-        auth_rejection_time_initial: Some(std::time::Duration::ZERO),
-        ..Config::default()
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    tokio::spawn(async move {
-        while let Ok((line, _)) = listener.accept().await {
-            let config = Arc::clone(&config);
-            tokio::spawn(async move {
-                // How it ends is seen from the other side.
-                if let Ok(running) = run_stream(config, line, Gate::default()).await {
-                    let _ = running.await;
-                }
-            });
-        }
-    });
-    port
-}
-
-#[derive(Default)]
-struct Gate(HashMap<ChannelId, Channel<Msg>>);
-
-impl russh::server::Handler for Gate {
-    type Error = russh::Error;
-
-    async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(if password == PASSWORD { Auth::Accept } else { Auth::reject() })
-    }
-
-    async fn channel_open_session(
-        &mut self,
-        channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        self.0.insert(channel.id(), channel);
-        reply.accept().await;
-        Ok(())
-    }
-
-    async fn subsystem_request(
-        &mut self,
-        id: ChannelId,
-        _name: &str,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        session.channel_success(id)?;
-        let channel = self.0.remove(&id).expect("a channel");
-        russh_sftp::server::run(channel.into_stream(), EmptyFolder).await;
-        Ok(())
-    }
-}
-
-struct EmptyFolder;
-
-impl russh_sftp::server::Handler for EmptyFolder {
-    type Error = StatusCode;
-
-    fn unimplemented(&self) -> Self::Error {
-        StatusCode::OpUnsupported
-    }
-
-    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Result<Version, Self::Error> {
-        Ok(Version::new())
-    }
-
-    async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
-        Ok(Handle { id, handle: path })
-    }
-
-    async fn readdir(&mut self, _id: u32, _handle: String) -> Result<Name, Self::Error> {
-        Err(StatusCode::Eof)
-    }
-
-    async fn close(&mut self, id: u32, _handle: String) -> Result<Status, Self::Error> {
-        let (error_message, language_tag) = (String::new(), String::new());
-        Ok(Status { id, status_code: StatusCode::Ok, error_message, language_tag })
     }
 }

@@ -209,3 +209,37 @@ fn a_look_up_finds_by_its_status_or_by_its_rule() {
     assert!(judge.found(&answer(200, r#"{"found": true}"#)).expect("an answer").is_some());
     assert_eq!(judge.found(&answer(404, "")).expect_err("an error").failure, Failure::Transient);
 }
+
+#[test]
+fn a_look_up_that_is_refused_says_neither_that_the_message_arrived_nor_that_it_may_come_again() {
+    use Failure::{Down, Transient, Unknown};
+    for judge in [judge(), ruled("null"), soap()] {
+        let judge = Judge { purpose: Purpose::LookUp, ..judge };
+        for (failure, statuses) in [
+            (Transient, &[301, 400, 403, 405, 410, 422, 429][..]),
+            (Down, &[401, 407]),
+            (Unknown, &[502, 504]),
+        ] {
+            for status in statuses {
+                let error = judge.found(&answer(*status, "")).expect_err("no answer to the question");
+                assert_eq!(error.failure, failure, "{status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_may_say_that_a_target_is_down_whatever_its_status_is() {
+    let judge = ruled(
+        r#"if .body.open == false { { "outcome": "down", "words": .body.message, "code": .body.code } }"#,
+    );
+    for status in [200, 422, 500] {
+        let told = r#"{"open": false, "message": "The till is being counted", "code": "E9"}"#;
+        let error = judge.receipt(&answer(status, told)).expect_err("an error");
+        assert_eq!((error.failure, error.retry_after), (Failure::Down, None), "{status}");
+        assert_eq!(error.to_string(), "The till is being counted: E9");
+    }
+    let error = judge.receipt(&answer(200, r#"{"open": false}"#)).expect_err("an error");
+    assert_eq!(error.to_string(), "the target does not let the hub in: 200 OK");
+    judge.receipt(&answer(200, r#"{"open": true}"#)).expect("delivered");
+}

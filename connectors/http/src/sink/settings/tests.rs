@@ -1,7 +1,7 @@
 //! What settings can be, and what they cannot.
 
-use postroom_connector::Handover;
-use reqwest::header::CONTENT_TYPE;
+use postroom_connector::{Handover, SecretFrom};
+use postroom_request::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::super::handed::handover;
@@ -99,6 +99,9 @@ fn settings_that_cannot_work_are_refused_with_their_key() {
         ("answer = { rule = '.status ==' }", "answer.rule"),
         ("answer = { rule = '.status == 200' }", "answer.rule"),
         ("look_up = { url = 'https://till.example/moves' }", "look_up.url"),
+        ("look_up = { url = 'https://till.example/moves/{message.ref}' }", "look_up.url"),
+        ("answer = { rule = 'null' }\nlook_up = { url = 'https://till.example/moves' }", "look_up.url"),
+        ("look_up = { url = 'https://till.example/moves', rule = 'null' }", "look_up.url"),
         ("look_up = { url = 'http://till.example/{id}' }", "look_up.url"),
         ("look_up = { url = 'https://till.example/{id}', method = 'PUT' }", "look_up.method"),
         ("look_up = { url = 'https://till.example/{id}', rule = '1' }", "look_up.rule"),
@@ -141,6 +144,21 @@ fn settings_that_cannot_work_are_refused_with_their_key() {
 }
 
 #[test]
+fn a_look_up_without_the_key_in_its_address_has_a_rule_and_tells_handovers_apart() {
+    for look_up in [
+        "url = 'https://till.example/moves/{message.uprn}', rule = 'null'",
+        "url = 'https://till.example/search', method = 'POST', rule = 'null'",
+    ] {
+        let read = read(&format!("url = 'https://till.example/'\nlook_up = {{ {look_up} }}")).expect(look_up);
+        let way = read.look_up.expect("a look-up");
+        assert!(way.judge.rule.is_some(), "{look_up}");
+        let [one, other] =
+            [7, 8].map(|uprn| way.request.call(&handover(json!({"uprn": uprn}))).expect("a request"));
+        assert!(one.address != other.address || one.body != other.body, "{look_up}");
+    }
+}
+
+#[test]
 fn secrets_come_from_where_the_settings_name_them() {
     let data = tempfile::tempdir().expect("a folder");
     std::fs::write(data.path().join("secret"), "open sesame\n").expect("a file");
@@ -162,7 +180,7 @@ fn secrets_come_from_where_the_settings_name_them() {
         let table = format!("url = 'https://till.example/'\n{auth}").parse().expect("TOML");
         let settings = Settings { table, data: data.path().to_owned(), system: "till".to_owned() };
         let read = SinkSettings::read(&settings).expect("settings");
-        assert_eq!(read.credentials.files(&settings), [data.path().join("secret")]);
+        assert_eq!(read.credentials.secrets().collect::<Vec<_>>(), [&SecretFrom::File("secret".into())]);
         let opened = read.credentials.open(&settings, TIMEOUT).expect("secrets");
         let headers = opened.headers(Purpose::LookUp);
         assert!(headers[name] == value && headers[name].is_sensitive(), "{auth}");

@@ -1,25 +1,23 @@
 //! One question and its answer, within limits. It knows what a failure means: nothing that is asked changes anything, so
 //! there is no unknown outcome.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
 use postroom_event::Reading;
-use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use postroom_request::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
+use postroom_request::{Answer, Body, Client, Peer, StatusCode, Url, client};
 use tokio::task::spawn_blocking;
 
 use super::rounds::{MOST_PAGES, Page, Standing, Step};
-use super::settings::{MAX_ANSWER_BYTES, PollSettings};
+use super::settings::PollSettings;
 use super::understand::understand;
-use crate::exchange::client;
-use crate::retry_after;
 use crate::source::held::hash;
 
+/// How errors call a system, and how much of its answer is read.
+const SYSTEM: Peer = Peer { name: "the system", max_answer_bytes: 16 * 1024 * 1024 };
 /// Longest wait that a system may ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
@@ -56,10 +54,8 @@ pub(super) struct Heeded {
 
 impl Asker {
     pub(super) fn new(settings: PollSettings, written: &Settings) -> Result<Self, SettingsError> {
-        settings.credentials.headers(written)?;
-        let client = client(settings.timeout).map_err(|error| {
-            SettingsError::new("poll.url", format!("no client can be made for it: {error}"))
-        })?;
+        settings.headers.put(&mut HeaderMap::new(), written)?;
+        let client = client("poll.url", settings.timeout)?;
         Ok(Self { client, settings, written: written.clone() })
     }
 
@@ -76,12 +72,11 @@ impl Asker {
         let address = self.address(&standing)?;
         // Where there are pages, one that has not changed says nothing of the others.
         let mark = mark.filter(|mark| self.settings.rules.pages.is_none() && mark.address == address);
-        let response = self.send(&standing, &address, mark.as_ref()).await?;
-        if response.status() == StatusCode::NOT_MODIFIED && mark.is_some() {
+        let answer = self.send(&standing, &address, mark.as_ref()).await?;
+        if answer.status == StatusCode::NOT_MODIFIED && mark.is_some() {
             return Ok(Heard::Unchanged);
         }
-        let head = response.headers().clone();
-        let body = read(judged(response)?).await?;
+        let (head, body) = judged(answer)?;
         let work = move || self.heed(&standing, address, &head, &body);
         spawn_blocking(work).await.map_err(interrupted)?.map(Box::new).map(Heard::Answer)
     }
@@ -102,10 +97,14 @@ impl Asker {
         standing: &Standing,
         address: &Url,
         mark: Option<&Mark>,
-    ) -> Result<Response, ConnectorError> {
+    ) -> Result<Answer, ConnectorError> {
         let asker = Arc::clone(self);
-        let headers = spawn_blocking(move || asker.settings.credentials.headers(&asker.written)).await;
-        let headers = headers
+        let read = spawn_blocking(move || {
+            let mut headers = HeaderMap::new();
+            asker.settings.headers.put(&mut headers, &asker.written).map(|()| headers)
+        });
+        let headers = read
+            .await
             .map_err(interrupted)?
             .map_err(|error| ConnectorError::new(Failure::Permanent, "a secret cannot be read", error))?;
         let mut request = self.client.request(self.settings.method(), address.clone()).headers(headers);
@@ -116,7 +115,7 @@ impl Asker {
         if let Some(mark) = mark {
             request = request.header(IF_NONE_MATCH, &mark.tag);
         }
-        request.send().await.map_err(unanswered)
+        SYSTEM.ask(request).await.map_err(harmless)
     }
 
     fn heed(
@@ -137,71 +136,43 @@ impl Asker {
     }
 }
 
-/// An answer that is one, or what its status means.
-fn judged(response: Response) -> Result<Response, ConnectorError> {
-    let status = response.status();
+/// Head and body of an answer that is one, or what its status means.
+fn judged(answer: Answer) -> Result<(HeaderMap, Bytes), ConnectorError> {
+    let said = answer.said();
+    let Answer { status, headers, retry_after, body, .. } = answer;
     if status.is_success() {
-        return Ok(response);
+        return match body {
+            Body::Whole(bytes) => Ok((headers, bytes.into())),
+            Body::TooLong => {
+                let words = format!("the answer is longer than {} bytes", SYSTEM.max_answer_bytes);
+                Err(ConnectorError::new(Failure::Permanent, words, ""))
+            }
+            Body::Cut(detail) => {
+                Err(ConnectorError::new(Failure::Transient, "the answer of the system broke off", detail))
+            }
+        };
     }
     let failure = match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Failure::Transient,
         status if status.is_server_error() => Failure::Transient,
         _ => Failure::Permanent,
     };
-    let said = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let words = match failure {
         _ if status.is_redirection() => "the system answers with a redirect, which is not followed",
         Failure::Permanent => "the system refuses to answer",
         Failure::Transient | Failure::Unknown | Failure::Down => "the system cannot answer now",
     };
-    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(|text| retry_after::parse(text, Utc::now()));
-    let wait = wait.map(|wait| wait.min(LONGEST_RETRY_AFTER)).filter(|_| failure == Failure::Transient);
-    Err(ConnectorError::new(failure, words, said.trim_end()).retry_after(wait))
+    let wait =
+        retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER)).filter(|_| failure == Failure::Transient);
+    Err(ConnectorError::new(failure, words, said).retry_after(wait))
 }
 
-async fn read(mut response: Response) -> Result<Bytes, ConnectorError> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > MAX_ANSWER_BYTES => {
-                let words = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
-                return Err(ConnectorError::new(Failure::Permanent, words, ""));
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes.into()),
-            Err(error) => {
-                let words = "the answer of the system broke off";
-                return Err(ConnectorError::new(Failure::Transient, words, told(error)));
-            }
-        }
+/// What it means that no answer came: nothing that is asked changes anything.
+fn harmless(error: ConnectorError) -> ConnectorError {
+    match error.failure {
+        Failure::Unknown => ConnectorError { failure: Failure::Transient, ..error },
+        Failure::Transient | Failure::Permanent | Failure::Down => error,
     }
-}
-
-/// What it means that no answer came.
-fn unanswered(error: reqwest::Error) -> ConnectorError {
-    let (failure, words) = if error.is_builder() {
-        (Failure::Permanent, "no request can be made of it")
-    } else if error.is_connect() {
-        (Failure::Down, "the system cannot be reached")
-    } else if error.is_timeout() {
-        (Failure::Transient, "the system did not answer in time")
-    } else {
-        (Failure::Transient, "the line was cut before the system had answered")
-    };
-    ConnectorError::new(failure, words, told(error))
-}
-
-/// The chain of an error without the address, which holds the cursor.
-fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut told = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        told = format!("{told}: {cause}");
-        source = cause.source();
-    }
-    told
 }
 
 /// Why is not told: a panic may quote a value.

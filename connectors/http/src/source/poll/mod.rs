@@ -1,7 +1,6 @@
 //! Polling: a system that sends nothing is asked what has changed, again and again.
 
 mod ask;
-mod credentials;
 mod cursor;
 mod rounds;
 mod settings;

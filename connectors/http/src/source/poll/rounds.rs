@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
+use postroom_request::Url;
 use serde::Deserialize;
 
 use super::cursor::Kind;

@@ -1,19 +1,17 @@
 //! The settings of a poll as the council wrote them, and what is made of them.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use postroom_connector::{Settings, SettingsError, parse_duration};
 use postroom_format::Format;
-use reqwest::header::HeaderValue;
-use reqwest::{Method, Url};
+use postroom_request::header::HeaderValue;
+use postroom_request::{Method, Plain, Url, check_address};
 use serde::Deserialize;
 
-use super::credentials::{Credentials, WrittenBasic};
 use super::cursor::Kind;
 use super::rounds::{CursorFrom, CursorRule, Pages, Rules};
 use super::template::{CURSOR, PAGE, Place, Template};
+use crate::headers::{Headers, WrittenBasic, WrittenHeaders};
 use crate::source::content::{Content, WrittenKey};
 
 /// Time between two rounds, unless the settings say otherwise, and its bounds.
@@ -24,8 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(300));
 /// The longest overlap.
 const MOST_OVERLAP: Duration = Duration::from_secs(31 * 86_400);
-/// Longest answer, in bytes.
-pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Longest cursor, in bytes.
 pub(super) const MAX_CURSOR_BYTES: usize = 4 * 1024;
 
@@ -47,7 +43,7 @@ struct WrittenPoll {
     body: Option<String>,
     content_type: Option<String>,
     #[serde(default)]
-    headers: BTreeMap<String, toml::Value>,
+    headers: WrittenHeaders,
     bearer: Option<toml::Value>,
     basic: Option<WrittenBasic>,
     every: Option<String>,
@@ -73,7 +69,7 @@ pub(in crate::source) struct PollSettings {
     pub(super) format: Format,
     pub(super) address: Template,
     pub(super) body: Option<(HeaderValue, Template)>,
-    pub(super) credentials: Credentials,
+    pub(super) headers: Headers,
     pub(super) every: Duration,
     pub(super) timeout: Duration,
     pub(super) rules: Rules,
@@ -91,7 +87,7 @@ impl PollSettings {
                 "an answer is no form: `json`, or a format such as XML",
             ));
         };
-        let (address, label) = address(poll.url, poll.plain)?;
+        let (address, label) = address(poll.url, Plain::Setting(poll.plain))?;
         let body = body(poll.body, poll.content_type, &format)?;
         let rules = Rules {
             cursor: poll.cursor.map(|written| cursor(written, &format)).transpose()?,
@@ -104,7 +100,7 @@ impl PollSettings {
             format,
             address,
             body,
-            credentials: Credentials::read(poll.headers, poll.bearer, poll.basic)?,
+            headers: headers(poll.headers, poll.bearer, poll.basic)?,
             every: duration(key, poll.every.as_deref(), EVERY, EVERY_BOUNDS)?,
             timeout: duration("poll.timeout", poll.timeout.as_deref(), TIMEOUT, TIMEOUT_BOUNDS)?,
             rules,
@@ -118,7 +114,19 @@ impl PollSettings {
     }
 }
 
-fn address(text: String, plain: bool) -> Result<(Template, String), SettingsError> {
+fn headers(
+    written: WrittenHeaders,
+    bearer: Option<toml::Value>,
+    basic: Option<WrittenBasic>,
+) -> Result<Headers, SettingsError> {
+    if bearer.is_some() && basic.is_some() {
+        return Err(SettingsError::new("poll.bearer", "either `bearer` or `basic`"));
+    }
+    let headers = Headers::read("poll.headers", written, &["if-none-match"])?;
+    headers.with_bearer("poll.bearer", bearer)?.with_basic("poll.basic", basic)
+}
+
+fn address(text: String, plain: Plain) -> Result<(Template, String), SettingsError> {
     let wrong = |words: &str| Err(SettingsError::new("poll.url", words));
     let filled = text.replace(CURSOR, "1").replace(PAGE, "1");
     let Ok(url) = Url::parse(&filled) else {
@@ -127,19 +135,8 @@ fn address(text: String, plain: bool) -> Result<(Template, String), SettingsErro
     if filled.contains(['{', '}']) {
         return wrong("only `{cursor}` and `{page}` are filled in");
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("no user or password in the address: `poll.basic` names where the password is");
-    }
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_matches(['[', ']']);
-    let is_here = bare == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match url.scheme() {
-        "https" => {}
-        "http" if plain || is_here => {}
-        "http" => return wrong("`http` carries the records readable by anybody: `https`, or `plain = true`"),
-        _ => return wrong("the address begins with `https://`"),
-    }
-    let label = format!("{host}{}", url.path());
+    check_address("poll.url", &url, plain)?;
+    let label = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
     Ok((Template { text, place: Place::Address }, label))
 }
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure};
 use postroom_event::Reading;
 use postroom_format::{Format, ReadError, Xml};
-use reqwest::Url;
+use postroom_request::Url;
 use serde_json::Value;
 
 use super::rounds::{CursorFrom, Found, Pages};

@@ -92,7 +92,7 @@ struct WrittenCertificate {
 /// Settings of a webhook, checked.
 #[derive(Debug, Clone)]
 pub(in crate::source) struct WebhookSettings {
-    pub(super) wanted: Wanted,
+    pub(in crate::source) wanted: Wanted,
     pub(in crate::source) content: Content,
     pub(super) proofs: Vec<Proof>,
     pub(super) rate: Option<RateLimit>,

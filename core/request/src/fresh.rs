@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postroom_connector::SettingsError;
+use postroom_connector::{SecretFrom, Settings, SettingsError};
 use tokio::time::Instant;
 
 /// How often the files are looked at, at most.
@@ -18,7 +18,7 @@ const MENDED_WITHIN: Duration = Duration::from_secs(60);
 type Make<T> = Box<dyn Fn() -> Result<T, SettingsError> + Send + Sync>;
 
 /// A value and the files that it was made of.
-pub(crate) struct Fresh<T> {
+pub struct Fresh<T> {
     files: Vec<PathBuf>,
     make: Make<T>,
     made: Mutex<Made<T>>,
@@ -42,23 +42,32 @@ struct Stamp {
 }
 
 impl<T> Fresh<T> {
-    /// Makes the value for the first time.
+    /// Makes the value of `secrets` for the first time.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn new(files: Vec<PathBuf>, make: Make<T>) -> Result<Self, SettingsError> {
+    pub fn new<'a>(
+        settings: &Settings,
+        secrets: impl IntoIterator<Item = &'a SecretFrom>,
+        make: impl Fn() -> Result<T, SettingsError> + Send + Sync + 'static,
+    ) -> Result<Self, SettingsError> {
+        let file = |from: &SecretFrom| match from {
+            SecretFrom::File(path) => Some(settings.path(path)),
+            SecretFrom::Env(_) => None,
+        };
+        let files: Vec<PathBuf> = secrets.into_iter().filter_map(file).collect();
         // The stamps come first: a change in between is seen at the next look.
         let stamps = stamps(&files);
         let value = Arc::new(make()?);
         let made = Mutex::new(Made { value, stamps, looked: Instant::now(), broken: None });
-        Ok(Self { files, make, made })
+        Ok(Self { files, make: Box::new(make), made })
     }
 
     /// The value, as new as the files were some seconds ago.
     ///
     /// # Errors
-    /// When nothing could be made of the files for [`MENDED_WITHIN`].
-    pub(crate) fn current(&self) -> Result<Arc<T>, SettingsError> {
+    /// When nothing could be made of the files for a minute.
+    pub fn current(&self) -> Result<Arc<T>, SettingsError> {
         self.at(Instant::now())
     }
 
@@ -107,9 +116,10 @@ mod tests {
 
     /// A text that is read from `file`, anew when that has changed.
     fn fresh(file: &Path) -> Fresh<String> {
+        let settings = Settings { table: toml::Table::new(), data: PathBuf::new(), system: String::new() };
         let path = file.to_owned();
         let read = move || fs::read_to_string(&path).map_err(|_| SettingsError::new("bearer", "is gone"));
-        Fresh::new(vec![file.to_owned()], Box::new(read)).expect("a value")
+        Fresh::new(&settings, [&SecretFrom::File(file.to_owned())], read).expect("a value")
     }
 
     #[test]

@@ -1,26 +1,17 @@
-//! The headers that the settings add to every request: plain texts, and secrets that are read from where they are named.
+//! The headers that the settings add to every request, of the sink and of a poll: plain texts, and secrets that are read
+//! from where they are named.
 
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
+use postroom_request::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use serde::Deserialize;
 
-const PASSWORD: &str = "basic.password";
-/// Headers that are the hub's own business.
-const OWN_HEADERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "idempotency-key",
-    "soapaction",
-    "traceparent",
-    "transfer-encoding",
-    "user-agent",
-];
+/// Headers that are the hub's own business, whatever is asked.
+const OWN_HEADERS: [&str; 6] =
+    ["connection", "content-length", "content-type", "host", "transfer-encoding", "user-agent"];
 /// A header with one of these in its name holds a secret.
 const SECRET_WORDS: [&str; 6] = ["auth", "cookie", "key", "password", "secret", "token"];
 
@@ -44,34 +35,43 @@ enum Value {
     Plain(HeaderValue),
     /// A secret behind this prefix, from the setting of that key.
     Secret(&'static str, String, SecretFrom),
-    /// A user and a password.
-    Basic(String, SecretFrom),
+    /// A user and a password, that from the setting of this key.
+    Basic(String, String, SecretFrom),
 }
 
 impl Headers {
-    /// Reads the table `key`.
-    pub(crate) fn read(key: &str, written: WrittenHeaders) -> Result<Self, SettingsError> {
+    /// Reads the table `key`. The headers `own` are the hub's own business as well.
+    pub(crate) fn read(key: &str, written: WrittenHeaders, own: &[&str]) -> Result<Self, SettingsError> {
         written
             .into_iter()
-            .map(|(name, value)| header(&format!("{key}.{name}"), &name, value))
+            .map(|(name, value)| header(&format!("{key}.{name}"), &name, value, own))
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// With `bearer`.
-    pub(crate) fn with_bearer(mut self, written: Option<toml::Value>) -> Result<Self, SettingsError> {
+    /// With the bearer that the setting `key` names.
+    pub(crate) fn with_bearer(
+        mut self,
+        key: &str,
+        written: Option<toml::Value>,
+    ) -> Result<Self, SettingsError> {
         if let Some(bearer) = written {
-            let from = SecretFrom::read("bearer", bearer)?;
-            self.0.push((AUTHORIZATION, Value::Secret("Bearer ", "bearer".to_owned(), from)));
+            let from = SecretFrom::read(key, bearer)?;
+            self.0.push((AUTHORIZATION, Value::Secret("Bearer ", key.to_owned(), from)));
         }
         Ok(self)
     }
 
-    /// With `basic`.
-    pub(crate) fn with_basic(mut self, written: Option<WrittenBasic>) -> Result<Self, SettingsError> {
+    /// With the user and the password of the setting `key`.
+    pub(crate) fn with_basic(
+        mut self,
+        key: &str,
+        written: Option<WrittenBasic>,
+    ) -> Result<Self, SettingsError> {
         if let Some(basic) = written {
-            let from = SecretFrom::read(PASSWORD, basic.password)?;
-            self.0.push((AUTHORIZATION, Value::Basic(basic.user, from)));
+            let key = format!("{key}.password");
+            let from = SecretFrom::read(&key, basic.password)?;
+            self.0.push((AUTHORIZATION, Value::Basic(basic.user, key, from)));
         }
         Ok(self)
     }
@@ -80,7 +80,7 @@ impl Headers {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretFrom> {
         self.0.iter().filter_map(|(_, value)| match value {
             Value::Plain(_) => None,
-            Value::Secret(_, _, from) | Value::Basic(_, from) => Some(from),
+            Value::Secret(_, _, from) | Value::Basic(_, _, from) => Some(from),
         })
     }
 
@@ -101,9 +101,9 @@ impl Value {
                 let secret = settings.secret(key, from)?;
                 sensitive(key, HeaderValue::from_str(&format!("{prefix}{}", secret.expose_secret())))
             }
-            Self::Basic(user, from) => {
-                let password = settings.secret(PASSWORD, from)?;
-                sensitive(PASSWORD, HeaderValue::from_str(&basic(user, password.expose_secret())))
+            Self::Basic(user, key, from) => {
+                let password = settings.secret(key, from)?;
+                sensitive(key, HeaderValue::from_str(&basic(user, password.expose_secret())))
             }
         }
     }
@@ -125,10 +125,15 @@ pub(crate) fn sensitive(
     Ok(value)
 }
 
-fn header(key: &str, name: &str, value: toml::Value) -> Result<(HeaderName, Value), SettingsError> {
+fn header(
+    key: &str,
+    name: &str,
+    value: toml::Value,
+    own: &[&str],
+) -> Result<(HeaderName, Value), SettingsError> {
     let wrong = |words: &str| SettingsError::new(key, words);
     let header = HeaderName::try_from(name).map_err(|_| wrong("no name of a header"))?;
-    if OWN_HEADERS.contains(&header.as_str()) {
+    if OWN_HEADERS.iter().chain(own).any(|own| header == *own) {
         return Err(wrong("the hub sets this header itself"));
     }
     let is_secret = SECRET_WORDS.iter().any(|word| header.as_str().contains(word));

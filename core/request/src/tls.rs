@@ -22,10 +22,6 @@ impl Identity {
         })?;
         Ok(Self { chain: certificates("certificate", certificate)?, key })
     }
-
-    fn again(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-        (self.chain.clone(), self.key.clone_key())
-    }
 }
 
 /// What the machine trusts.
@@ -48,16 +44,19 @@ pub(crate) fn with_authorities(mut roots: RootCertStore, pem: &str) -> Result<Ro
 /// TLS 1.2 and 1.3 by ring, trusting `roots` and nobody else.
 pub(crate) fn config(
     roots: RootCertStore,
-    identity: Option<&Identity>,
-) -> Result<ClientConfig, rustls::Error> {
+    identity: Option<Identity>,
+) -> Result<ClientConfig, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
-    match identity.map(Identity::again) {
+        .with_safe_default_protocol_versions()
+        .map(|config| config.with_root_certificates(roots));
+    let config = config.and_then(|config| match identity {
         None => Ok(config.with_no_client_auth()),
-        Some((chain, key)) => config.with_client_auth_cert(chain, key),
-    }
+        Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key),
+    });
+    config.map_err(|error| {
+        SettingsError::new("certificate", format!("the certificate does not go with its key: {error}"))
+    })
 }
 
 fn certificates(key: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
