@@ -19,5 +19,5 @@ pub use registry::{Connectors, QUEUE};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretFrom;
 pub use settings::{Settings, SettingsError, parse_duration, words_of};
-pub use sink::{Handover, Outgoing, Receipt, Sink, SinkKind};
+pub use sink::{Handover, Manner, Outgoing, Receipt, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

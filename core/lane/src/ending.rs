@@ -38,6 +38,7 @@ impl Lane {
             Outcome::Unknown => self.failed(dispatch, subject, None),
             Outcome::Down if self.is_outage(subject, era) => self.make_ready(subject),
             Outcome::Down => self.out_of_reach(dispatch, subject),
+            Outcome::Recalled => self.make_ready(subject),
         }
     }
 
@@ -46,7 +47,12 @@ impl Lane {
         match outcome {
             Outcome::Down => self.circuit.probe_failed(self.now, |probes| settings.wait_to_probe(probes)),
             Outcome::Unsendable => self.circuit.probe_was_idle(self.now),
-            Outcome::Delivered | Outcome::Transient(_) | Outcome::Permanent | Outcome::Unknown => {
+            Outcome::Recalled if !self.lets_wait() => self.circuit.probe_was_idle(self.now),
+            Outcome::Recalled
+            | Outcome::Delivered
+            | Outcome::Transient(_)
+            | Outcome::Permanent
+            | Outcome::Unknown => {
                 if let Some(after) = self.circuit.close(self.now) {
                     self.working.go_on(self.now);
                     self.actions.push(Action::CircuitClosed { after });

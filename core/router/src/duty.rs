@@ -174,7 +174,9 @@ impl Duty {
                 let (session, target) = (session.clone(), name.clone());
                 spawn(workers, "replay", name, replay::run(session.clone()));
                 match side.batching.clone() {
-                    None => spawn(workers, "delivery", name, delivery::run(session, target, sink)),
+                    None => {
+                        spawn(workers, "delivery", name, delivery::run(session, target, sink, kind.manner()))
+                    }
                     Some(batching) => {
                         let batches = BatchTarget { target: target.clone(), sink, batching };
                         spawn(workers, "staging", name, staging::run(session.clone(), target));
