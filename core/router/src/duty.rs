@@ -175,7 +175,8 @@ impl Duty {
                 spawn(workers, "replay", name, replay::run(session.clone()));
                 match side.batching.clone() {
                     None => {
-                        spawn(workers, "delivery", name, delivery::run(session, target, sink, kind.manner()))
+                        let work = delivery::run(session, target, sink, kind.manner());
+                        spawn(workers, "delivery", name, work);
                     }
                     Some(batching) => {
                         let batches = BatchTarget { target: target.clone(), sink, batching };
