@@ -39,7 +39,10 @@ impl TestCouncil {
         // Each test has a port of its own.
         let listen =
             TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
-        council.edit("systems/payments/system.toml", "127.0.0.1:8088", &listen.to_string());
+        for system in ["payments", "lighting"] {
+            let file = format!("systems/{system}/system.toml");
+            council.edit(&file, "127.0.0.1:8088", &listen.to_string());
+        }
         council
     }
 

@@ -61,7 +61,7 @@ impl Refusal {
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
             Self::Query(words) => (StatusCode::BAD_REQUEST, *words),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "an answer comes as `application/json`"),
-            Self::Unreadable => (StatusCode::BAD_REQUEST, "the body is no JSON"),
+            Self::Unreadable => (StatusCode::BAD_REQUEST, "the body is no JSON, or has a field twice"),
             Self::Unfit { pointer, right } => {
                 let words = match pointer.is_empty() {
                     true => format!("an answer is {right}"),

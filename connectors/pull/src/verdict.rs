@@ -154,7 +154,7 @@ mod tests {
             (failure("words", json!("")), "/words"),
             (failure("words", json!(long)), "/words"),
             (failure("details", json!(7)), "/details"),
-            (failure("details", json!("\u{0}")), "/details"),
+            (failure("details", json!("\u{1}")), "/details"),
             (failure("retry", json!("true")), "/retry"),
             (json!({"outcome": "failure", "words": CANARY}), "/retry"),
             (json!({"outcome": "failure", "retry": true}), "/words"),
