@@ -60,7 +60,8 @@ fn pull_as_lighting(hub: &TestHub) {
 
 /// Runs what the demo has in its library, for this council.
 fn as_the_demo(council: &TestCouncil, script: &str) {
-    let library = ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh; . deploy/lib/pull.sh";
+    let library =
+        ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh; . deploy/lib/pull.sh";
     let mut shell = Command::new("bash");
     shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house());
     shell.env("council", council.folder()).env("data", council.data());
@@ -101,11 +102,12 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     let events = json!({"routed": 5, "no_route": 0, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
-    let delivered = ["counciltax", "elections", "finance", "landcharges", "lighting", "waste"].map(|target| {
-        let sums = &status["targets"][target];
-        assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
-        sums["delivered"].as_u64().expect("a number")
-    });
+    let delivered =
+        ["counciltax", "elections", "finance", "landcharges", "lighting", "waste"].map(|target| {
+            let sums = &status["targets"][target];
+            assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
+            sums["delivered"].as_u64().expect("a number")
+        });
     assert_eq!(delivered, [17, 25, 2, 4, 1, 23]);
 
     let changes = hub.council.outbox("counciltax/out");
@@ -120,7 +122,7 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert!(padded, "a UPRN has twelve digits there");
 
     let light = hub.json(&["trace", "CS-2026-004405", "--json"]);
-    let (id, reference) = (&light[0]["legs"][0]["id"], &light[0]["legs"][0]["reference"]);
+    let (id, reference) = (&light[0]["legs"][0]["id"], &light[0]["legs"][0]["state"]["reference"]);
     let job = format!("JOB-{}", id.as_str().and_then(|id| id.split('-').next()).expect("an id"));
     assert_eq!(reference, &job, "the contractor's own reference is in the receipt: {light:#}");
 

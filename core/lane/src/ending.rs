@@ -32,13 +32,13 @@ impl Lane {
                 self.circuit.succeeded();
                 self.record(dispatch, Write::Receipt);
             }
+            Outcome::Recalled => self.make_ready(subject),
             Outcome::Permanent => self.give_up(dispatch, DeadReason::Refused),
             Outcome::Unsendable => self.give_up(dispatch, DeadReason::Unsendable),
             Outcome::Transient(retry_after) => self.failed(dispatch, subject, retry_after),
             Outcome::Unknown => self.failed(dispatch, subject, None),
             Outcome::Down if self.is_outage(subject, era) => self.make_ready(subject),
             Outcome::Down => self.out_of_reach(dispatch, subject),
-            Outcome::Recalled => self.make_ready(subject),
         }
     }
 

@@ -220,8 +220,8 @@ impl Worker<'_> {
     /// Writes what ends, though the session is over: its target has it, and would get it again. What has not ended after a while,
     /// or cannot be written, is delivered again under its key. An error where an attempt crashed.
     async fn write_what_ends(&mut self) -> Result<(), WorkerError> {
-        let (over, mut crashed) = (Instant::now() + LAST_ANSWERS, Ok(()));
         self.attempts.take_back();
+        let (over, mut crashed) = (Instant::now() + LAST_ANSWERS, Ok(()));
         loop {
             self.begin_write();
             if self.commit.is_none() && self.attempts.is_empty() {
