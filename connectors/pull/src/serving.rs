@@ -23,6 +23,8 @@ use crate::shelf::{Said, Shelf};
 const SECRETS_LOOK: Duration = Duration::from_secs(5);
 /// Wait before the path is asked for again.
 const CLAIM_AGAIN: Duration = Duration::from_millis(100);
+/// Wait once it has been in vain for a while.
+const CLAIM_LATER: Duration = Duration::from_secs(1);
 /// How long the path may be somebody else's before that is told: the sink before this one may still let it go.
 const CLAIM_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait until an answer counts; its sender is told to come again then.
@@ -66,6 +68,7 @@ impl Serving {
                 }
                 Err(error) if since.elapsed() >= CLAIM_WITHIN => {
                     tells.send_replace(Standing::Closed(unclaimed(&error)));
+                    sleep(CLAIM_LATER).await;
                 }
                 Err(_) => {}
             }
