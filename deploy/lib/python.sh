@@ -5,8 +5,9 @@
 # The distribution's own, whatever is first in PATH.
 PYTHON=/usr/bin/python3
 PYTHON_ENV=var/test/python
-# What is brought from PyPI: the official client of GOV.UK Notify, by whose code tokens are checked.
-PYTHON_PACKAGES=(notifications-python-client==13.0.0)
+# What is brought from PyPI: the official client of GOV.UK Notify, by whose code tokens are checked, and what tries an HTTP interface
+# by its OpenAPI document.
+PYTHON_PACKAGES=(notifications-python-client==13.0.0 schemathesis==4.32.5)
 
 # python_has MODULE...
 python_has() { [[ -x $PYTHON ]] && "$PYTHON" -c 'import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]' "$@" 2>/dev/null; }

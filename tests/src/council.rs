@@ -40,7 +40,13 @@ impl TestCouncil {
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
         let [pay, benefits, notify, mail] = [free(), free(), free(), free()].map(port);
-        council.edit("systems/payments/system.toml", "8088", &pay);
+        for system in ["payments", "lighting"] {
+            council.edit(
+                &format!("systems/{system}/system.toml"),
+                "127.0.0.1:8088",
+                &format!("127.0.0.1:{pay}"),
+            );
+        }
         council.edit("systems/benefits/system.toml", "8089", &benefits);
         council.edit("systems/letters/system.toml", "8090", &notify);
         council.edit("systems/repairs/system.toml", "8025", &mail);

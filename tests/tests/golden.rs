@@ -16,6 +16,9 @@ const BOOK: &str = "systems/book/system.toml";
 const ROUTE: &str = "routes/parcel-to-book/route.toml";
 const LOOKING: &str = "routes/looking-to-dock/route.toml";
 const MAPPING: &str = "routes/parcel-to-book/mapping.vrl";
+const WINDOW: &str = "systems/window/system.toml";
+const PULLS_BATCHES: &str = "title = \"Window\"\n[target]\nconnector = \"pull\"\n\
+     [target.settings]\nbearer = { env = \"A\" }\n[target.batch]\nevery = \"1s\"\n";
 
 /// A route to the dock that looks places up in the list `places`, and its mapping, which reads `used`.
 fn looking(used: &str) -> (String, String) {
@@ -146,6 +149,11 @@ const READ: [Broken; 18] = [
             council.edit(YARD, "connector = \"file\"\n", snapshot);
         },
         says: ("snapshot", YARD, 5),
+    },
+    Broken {
+        what: "batches for a system that comes for its messages itself",
+        breaks: |council| council.write(WINDOW, PULLS_BATCHES),
+        says: ("batch", WINDOW, 0),
     },
     Broken {
         what: "a batch rule that is never due",

@@ -19,11 +19,27 @@ pub trait SinkKind: Send + Sync {
     /// The first setting that is wrong.
     fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
 
+    /// How messages come to a system of this kind.
+    fn manner(&self) -> Manner {
+        Manner::Pushed
+    }
+
     /// Makes a sink from settings that passed [`Self::check`].
     ///
     /// # Errors
     /// The first setting that is wrong.
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError>;
+}
+
+/// How messages come to a system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// They are handed over: an attempt has a time limit, behind which its outcome is unknown.
+    Pushed,
+    /// The system comes for them when it will: [`Sink::deliver`] puts a message on offer and waits for the answer, however
+    /// long. The hub takes an offer back by dropping the call, as when it stops or the target is paused: that is no attempt,
+    /// and the same message is on offer again later. An answer that the system was told to be heard is not lost by that.
+    Pulled,
 }
 
 /// A sink. Calls for different subjects may run at the same time.

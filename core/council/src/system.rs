@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use postroom_connector::{Batching, QUEUE, Settings, parse_duration};
+use postroom_connector::{Batching, Manner, QUEUE, Settings, parse_duration};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Context, Filter, Presence, Shape};
 use toml::Spanned;
@@ -166,11 +166,13 @@ impl Part<'_> {
     fn target(&self, side: TargetText, reading: &mut Reading<'_>) -> Option<Target> {
         let settings = self.settings("target", side.settings, reading);
         let connector = side.connector.as_ref().clone();
+        let mut comes_for_it = connector == QUEUE;
         if connector != QUEUE {
             let kind = reading.connectors.sink(&connector);
             let names = reading.connectors.sink_names();
             let kind = reading.keep(kind.ok_or_else(|| self.unknown_connector(&side.connector, &names)))?;
             reading.keep(kind.check(&settings).map_err(|error| self.setting("target", &error)));
+            comes_for_it = kind.manner() == Manner::Pulled;
         }
         let batching = side.batch.and_then(|table| {
             let parsed = Batching::from_table(&table);
@@ -178,8 +180,8 @@ impl Part<'_> {
                 self.text.problem_at("target.batch", "batch", format!("[target.batch]: {error}"))
             }))
         });
-        if connector == QUEUE && batching.is_some() {
-            let words = "a system that reads its queue itself takes no batches";
+        if comes_for_it && batching.is_some() {
+            let words = "a system that comes for its messages itself takes no batches";
             reading.problems.push(self.text.problem_at("target.batch", "batch", words));
         }
         Some(Target { connector, settings, batching, messages: self.messages(reading) })

@@ -32,6 +32,7 @@ impl Lane {
                 self.circuit.succeeded();
                 self.record(dispatch, Write::Receipt);
             }
+            Outcome::Recalled => self.make_ready(subject),
             Outcome::Permanent => self.give_up(dispatch, DeadReason::Refused),
             Outcome::Unsendable => self.give_up(dispatch, DeadReason::Unsendable),
             Outcome::Transient(retry_after) => self.failed(dispatch, subject, retry_after),
@@ -46,7 +47,12 @@ impl Lane {
         match outcome {
             Outcome::Down => self.circuit.probe_failed(self.now, |probes| settings.wait_to_probe(probes)),
             Outcome::Unsendable => self.circuit.probe_was_idle(self.now),
-            Outcome::Delivered | Outcome::Transient(_) | Outcome::Permanent | Outcome::Unknown => {
+            Outcome::Recalled if !self.lets_wait() => self.circuit.probe_was_idle(self.now),
+            Outcome::Recalled
+            | Outcome::Delivered
+            | Outcome::Transient(_)
+            | Outcome::Permanent
+            | Outcome::Unknown => {
                 if let Some(after) = self.circuit.close(self.now) {
                     self.working.go_on(self.now);
                     self.actions.push(Action::CircuitClosed { after });

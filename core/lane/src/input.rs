@@ -81,6 +81,8 @@ pub enum Outcome {
     Unknown,
     /// The target could not be reached at all.
     Down,
+    /// Nobody came for it, and it was taken back from where it was on offer: nothing was tried.
+    Recalled,
 }
 
 /// Why nothing starts although the lane could.

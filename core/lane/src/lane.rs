@@ -192,6 +192,14 @@ impl Lane {
         self.book.turn_to(subject, Phase::Ready(turn));
     }
 
+    /// Whether an attempt may go on waiting until the target comes for it. If not, it ends in [`Outcome::Recalled`] soon: the
+    /// lane is paused, or winds down once nothing runs.
+    ///
+    /// [`Outcome::Recalled`]: crate::Outcome::Recalled
+    pub fn lets_wait(&self) -> bool {
+        self.course == Course::Working && !self.is_paused()
+    }
+
     /// Whether nothing may start, for a reason that lies outside the lane.
     pub fn is_halted(&self) -> bool {
         self.is_paused() || self.circuit.is_open()

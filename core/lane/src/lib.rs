@@ -29,6 +29,7 @@
 //! | | transient or unknown, held | recording the next wait; or the dead letter, when the schedule ran out |
 //! | | refused or unsendable | recording the dead letter, and with `hold-subject` the holds of all in hand behind it |
 //! | | down, in an outage | ready, behind all others |
+//! | | recalled | ready, behind all others: nothing was tried, so nothing counts |
 //! | | down, this subject alone | as transient, but a held one repeats its wait: it never counts on the schedule |
 //! | retrying (in hand) | its wait ends | ready |
 //! | | too many deliveries wait, and it has failed longest | recording holds of all in hand |
@@ -49,6 +50,7 @@
 //! | open | the wait for a probe ends | the subject that is ready longest is attempted: the only one at a time |
 //! | | the probe ends in down | it goes behind all others; the next wait is longer |
 //! | | the probe was unsendable | a dead letter; the next probe at once: the target was not asked |
+//! | | the probe was recalled though it could wait | closed: it was on offer. Otherwise the next probe at once |
 //! | | the probe ends in any other way | closed: [`Action::CircuitClosed`]. The target answered, and what it said counts |
 //!
 //! While it is open nothing else starts, nothing counts, and the time in place stands still (as it does in a pause).

@@ -7,7 +7,9 @@
 mod answering;
 mod asked;
 mod claims;
+mod known;
 mod limits;
+mod rate;
 mod registry;
 mod serving;
 mod tls;
@@ -17,6 +19,8 @@ pub use bytes::Bytes;
 pub use claims::{Claim, Wanted, path_fault};
 pub use hyper::header;
 pub use hyper::{HeaderMap, Method, StatusCode};
+pub use known::Known;
 pub use limits::{Limits, Patience};
+pub use rate::{Rate, RateLimit};
 pub use registry::{ClaimError, Listeners};
 pub use tls::{Tls, TlsError};

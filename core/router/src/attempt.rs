@@ -1,11 +1,42 @@
-//! Handing something to a sink once, within a time limit.
+//! Handing something to a sink once: within a time limit, or for as long as it may be on offer.
 
 use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Handover, Receipt, Sink};
+use tokio_util::sync::CancellationToken;
 
 /// Longest time one attempt may take before its outcome is unknown.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a probe is on offer: where it cannot be put there, that is told within this time.
+const GLIMPSE: Duration = Duration::from_secs(1);
+
+/// How long something is on offer to a target that pulls.
+#[derive(Debug, Clone)]
+pub(crate) enum Stay {
+    /// Until it is recalled.
+    Recalled(CancellationToken),
+    /// A moment, to find out whether it can be.
+    Glimpse,
+}
+
+/// How an attempt ended, if it did: `None`, when what was on offer is taken back.
+pub(crate) type Heard = Option<Result<Receipt, ConnectorError>>;
+
+/// Puts it on offer. An answer that is there when it is taken back counts.
+pub(crate) async fn offer(sink: &dyn Sink, handover: &Handover, stay: Stay) -> Heard {
+    let over = async {
+        match &stay {
+            Stay::Recalled(recalled) => recalled.cancelled().await,
+            Stay::Glimpse => tokio::time::sleep(GLIMPSE).await,
+        }
+    };
+    tokio::select! {
+        biased;
+        answered = sink.deliver(handover) => Some(answered),
+        () = over => None,
+    }
+}
 
 /// One attempt, whose outcome is unknown after [`ATTEMPT_TIMEOUT`].
 pub(crate) async fn once(sink: &dyn Sink, handover: &Handover) -> Result<Receipt, ConnectorError> {
@@ -58,6 +89,40 @@ mod tests {
         async fn look_up(&self, _handover: &Handover) -> Result<Option<Receipt>, ConnectorError> {
             self.found.clone().map_err(|failure| ConnectorError::new(failure, "the look-up says no", ""))
         }
+    }
+
+    /// A target that pulls: nobody comes for it, or its answer is there.
+    struct Shelf(Option<Receipt>);
+
+    #[async_trait]
+    impl Sink for Shelf {
+        async fn deliver(&self, _handover: &Handover) -> Result<Receipt, ConnectorError> {
+            match self.0.clone() {
+                Some(receipt) => Ok(receipt),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_on_offer_waits_until_it_is_recalled_and_an_answer_that_is_there_then_counts() {
+        let recall = CancellationToken::new();
+        let stay = || Stay::Recalled(recall.clone());
+        let handover = Handover { id: "id".to_owned(), items: Vec::new() };
+        let nobody = Shelf(None);
+        let mut waiting = std::pin::pin!(offer(&nobody, &handover, stay()));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err(), "nobody came");
+        recall.cancel();
+        assert!(waiting.await.is_none());
+        let receipt = Receipt { reference: Some("T-1".to_owned()) };
+        let heard = offer(&Shelf(Some(receipt.clone())), &handover, stay()).await;
+        assert_eq!(heard.and_then(Result::ok), Some(receipt));
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_on_offer_for_a_moment_only() {
+        let handover = Handover { id: "id".to_owned(), items: Vec::new() };
+        assert!(offer(&Shelf(None), &handover, Stay::Glimpse).await.is_none());
     }
 
     #[tokio::test]

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use postroom_broker::{Acker, Consumer, Delivery};
-use postroom_connector::{Handover, Sink};
-use postroom_lane::{CONCURRENCY, DispatchKey, Input, Settings, WriteNumber};
+use postroom_connector::{Manner, Sink};
+use postroom_lane::{CONCURRENCY, Input, Settings, WriteNumber};
 use postroom_ledger::LedgerError;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::attempt::{again, once};
+use crate::attempts::{Attempts, Ended};
 use crate::decisions::{Decisions, STEP_EVERY};
 use crate::desk::{Desk, Over};
 use crate::entries;
@@ -21,24 +21,32 @@ use crate::poison::Suspect;
 use crate::session::{LAST_ANSWERS, Session, WorkerError};
 use crate::sums::LaneNote;
 use crate::taker::Taker;
-use crate::traced;
-use crate::work::{Tried, Work};
+use crate::work::Work;
 
 /// Unacked dispatches of one lane; constant for ever (DESIGN 3.5).
 pub(crate) const PREFETCH: u16 = 200;
 
 /// Delivers what waits on the lane of `target` until the session stops or its lease is over.
-pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -> Result<(), WorkerError> {
-    let concurrency = sink.concurrency().unwrap_or(CONCURRENCY);
+pub(crate) async fn run(
+    session: Session,
+    target: String,
+    sink: Arc<dyn Sink>,
+    manner: Manner,
+) -> Result<(), WorkerError> {
+    let (taker, most) = match manner {
+        Manner::Pushed => (Taker::Sink, CONCURRENCY),
+        Manner::Pulled => (Taker::Puller, usize::from(PREFETCH)),
+    };
+    let concurrency = sink.concurrency().unwrap_or(most);
     let limits = Settings { prefetch: usize::from(PREFETCH), concurrency, ..Settings::default() };
-    let desk = Desk::load(&session, &target, (Taker::Sink, limits), |_| true).await?;
+    let desk = Desk::load(&session, &target, (taker, limits), |_| true).await?;
     let (decisions, careful) = (Decisions::new(&session), session.is_careful());
+    let attempts = Attempts::new(sink, &target, manner);
     let mut worker = Worker {
         session: &session,
-        sink,
         desk,
         decisions,
-        attempts: JoinSet::new(),
+        attempts,
         commit: None,
         careful,
         noted: LaneNote::default(),
@@ -60,16 +68,14 @@ pub(crate) async fn run(session: Session, target: String, sink: Arc<dyn Sink>) -
     }
 }
 
-type Ended = (DispatchKey, Tried);
 /// A write, and the number up to which everything is written with it.
 type Commit<'a> = (WriteNumber, Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send + 'a>>);
 
 struct Worker<'a> {
     session: &'a Session,
-    sink: Arc<dyn Sink>,
     desk: Desk,
     decisions: Decisions,
-    attempts: JoinSet<Ended>,
+    attempts: Attempts,
     /// The write that is under way, one at a time: the others go on beside it.
     commit: Option<Commit<'a>>,
     /// Whether the redelivered burst is still to be handled one by one (DESIGN 3.11).
@@ -93,7 +99,10 @@ impl Worker<'_> {
             if let Some(over) = self.desk.over() {
                 return Ok(over);
             }
-            let is_idle = self.attempts.is_empty() && self.commit.is_none();
+            if !self.desk.lets_wait() {
+                self.attempts.take_back();
+            }
+            let is_idle = self.attempts.are_idle() && self.commit.is_none();
             if is_idle {
                 self.desk.suspects.spare().await?;
             }
@@ -111,7 +120,7 @@ impl Worker<'_> {
                 _ = look.tick(), if !stopping => self.look().await?,
                 () = sleep_until(wake) => self.desk.tell(Input::Passed),
                 committed = committed(&mut self.commit) => self.desk.tell(Input::Committed(committed?)),
-                Some(ended) = self.attempts.join_next() => self.ended(ended)?,
+                Some(ended) = self.attempts.next() => self.ended(ended)?,
                 deliveries = consumer.next(most), if !stopping && alone => {
                     let deliveries = deliveries.ok_or_else(|| self.cancelled())?;
                     let arrived = self.read(deliveries).await?;
@@ -193,21 +202,8 @@ impl Worker<'_> {
             if starts.is_empty() && !writes && !self.desk.asks_at_once() {
                 return Ok(());
             }
-            for (attempt, mut outgoing) in starts {
-                let sink = Arc::clone(&self.sink);
-                let span = traced::deliver(self.desk.target(), &mut outgoing);
-                self.attempts.spawn(async move {
-                    FailPoint::LaneStarted.pass();
-                    let handover = Handover { id: outgoing.dispatch.to_string(), items: vec![outgoing] };
-                    let (started_at, began) = (entries::now(), Instant::now());
-                    let result = match attempt.look_up {
-                        true => again(sink.as_ref(), &handover).await,
-                        false => once(sink.as_ref(), &handover).await,
-                    };
-                    FailPoint::LaneAnswered.pass();
-                    traced::end(span, &result);
-                    (attempt.dispatch, Tried { started_at, took: began.elapsed(), result })
-                });
+            for (attempt, outgoing) in starts {
+                self.attempts.start(attempt, outgoing);
             }
         }
     }
@@ -224,6 +220,7 @@ impl Worker<'_> {
     /// Writes what ends, though the session is over: its target has it, and would get it again. What has not ended after a while,
     /// or cannot be written, is delivered again under its key. An error where an attempt crashed.
     async fn write_what_ends(&mut self) -> Result<(), WorkerError> {
+        self.attempts.take_back();
         let (over, mut crashed) = (Instant::now() + LAST_ANSWERS, Ok(()));
         loop {
             self.begin_write();
@@ -235,8 +232,8 @@ impl Worker<'_> {
                     Ok(last) => self.desk.tell(Input::Committed(last)),
                     Err(_) => return crashed,
                 },
-                Some(ended) = self.attempts.join_next() => crashed = crashed.and(self.ended(ended)),
-                () = sleep_until(over), if !self.attempts.is_empty() => self.attempts = JoinSet::new(),
+                Some(ended) = self.attempts.next() => crashed = crashed.and(self.ended(ended)),
+                () = sleep_until(over), if !self.attempts.is_empty() => self.attempts.drop_all(),
             }
         }
     }
@@ -247,8 +244,11 @@ impl Worker<'_> {
         while let Some(ended) = next {
             let (dispatch, tried) =
                 ended.map_err(|_| WorkerError::Crashed("an attempt to deliver".to_owned()))?;
-            self.desk.ended(dispatch, tried);
-            next = self.attempts.try_join_next();
+            match tried {
+                Some(tried) => self.desk.ended(dispatch, tried),
+                None => self.desk.recalled(dispatch),
+            }
+            next = self.attempts.next_ended();
         }
         Ok(())
     }

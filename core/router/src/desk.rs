@@ -67,8 +67,8 @@ impl Desk {
     ) -> Result<Self, WorkerError> {
         let (plans, kept) = taker.load(session, target, ours).await?;
         let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, target.as_bytes()).as_u64_pair().0;
-        let in_place = session.council.in_place;
-        let last_stop = if session.is_careful() { LastStop::Unclean } else { LastStop::Clean };
+        let in_place = taker.in_place(session);
+        let last_stop = if taker.is_careful(session) { LastStop::Unclean } else { LastStop::Clean };
         let settings = Settings { in_place, last_stop, seed, ..limits };
         let clock = Clock::start();
         let lane = Lane::load(settings, clock.at(session.tenure.ends()), kept);
@@ -292,8 +292,8 @@ impl Desk {
             let key = key(held.dispatch.id);
             let mut work = match (self.taker, poison.get(&key)) {
                 (Taker::Lane, _) => Work::unmapped(held.dispatch, held.source, held.event),
-                (Taker::Sink | Taker::Queue, Some(unmappable)) => Work::unread(held, unmappable.clone()),
-                (Taker::Sink | Taker::Queue, None) => self.reader.held(held),
+                (_, Some(unmappable)) => Work::unread(held, unmappable.clone()),
+                (_, None) => self.reader.held(held),
             };
             self.reader.look_up_held(&self.session.ledger, &mut work).await?;
             self.works.insert(key, work);
@@ -325,6 +325,16 @@ impl Desk {
             work.tried(tried);
         }
         self.tell(Input::Ended(dispatch, outcome));
+    }
+
+    /// Takes in that nobody came for what was on offer, and it was taken back.
+    pub(crate) fn recalled(&mut self, dispatch: DispatchKey) {
+        self.tell(Input::Ended(dispatch, Outcome::Recalled));
+    }
+
+    /// Whether what is on offer may wait there: see [`Lane::lets_wait`].
+    pub(crate) fn lets_wait(&self) -> bool {
+        self.lane.lets_wait()
     }
 
     /// Takes in what officers decided on dead letters.

@@ -174,7 +174,10 @@ impl Duty {
                 let (session, target) = (session.clone(), name.clone());
                 spawn(workers, "replay", name, replay::run(session.clone()));
                 match side.batching.clone() {
-                    None => spawn(workers, "delivery", name, delivery::run(session, target, sink)),
+                    None => {
+                        let work = delivery::run(session, target, sink, kind.manner());
+                        spawn(workers, "delivery", name, work);
+                    }
                     Some(batching) => {
                         let batches = BatchTarget { target: target.clone(), sink, batching };
                         spawn(workers, "staging", name, staging::run(session.clone(), target));

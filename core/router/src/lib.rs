@@ -5,6 +5,7 @@
 //! no AMQP: it works on the ports of `core/connector` and `core/broker`.
 
 mod attempt;
+mod attempts;
 mod batches;
 mod clock;
 mod codes;

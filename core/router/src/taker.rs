@@ -21,6 +21,8 @@ const BEFORE_LANE: Duration = Duration::from_secs(1);
 pub(crate) enum Taker {
     /// The target, by its connector.
     Sink,
+    /// The target, which comes for what its connector has on offer: how long it takes is no failure.
+    Puller,
     /// The queue that the target reads.
     Queue,
     /// The queue of the target's lane: what it does not take waits for it, and is mapped and delivered behind it.
@@ -54,10 +56,22 @@ impl Taker {
     /// Whether a hold with this code is for it: what a lane has is no longer on its way there.
     fn takes(self, code: &str) -> bool {
         match self {
-            Self::Sink => code != LANE_FULL,
+            Self::Sink | Self::Puller => code != LANE_FULL,
             Self::Queue => true,
             Self::Lane => code == LANE_FULL,
         }
+    }
+
+    /// How long what failed is retried in hand. Whoever pulls may come for it only in the night: each failure that it tells counts
+    /// on the schedule.
+    pub(crate) fn in_place(self, session: &Session) -> Duration {
+        if self == Self::Puller { Duration::ZERO } else { session.council.in_place }
+    }
+
+    /// Whether attempts are made with care after an unclean stop. What is on offer only lies there, and would keep all others
+    /// waiting.
+    pub(crate) fn is_careful(self, session: &Session) -> bool {
+        self != Self::Puller && session.is_careful()
     }
 
     fn plan(self, route: &postroom_council::Route) -> Plan {

@@ -30,6 +30,7 @@ mod outages;
 mod postgres;
 mod privacy;
 mod publishing;
+mod pulling;
 mod queues;
 mod receipts;
 mod reconcile;

@@ -7,7 +7,6 @@ mod content;
 mod form;
 mod held;
 mod poll;
-mod secrets;
 mod webhook;
 
 use std::path::Path;

@@ -10,6 +10,7 @@ mod holds;
 mod in_place;
 mod model;
 mod order;
+mod recalls;
 mod rig;
 mod rotation;
 mod scale;

@@ -46,6 +46,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         4 => Just(Outcome::Down),
         1 => Just(Outcome::Permanent),
         1 => Just(Outcome::Unsendable),
+        2 => Just(Outcome::Recalled),
     ]
 }
 

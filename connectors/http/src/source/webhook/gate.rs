@@ -3,12 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use postroom_connector::{Settings, SettingsError};
-use postroom_listener::header::AUTHORIZATION;
-use postroom_listener::{Asked, ClientCertificate};
+use postroom_connector::{Secrets, SecretsFrom, Settings, SettingsError};
+use postroom_listener::{Asked, Known};
 
 use super::signature::Scheme;
-use crate::source::secrets::{Secrets, SecretsFrom};
 
 /// What the settings ask of a sender.
 #[derive(Debug, Clone)]
@@ -17,15 +15,6 @@ pub(super) enum Proof {
     Bearer(SecretsFrom),
     Basic(String, SecretsFrom),
     Certificate(Known),
-}
-
-/// The certificate of a client, by one of its names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Known {
-    /// SHA-256 of the certificate, in hex of lower case.
-    Fingerprint(String),
-    /// The distinguished name of its subject.
-    Subject(String),
 }
 
 /// The proofs with their secrets.
@@ -53,9 +42,11 @@ impl Gate {
                 (Proof::Hmac(scheme, _), Some(secrets)) => {
                     scheme.holds(secrets, &asked.headers, &asked.body, now)
                 }
-                (Proof::Bearer(_), Some(secrets)) => credentials(asked, "bearer")
+                (Proof::Bearer(_), Some(secrets)) => asked
+                    .credentials("bearer")
                     .is_some_and(|given| secrets.any(given.as_bytes(), <[u8]>::to_vec)),
-                (Proof::Basic(user, _), Some(secrets)) => credentials(asked, "basic")
+                (Proof::Basic(user, _), Some(secrets)) => asked
+                    .credentials("basic")
                     .is_some_and(|given| secrets.any(given.as_bytes(), |secret| basic(user, secret))),
                 (Proof::Certificate(known), _) => {
                     asked.client_certificate.as_deref().is_some_and(|shown| known.is(shown))
@@ -69,22 +60,6 @@ impl Gate {
         let basic = |(proof, _): &(Proof, Option<Secrets>)| matches!(proof, Proof::Basic(..));
         self.0.iter().any(basic).then_some("Basic realm=\"hooks\"")
     }
-}
-
-impl Known {
-    fn is(&self, shown: &ClientCertificate) -> bool {
-        match self {
-            Self::Fingerprint(fingerprint) => *fingerprint == shown.fingerprint,
-            Self::Subject(subject) => !shown.subject.is_empty() && *subject == shown.subject,
-        }
-    }
-}
-
-/// What stands behind the scheme in `Authorization`.
-fn credentials<'a>(asked: &'a Asked, scheme: &str) -> Option<&'a str> {
-    let mut values = asked.headers.get_all(AUTHORIZATION).iter();
-    let (given, credentials) = values.next()?.to_str().ok()?.split_once(' ')?;
-    (given.eq_ignore_ascii_case(scheme) && values.next().is_none()).then_some(credentials.trim())
 }
 
 fn basic(user: &str, password: &[u8]) -> Vec<u8> {

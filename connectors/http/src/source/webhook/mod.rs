@@ -3,7 +3,6 @@
 
 mod gate;
 mod preset;
-mod rate;
 mod refusal;
 mod settings;
 mod signature;
@@ -15,13 +14,14 @@ use chrono::Utc;
 use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source};
 use postroom_event::Reading;
 use postroom_format::ReadError;
-use postroom_listener::{Answer, Asked, Bytes, Claim, ClaimError, Listeners, Method, Reply, StatusCode};
+use postroom_listener::{
+    Answer, Asked, Bytes, Claim, ClaimError, Listeners, Method, Rate, Reply, StatusCode,
+};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::held::{HeldBatch, hash};
 use gate::Gate;
-use rate::Rate;
 use refusal::Refusal;
 pub(super) use settings::WebhookSettings;
 

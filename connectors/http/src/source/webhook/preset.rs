@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use postroom_connector::{SettingsError, parse_duration};
+use postroom_connector::{SecretsFrom, SettingsError, parse_duration};
 use postroom_listener::header::HeaderName;
 
 use super::gate::Proof;
 use super::settings::{WrittenHmac, WrittenTimestamp};
 use super::signature::{Algorithm, Scheme, SignatureEncoding, Timestamp};
 use crate::source::content::WrittenKey;
-use crate::source::secrets::SecretsFrom;
 
 /// How far the time of a request may be from now, unless the settings say otherwise.
 const TOLERANCE: Duration = Duration::from_secs(300);

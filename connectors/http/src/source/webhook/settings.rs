@@ -4,15 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
-use postroom_listener::{Limits, Tls, Wanted, path_fault};
+use postroom_connector::{SecretsFrom, Settings, SettingsError, parse_duration};
+use postroom_listener::{Known, Limits, RateLimit, Tls, Wanted, path_fault};
 use serde::Deserialize;
 
-use super::gate::{Known, Proof};
+use super::gate::Proof;
 use super::preset::{Preset, hmac};
-use super::rate::RateLimit;
 use crate::source::content::{Content, WrittenKey};
-use crate::source::secrets::SecretsFrom;
 
 /// Where webhooks are listened for, unless the settings say otherwise.
 const LISTEN: &str = "127.0.0.1:8088";
@@ -141,21 +139,13 @@ fn address(written: Option<&str>) -> Result<SocketAddr, SettingsError> {
 }
 
 fn certificate(written: WrittenCertificate, has_clients: bool) -> Result<Known, SettingsError> {
-    let wrong = |words: &str| Err(SettingsError::new("client_certificate", words));
+    let wrong = |words: &str| SettingsError::new("client_certificate", words);
     if !has_clients {
-        return wrong("a client proves itself by a certificate where `tls.client_ca` says who signed it");
+        return Err(wrong(
+            "a client proves itself by a certificate where `tls.client_ca` says who signed it",
+        ));
     }
-    match (written.fingerprint, written.subject) {
-        (Some(fingerprint), None) => {
-            let hex = fingerprint.replace(':', "").to_ascii_lowercase();
-            if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return wrong("`fingerprint` is the SHA-256 of the certificate, in hex");
-            }
-            Ok(Known::Fingerprint(hex))
-        }
-        (None, Some(subject)) if !subject.is_empty() => Ok(Known::Subject(subject)),
-        _ => wrong("either `fingerprint` or `subject`"),
-    }
+    Known::read(written.fingerprint, written.subject).map_err(wrong)
 }
 
 fn authorization(

@@ -6,12 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
+use postroom_connector::Secrets;
 use postroom_listener::HeaderMap;
 use postroom_listener::header::HeaderName;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
-
-use crate::source::secrets::Secrets;
 
 /// How a signature is written, and over what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,11 +115,10 @@ fn mac<M: Mac + KeyInit>(secret: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use postroom_connector::Settings;
+    use postroom_connector::{SecretsFrom, Settings};
     use postroom_listener::header::HeaderValue;
 
     use super::*;
-    use crate::source::secrets::SecretsFrom;
 
     const SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
     const TIME: HeaderName = HeaderName::from_static("x-time");

@@ -1,4 +1,4 @@
-//! How many requests a source takes in a time: a bucket that fills evenly. Pure.
+//! How many requests are taken in a time: a bucket that fills evenly. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ const MOST: u32 = 1_000_000;
 
 /// So many requests in so long a time, as `50/s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RateLimit {
+pub struct RateLimit {
     most: u32,
     per: Duration,
 }
 
 impl RateLimit {
     /// Reads `50/s`, `600/min` or `1000/h`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (most, unit) = text.split_once('/')?;
         let most = most.parse().ok().filter(|most| (1..=MOST).contains(most))?;
         let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -26,7 +26,7 @@ impl RateLimit {
 
 /// What is left of a rate.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub struct Rate {
     limit: RateLimit,
     /// When the bucket is full again: the more has been taken, the later.
     full: Instant,
@@ -34,12 +34,15 @@ pub(super) struct Rate {
 
 impl Rate {
     /// A full bucket at `now`.
-    pub(super) fn new(limit: RateLimit, now: Instant) -> Self {
+    pub fn new(limit: RateLimit, now: Instant) -> Self {
         Self { limit, full: now }
     }
 
-    /// Takes one at `now`, or says how long to wait.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Takes one at `now`.
+    ///
+    /// # Errors
+    /// How long to wait for the next.
+    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let each = self.limit.per / self.limit.most;
         let full = self.full.max(now) + each;
         let ahead = full - now;

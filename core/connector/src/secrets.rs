@@ -1,25 +1,30 @@
 //! Secrets of which two may be right at the same time, so that one can be changed without a gap.
 
-use postroom_connector::{ExposeSecret, SecretFrom, SecretString, Settings, SettingsError};
+use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
+
+use crate::{SecretFrom, Settings, SettingsError};
 
 /// Most secrets that are right at the same time.
 const MOST_SECRETS: usize = 2;
 
 /// Where the secrets are, and which setting says so.
 #[derive(Debug, Clone)]
-pub(super) struct SecretsFrom {
+pub struct SecretsFrom {
     key: String,
     places: Vec<SecretFrom>,
 }
 
 /// The secrets.
 #[derive(Debug)]
-pub(super) struct Secrets(Vec<SecretString>);
+pub struct Secrets(Vec<SecretString>);
 
 impl SecretsFrom {
     /// From `{ file = "..." }`, `{ env = "NAME" }`, or a list of the two that are right for now.
-    pub(super) fn read(key: &str, value: toml::Value) -> Result<Self, SettingsError> {
+    ///
+    /// # Errors
+    /// When it is anything else; the words do not repeat it.
+    pub fn read(key: &str, value: toml::Value) -> Result<Self, SettingsError> {
         let values = match value {
             toml::Value::Array(values) => values,
             one => vec![one],
@@ -34,7 +39,10 @@ impl SecretsFrom {
     }
 
     /// Reads the secrets; blocking.
-    pub(super) fn secrets(&self, settings: &Settings) -> Result<Secrets, SettingsError> {
+    ///
+    /// # Errors
+    /// When one is not there, or is no text.
+    pub fn secrets(&self, settings: &Settings) -> Result<Secrets, SettingsError> {
         let read = self.places.iter().map(|from| settings.secret(&self.key, from));
         Ok(Secrets(read.collect::<Result<_, _>>()?))
     }
@@ -43,7 +51,7 @@ impl SecretsFrom {
 impl Secrets {
     /// Whether `given` is what `expected` makes of one of the secrets. Every secret is tried, whichever it is, and compared in
     /// a time that tells nothing of where it differs.
-    pub(super) fn any(&self, given: &[u8], expected: impl Fn(&[u8]) -> Vec<u8>) -> bool {
+    pub fn any(&self, given: &[u8], expected: impl Fn(&[u8]) -> Vec<u8>) -> bool {
         let tries = self.0.iter().map(|secret| expected(secret.expose_secret().as_bytes()).ct_eq(given));
         tries.fold(Choice::from(0), |any, one| any | one).into()
     }
