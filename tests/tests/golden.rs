@@ -31,7 +31,7 @@ fn looking(used: &str) -> (String, String) {
 }
 
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 18] = [
+const READ: [Broken; 19] = [
     Broken {
         what: "a lookup in a list that is not there",
         breaks: |council| {
