@@ -13,9 +13,10 @@ fn help_names_every_command_of_the_readme() {
     let help = run(&["--help"]);
     assert!(help.status.success());
     let said = String::from_utf8_lossy(&help.stdout).into_owned();
-    for command in
-        ["run", "check", "explain", "publish", "status", "trace", "holds", "dead", "invalid", "jobs"]
-    {
+    for command in [
+        "run", "check", "explain", "publish", "status", "trace", "holds", "worklist", "dead", "invalid",
+        "jobs",
+    ] {
         assert!(said.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {said}");
     }
 }

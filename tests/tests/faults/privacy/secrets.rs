@@ -42,7 +42,7 @@ const NOBODY: &str = "127.0.0.1:1";
 /// The words of an operator, which the hub repeats.
 const REASON: &str = "the roof is mended";
 /// What shows what is kept, and nothing of a person in it.
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 17] = [
     "check",
     "check --ledger",
     "status",
@@ -54,6 +54,9 @@ const SHOWN: [&str; 14] = [
     "holds --json",
     "invalid list --json",
     "jobs list --json",
+    "worklist",
+    "worklist --format json",
+    "worklist --format csv",
     "trace refused",
     "trace refused --json",
     "trace parcel:500 --json",
