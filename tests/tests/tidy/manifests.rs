@@ -65,7 +65,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("quick-xml", &["postroom-format"]),
     ("russh", &["postroom-connector-file"]),
     ("russh-sftp", &["postroom-connector-file"]),
-    ("sqlx", &["postroom-connector-sql", "postroom-ledger"]),
+    ("sqlx", &["postroom-connector-open311", "postroom-connector-sql", "postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),
     ("vrl", &["postroom-transform"]),
