@@ -106,9 +106,7 @@ pub(crate) fn one(written: Written, root: &'static str, item: &Item) -> Answer {
 pub(crate) fn errors(written: Written, status: StatusCode, descriptions: &[String]) -> Answer {
     let items: Vec<Item> = descriptions
         .iter()
-        .map(|words| {
-            Item::default().with("code", status.as_u16()).with("description", words.as_str())
-        })
+        .map(|words| Item::default().with("code", status.as_u16()).with("description", words.as_str()))
         .collect();
     Answer { status, ..list(written, "errors", "error", &items) }
 }
@@ -206,6 +204,9 @@ mod tests {
     #[test]
     fn what_xml_has_no_place_for_is_not_written() {
         let item = Item::default().with("note", "a\u{0}b\u{b}c\nd\re");
-        assert!(text(&one(Written::Xml, "x", &item)).ends_with("<x><note>a\u{fffd}b\u{fffd}c\nd&#13;e</note></x>"));
+        assert!(
+            text(&one(Written::Xml, "x", &item))
+                .ends_with("<x><note>a\u{fffd}b\u{fffd}c\nd&#13;e</note></x>")
+        );
     }
 }

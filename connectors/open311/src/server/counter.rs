@@ -76,9 +76,10 @@ impl Counter {
 
     /// A report that is right: its record, its token, and what happens next.
     async fn take(&self, asked: &Asked) -> Result<(Value, String, String), Refusal> {
-        let is_form = asked.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
-            |value| value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM)),
-        );
+        let is_form =
+            asked.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+                value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
+            });
         if !is_form {
             return Err(Refusal::wrong(format!("a report is posted as {FORM}")));
         }

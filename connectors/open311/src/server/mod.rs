@@ -75,7 +75,11 @@ impl SourceKind for Open311Source {
     }
 
     fn open(&self, _settings: &Settings, _path: &Path) -> Result<Arrival, ConnectorError> {
-        Err(ConnectorError::new(Failure::Permanent, "a report is posted to the server, not read from a file", ""))
+        Err(ConnectorError::new(
+            Failure::Permanent,
+            "a report is posted to the server, not read from a file",
+            "",
+        ))
     }
 }
 

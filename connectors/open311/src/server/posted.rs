@@ -138,7 +138,10 @@ mod tests {
     fn the_example_of_the_specification_is_a_record_with_all_that_it_says() {
         let report = read(EXAMPLE).expect("a report");
         assert_eq!(report.notice, "We look");
-        assert_eq!(Value::Object(report.told.clone()), json!({"service_code": "001", "service_name": "Sinkholes"}));
+        assert_eq!(
+            Value::Object(report.told.clone()),
+            json!({"service_code": "001", "service_name": "Sinkholes"})
+        );
         let given = Given { token: "t".to_owned(), requested: "2026-05-04T12:00:00Z".to_owned() };
         assert_eq!(
             report.record(&given),

@@ -37,8 +37,10 @@ impl Refusal {
                 one(StatusCode::METHOD_NOT_ALLOWED, words).header(ALLOW, HeaderValue::from_static(allowed))
             }
             Self::Later => {
-                let Answer { body, headers, .. } =
-                    one(StatusCode::SERVICE_UNAVAILABLE, "this cannot be answered now: come again".to_owned());
+                let Answer { body, headers, .. } = one(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "this cannot be answered now: come again".to_owned(),
+                );
                 let mut answer = Answer::later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_SECONDS);
                 answer.headers.extend(headers);
                 Answer { body, ..answer }

@@ -155,7 +155,8 @@ impl Service {
         for question in &self.questions {
             let given = answers.iter().filter(|(code, _)| *code == question.code);
             let given: Vec<&str> = given.map(|(_, answer)| answer.as_str()).collect();
-            faults.extend(question.fault(&given).map(|words| format!("attribute[{}] {words}", question.code)));
+            faults
+                .extend(question.fault(&given).map(|words| format!("attribute[{}] {words}", question.code)));
         }
         faults
     }
@@ -325,7 +326,10 @@ mod tests {
             (&[("MAKE", "125")], Some("attribute[MAKE] is none of its values")),
             (&[("MAKE", "123"), ("MAKE", "124")], Some("attribute[MAKE] has more than one value")),
             (&[("MAKE", "123"), ("COUNT", "many")], Some("attribute[COUNT] is no number")),
-            (&[("MAKE", "123"), ("SINCE", "2026-05-04")], Some("attribute[SINCE] is no time with its offset")),
+            (
+                &[("MAKE", "123"), ("SINCE", "2026-05-04")],
+                Some("attribute[SINCE] is no time with its offset"),
+            ),
             (&[("MAKE", "123"), ("WHO", "me")], Some("an attribute is none of the service's definition")),
         ] {
             let given: Vec<_> =

@@ -94,7 +94,8 @@ impl ServerSettings {
         });
         let address = address(written.listen.as_deref())?;
         if tls.is_none() && !address.ip().is_loopback() && !written.plain {
-            let words = "without `tls` the reports are readable by anybody on the way: `tls`, or `plain = true`";
+            let words =
+                "without `tls` the reports are readable by anybody on the way: `tls`, or `plain = true`";
             return Err(SettingsError::new("listen", words));
         }
         let wait = duration("wait", written.wait.as_deref(), WAIT, LONGEST_WAIT)?;
@@ -105,12 +106,7 @@ impl ServerSettings {
             jurisdiction: written.jurisdiction_id,
             services: Services::new(written.services)?,
             wait,
-            same_within: duration(
-                "same_within",
-                written.same_within.as_deref(),
-                SAME_WITHIN,
-                LONGEST_SAME,
-            )?,
+            same_within: duration("same_within", written.same_within.as_deref(), SAME_WITHIN, LONGEST_SAME)?,
             store: written.store,
             keep_days: keep_days(written.keep_days)?,
         })

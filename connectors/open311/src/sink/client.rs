@@ -5,19 +5,19 @@ use chrono::{Duration, SecondsFormat, Utc};
 use postroom_connector::{
     ConnectorError, ExposeSecret, Handover, Receipt, SecretString, Settings, SettingsError, Sink,
 };
-use reqwest::Client;
-use reqwest::header::CONTENT_TYPE;
 
 use super::judge::{found, receipt};
 use super::outgoing::Report;
 use super::settings::{ClientSettings, LookUp};
 use super::single;
-use crate::request::{ask, client};
+use crate::request::header::CONTENT_TYPE;
+use crate::request::{Client, Peer, client};
 
-/// Longest answer to a report that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// Longest list of requests that is read, in bytes: a thousand with a description each have room.
-const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
+/// Whoever is asked to take a report.
+const TAKER: Peer = Peer { name: NAME, max_answer_bytes: 64 * 1024 };
+/// Whoever is asked for a list of requests: a thousand with a description each have room.
+const TELLER: Peer = Peer { name: NAME, max_answer_bytes: 8 * 1024 * 1024 };
+const NAME: &str = "the endpoint";
 /// How far back a request is looked for: longer than the hub tries again.
 const BACK_DAYS: i64 = 14;
 /// How far the clock of the endpoint may be ahead.
@@ -33,10 +33,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(settings: &Settings, read: ClientSettings) -> Result<Self, SettingsError> {
         let key = read.key(settings)?;
-        let client = client(read.timeout).map_err(|error| {
-            SettingsError::new("base_url", format!("no client can be made for it: {error}"))
-        })?;
-        Ok(Self { client, key, settings: read })
+        Ok(Self { client: client("base_url", read.timeout)?, key, settings: read })
     }
 
     fn address(&self) -> String {
@@ -73,7 +70,7 @@ impl Sink for Endpoint {
             LookUp::Off => report,
         };
         let request = self.client.post(self.address()).header(CONTENT_TYPE, FORM);
-        let answer = ask(request.body(report.form(&self.common())), MAX_ANSWER_BYTES).await?;
+        let answer = TAKER.ask(request.body(report.form(&self.common()))).await?;
         receipt(&answer, self.settings.format)
     }
 
@@ -83,7 +80,7 @@ impl Sink for Endpoint {
         }
         let report = Report::read(single(handover)?)?;
         let request = self.client.get(self.list_of(report.code()));
-        found(&ask(request, MAX_LIST_BYTES).await?, self.settings.format, &handover.id)
+        found(&TELLER.ask(request).await?, self.settings.format, &handover.id)
     }
 
     fn concurrency(&self) -> Option<usize> {

@@ -1,10 +1,6 @@
 //! The items of an answer, in XML or JSON: requests, or errors. Pure.
 
-use std::io::Cursor;
-
-use bytes::Bytes;
-use postroom_event::Reading;
-use postroom_format::{Encoding, Format, Xml};
+use postroom_format::xml_document;
 use serde_json::{Map, Value};
 
 use crate::writing::Written;
@@ -46,24 +42,17 @@ fn objects(items: Vec<Value>) -> Option<Vec<Map<String, Value>>> {
     items.into_iter().map(object).collect()
 }
 
+/// Elements of the name under the outermost one; that one without any content is a list of none.
 fn xml(item: &str, body: &[u8]) -> Option<Vec<Map<String, Value>>> {
-    let format = Format::Xml(Xml {
-        record: item.to_owned(),
-        lists: std::collections::BTreeSet::new(),
-        trailer: None,
-        encoding: Encoding::default(),
-    });
-    let mut items = Vec::new();
-    for reading in format.read(Box::new(Cursor::new(Bytes::copy_from_slice(body)))) {
-        match reading.ok()? {
-            Reading::Record(record) => match record.value {
-                Value::Object(object) => items.push(object),
-                _ => return None,
-            },
-            Reading::Refused(_) => return None,
-        }
+    match xml_document(body)? {
+        Value::String(text) if text.is_empty() => Some(Vec::new()),
+        Value::Object(mut content) => match content.remove(item)? {
+            Value::Array(items) => objects(items),
+            Value::Object(object) => Some(vec![object]),
+            _ => None,
+        },
+        _ => None,
     }
-    Some(items)
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Receipt};
-use reqwest::StatusCode;
 
 use super::found::{items, text};
 use super::outgoing::mark;
-use crate::request::{Answer, Body};
+use crate::request::{Answer, Body, StatusCode};
 use crate::writing::Written;
 
 /// How long to wait where the endpoint says that it is too much, and not for how long.
@@ -26,6 +25,7 @@ pub(super) fn receipt(answer: &Answer, written: Written) -> Result<Receipt, Conn
     }
     let body = match &answer.body {
         Body::Whole(body) => body,
+        Body::TooLong => return Err(unreadable("it is too long")),
         Body::Cut(detail) => return Err(unreadable(detail)),
     };
     // An endpoint that says what is wrong inside a 200 has refused all the same.
@@ -48,9 +48,11 @@ pub(super) fn found(answer: &Answer, written: Written, id: &str) -> Result<Optio
     };
     let body = match &answer.body {
         Body::Whole(body) => body,
+        Body::TooLong => return Err(unreadable("it is too long")),
         Body::Cut(detail) => return Err(unreadable(detail)),
     };
-    let items = items(written, "request", body).ok_or_else(|| unreadable("it is no answer of GeoReport v2"))?;
+    let items =
+        items(written, "request", body).ok_or_else(|| unreadable("it is no answer of GeoReport v2"))?;
     let mark = mark(id);
     let is_it = |description: String| description.contains(&mark);
     let item = items.iter().find(|item| text(item, "description").is_some_and(is_it));
@@ -88,9 +90,10 @@ fn refused(status: StatusCode, retry_after: Option<Duration>) -> ConnectorError 
         status if status.is_redirection() => {
             with(Failure::Permanent, "the endpoint answers with a redirect, which is not followed")
         }
-        StatusCode::NOT_FOUND => {
-            with(Failure::Permanent, "the endpoint does not know the service, the jurisdiction or the address")
-        }
+        StatusCode::NOT_FOUND => with(
+            Failure::Permanent,
+            "the endpoint does not know the service, the jurisdiction or the address",
+        ),
         _ => with(Failure::Permanent, "the endpoint refuses it"),
     }
 }
@@ -140,7 +143,10 @@ mod tests {
         let xml = "<errors><error><code>400</code><description>Ada Example</description></error></errors>";
         for (written, body) in [(Written::Json, json), (Written::Xml, xml)] {
             let error = receipt(&answer(200, body), written).expect_err(body);
-            assert_eq!((error.failure, error.to_string().as_str()), (Failure::Permanent, "the endpoint refuses it: 400"));
+            assert_eq!(
+                (error.failure, error.to_string().as_str()),
+                (Failure::Permanent, "the endpoint refuses it: 400")
+            );
         }
     }
 

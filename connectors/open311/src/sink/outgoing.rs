@@ -34,7 +34,9 @@ impl Report {
             return Err(refused("the message has no `service_code`"));
         }
         if !(has("lat") || has("address_string") || has("address_id")) {
-            return Err(refused("the message has neither `lat` and `long` nor `address_string` nor `address_id`"));
+            return Err(refused(
+                "the message has neither `lat` and `long` nor `address_string` nor `address_id`",
+            ));
         }
         pairs.extend(answers(message.get(ANSWERS))?);
         Ok(Self(pairs))
@@ -104,8 +106,8 @@ fn point(message: &Map<String, Value>) -> Result<Vec<(String, String)>, Connecto
     let mut pairs = Vec::new();
     for ((name, most), value) in POINT.into_iter().zip(given) {
         let degrees = value.and_then(Value::as_f64).filter(|degrees| (-most..=most).contains(degrees));
-        let degrees =
-            degrees.ok_or_else(|| refused(format!("`{name}` is a number of degrees from -{most} to {most}")))?;
+        let degrees = degrees
+            .ok_or_else(|| refused(format!("`{name}` is a number of degrees from -{most} to {most}")))?;
         pairs.push((name.to_owned(), degrees.to_string()));
     }
     Ok(pairs)
@@ -186,7 +188,10 @@ mod tests {
         ] {
             let error = Report::read(&message).expect_err("an error");
             assert_eq!(error.failure, Failure::Permanent, "{message}");
-            assert!(error.words.contains(word) && !error.to_string().contains("Canary"), "{message}: {error}");
+            assert!(
+                error.words.contains(word) && !error.to_string().contains("Canary"),
+                "{message}: {error}"
+            );
         }
     }
 }

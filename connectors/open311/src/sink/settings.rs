@@ -105,9 +105,7 @@ impl ClientSettings {
         let written: WrittenClient = settings.read()?;
         let format = match written.format.as_deref() {
             None => Form::Xml,
-            Some(word) => {
-                Form::of(word).ok_or_else(|| SettingsError::new("format", "`xml` or `json`"))?
-            }
+            Some(word) => Form::of(word).ok_or_else(|| SettingsError::new("format", "`xml` or `json`"))?,
         };
         let look_up = match written.look_up.as_deref() {
             None | Some("description") => LookUp::Description,
@@ -157,7 +155,11 @@ fn base_url(text: &str, scheme: Scheme) -> Result<String, SettingsError> {
     match url.scheme() {
         "https" => {}
         "http" if is_loopback || scheme == Scheme::Any => {}
-        _ => return wrong("the address begins with `https://`; with `http://` reports are readable on the way: `plain = true`"),
+        _ => {
+            return wrong(
+                "the address begins with `https://`; with `http://` reports are readable on the way: `plain = true`",
+            );
+        }
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -37,7 +37,10 @@ impl Update {
         let mut told = Map::new();
         for (name, value) in message.iter().filter(|(_, value)| !value.is_null()) {
             let known = TOLD.iter().chain([&TOKEN]).find(|known| *known == name).ok_or_else(|| {
-                refused(format!("the message has a field that a board does not keep; it keeps `token` and {}", list()))
+                refused(format!(
+                    "the message has a field that a board does not keep; it keeps `token` and {}",
+                    list()
+                ))
             })?;
             if !fits(known, value) {
                 return Err(refused(format!("`{known}` is not what GeoReport v2 has there")));
@@ -104,7 +107,8 @@ impl Store {
                 sql.execute(&mut *work).await.map_err(unusable)?;
             }
             (None, _) => {
-                let words = format!("the message has no `{ID}`, and its `{TOKEN}` is none that the server gave");
+                let words =
+                    format!("the message has no `{ID}`, and its `{TOKEN}` is none that the server gave");
                 return Err(ConnectorError::new(Failure::Permanent, words, ""));
             }
         }
@@ -181,17 +185,30 @@ mod tests {
             (json!({"updated_datetime": time}), "neither"),
             (json!({"service_request_id": "", "updated_datetime": time}), "`service_request_id`"),
             (json!({"service_request_id": "1"}), "no `updated_datetime`"),
-            (json!({"service_request_id": "1", "updated_datetime": "2026-05-04T12:00:00"}), "`updated_datetime`"),
+            (
+                json!({"service_request_id": "1", "updated_datetime": "2026-05-04T12:00:00"}),
+                "`updated_datetime`",
+            ),
             (json!({"service_request_id": "1", "updated_datetime": time, "status": "Canary"}), "`status`"),
             (json!({"service_request_id": "1", "updated_datetime": time, "lat": "Canary"}), "`lat`"),
-            (json!({"service_request_id": "1", "updated_datetime": time, "email": "Canary"}), "does not keep"),
-            (json!({"service_request_id": "1", "updated_datetime": time, "first_name": "Canary"}), "does not keep"),
+            (
+                json!({"service_request_id": "1", "updated_datetime": time, "email": "Canary"}),
+                "does not keep",
+            ),
+            (
+                json!({"service_request_id": "1", "updated_datetime": time, "first_name": "Canary"}),
+                "does not keep",
+            ),
         ] {
             let error = Update::read(&message).expect_err("an error");
             assert_eq!(error.failure, Failure::Permanent, "{message}");
-            assert!(error.words.contains(word) && !error.to_string().contains("Canary"), "{message}: {error}");
+            assert!(
+                error.words.contains(word) && !error.to_string().contains("Canary"),
+                "{message}: {error}"
+            );
         }
-        let null = json!({"service_request_id": "1", "updated_datetime": time, "status_notes": null, "token": null});
+        let null =
+            json!({"service_request_id": "1", "updated_datetime": time, "status_notes": null, "token": null});
         assert_eq!(Update::read(&null).expect("an update").told.len(), 2);
     }
 }

@@ -122,6 +122,7 @@ impl Store {
 }
 
 /// What it means that the file cannot be used: no message and no report is to blame.
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over as they come")]
 fn unusable(error: impl ToString) -> ConnectorError {
     ConnectorError::new(Failure::Down, "the store of the reports cannot be used", error.to_string())
 }
@@ -137,13 +138,16 @@ mod tests {
 
     use super::*;
 
-    /// A store in a folder that goes with it.
-    struct Kept(Store, #[expect(dead_code, reason = "the folder lives as long as this")] tempfile::TempDir);
+    /// A store, and the folder in which it is.
+    struct Kept(Store, tempfile::TempDir);
 
     fn kept() -> Kept {
         let folder = tempfile::tempdir().expect("a folder");
-        let settings =
-            Settings { table: toml::Table::new(), data: folder.path().to_owned(), system: "reports".to_owned() };
+        let settings = Settings {
+            table: toml::Table::new(),
+            data: folder.path().to_owned(),
+            system: "reports".to_owned(),
+        };
         Kept(Store::new(&settings, None, 30), folder)
     }
 
@@ -157,8 +161,8 @@ mod tests {
         Posted { content: content.to_owned(), within: Duration::from_secs(60), told }
     }
 
-    fn update(message: Value) -> Update {
-        Update::read(&message).expect("an update")
+    fn update(message: &Value) -> Update {
+        Update::read(message).expect("an update")
     }
 
     async fn told(store: &Store, id: &str) -> Option<Map<String, Value>> {
@@ -187,9 +191,8 @@ mod tests {
         }
         assert_eq!(store.id_of(&tokens[0]).await.expect("an answer"), Some(None));
         for token in &tokens {
-            let message =
-                json!({"token": token, "service_request_id": "W-1", "updated_datetime": "2026-05-04T13:00:00+01:00"});
-            store.put(&update(message), noon).await.expect("put");
+            let message = json!({"token": token, "service_request_id": "W-1", "updated_datetime": "2026-05-04T13:00:00+01:00"});
+            store.put(&update(&message), noon).await.expect("put");
             assert_eq!(store.id_of(token).await.expect("an answer"), Some(Some("W-1".to_owned())));
         }
         assert_eq!(store.id_of("none").await.expect("an answer"), None);
@@ -209,7 +212,7 @@ mod tests {
             ("closed", None, "2026-05-05T12:00:01Z"),
         ] {
             let message = json!({"service_request_id": "W-1", "status": status, "status_notes": notes, "updated_datetime": time});
-            store.put(&update(message), now).await.expect("put");
+            store.put(&update(&message), now).await.expect("put");
         }
         let told = told(&store, "W-1").await.expect("a request");
         assert_eq!((&told["status"], &told["status_notes"]), (&json!("closed"), &json!("Done")));
@@ -222,7 +225,7 @@ mod tests {
         let then = at("2026-05-04T12:00:00Z");
         let token = store.give(&posted("a"), then).await.expect("a token").token;
         let message = json!({"service_request_id": "W-1", "updated_datetime": "2026-05-04T12:00:00Z"});
-        store.put(&update(message), then).await.expect("put");
+        store.put(&update(&message), then).await.expect("put");
         store.clean(then + chrono::Duration::days(31)).await.expect("cleaned");
         assert_eq!(store.id_of(&token).await.expect("an answer"), None);
         assert!(told(&store, "W-1").await.is_none());
@@ -239,7 +242,7 @@ mod tests {
         ] {
             let message = json!({"service_request_id": id, "status": status, "service_code": code,
                 "requested_datetime": time, "updated_datetime": time});
-            store.put(&update(message), now).await.expect("put");
+            store.put(&update(&message), now).await.expect("put");
         }
         for (from, statuses, codes, expected) in [
             ("2026-05-01T00:00:00Z", &[][..], &[][..], &["3", "2", "1"][..]),

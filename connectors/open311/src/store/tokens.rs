@@ -38,7 +38,8 @@ impl Store {
         // What can be the same no more needs no hash.
         let old = sqlx::query("UPDATE token SET content = NULL WHERE content IS NOT NULL AND taken < ?");
         old.bind(since).execute(&mut *work).await.map_err(unusable)?;
-        let known = sqlx::query("SELECT token, told FROM token WHERE content = ? ORDER BY taken DESC LIMIT 1");
+        let known =
+            sqlx::query("SELECT token, told FROM token WHERE content = ? ORDER BY taken DESC LIMIT 1");
         let known = known.bind(&posted.content).fetch_optional(&mut *work).await.map_err(unusable)?;
         if let Some(row) = known {
             let requested = fields(row.get("told")).remove(REQUESTED);

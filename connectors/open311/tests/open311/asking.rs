@@ -48,7 +48,10 @@ async fn services_and_their_definitions_are_told_as_the_specification_shows_them
         }]})
     );
     let xml = desk.get("services/DMV66.xml").await.body;
-    assert!(xml.contains("<service_definition><service_code>DMV66</service_code><attributes><attribute>"), "{xml}");
+    assert!(
+        xml.contains("<service_definition><service_code>DMV66</service_code><attributes><attribute>"),
+        "{xml}"
+    );
     assert!(xml.contains("<values><value><key>123</key><name>Ford</name></value>"), "{xml}");
 }
 

@@ -79,8 +79,13 @@ async fn only_requests_of_the_service_that_are_young_are_looked_through() {
     let rig = rig("");
     assert_eq!(rig.sink.look_up(&handover(1, message())).await.expect("an answer"), None);
     let head = rig.endpoint.state().heads[0].clone();
-    for part in ["GET /v2/requests.xml?", "jurisdiction_id=zedshire.example", "service_code=potholes", "start_date=", "end_date="]
-    {
+    for part in [
+        "GET /v2/requests.xml?",
+        "jurisdiction_id=zedshire.example",
+        "service_code=potholes",
+        "start_date=",
+        "end_date=",
+    ] {
         assert!(head.contains(part), "{head}");
     }
     assert!(!head.contains(SECRET), "a look-up needs no key");
@@ -111,6 +116,9 @@ async fn the_client_and_the_server_of_two_hubs_understand_each_other_in_both_for
         assert_eq!(record["description"], format!("Two lines\nof & <words>\n(Ref {})", sent.id));
         let refused = json!({"service_code": "DMV66", "lat": 1, "long": 1});
         let error = sink.deliver(&handover(number, refused)).await.expect_err("an error");
-        assert_eq!((error.failure, error.to_string().as_str()), (Failure::Permanent, "the endpoint refuses it: 400"));
+        assert_eq!(
+            (error.failure, error.to_string().as_str()),
+            (Failure::Permanent, "the endpoint refuses it: 400")
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use postroom_connector::conformance::sink::{
-    Ground as Target, Trouble, each_trouble_has_its_meaning_and_costs_nothing, what_comes_again_takes_effect_once,
+    Ground as Target, Trouble, each_trouble_has_its_meaning_and_costs_nothing,
+    what_comes_again_takes_effect_once,
 };
 use postroom_connector::conformance::source::{
     Ground as Origin, a_system_that_is_away_is_told, it_says_in_time_that_nothing_came,
@@ -228,7 +229,7 @@ impl Target for Board {
     }
 
     async fn taken(&mut self) -> Vec<u64> {
-        let desk = crate::desk::Desk::open_at(Ground::of(&self.0).await, AT_ONCE, |_| None).await;
+        let desk = crate::desk::Desk::open_at(self.0.again().await, AT_ONCE, |_| None).await;
         let told = desk.get("requests.json?start_date=2026-05-01T00:00:00Z").await.json();
         let number = |request: &Value| request["service_request_id"].as_str().and_then(|id| id.parse().ok());
         told.as_array().expect("a list").iter().filter_map(number).collect()

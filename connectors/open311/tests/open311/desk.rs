@@ -45,7 +45,7 @@ values = [{ key = '123', name = 'Ford' }, { key = '124', name = 'Chrysler' }]
 
 /// A data folder with the key in it, and a port that stays ours as long as this.
 pub(crate) struct Ground {
-    pub(crate) data: TempDir,
+    pub(crate) data: Arc<TempDir>,
     kept: Claim,
 }
 
@@ -72,6 +72,15 @@ impl Ground {
     pub(crate) async fn new() -> Self {
         let data = tempfile::tempdir().expect("a folder");
         std::fs::write(data.path().join("key"), format!("{SECRET}\n")).expect("a file");
+        Self::at(Arc::new(data)).await
+    }
+
+    /// The same folder at a port of its own.
+    pub(crate) async fn again(&self) -> Self {
+        Self::at(Arc::clone(&self.data)).await
+    }
+
+    async fn at(data: Arc<TempDir>) -> Self {
         let address = "127.0.0.1:0".parse().expect("an address");
         let wanted = Wanted { address, path: "/kept".to_owned(), tls: None, limits: Limits::default() };
         Self { data, kept: Listeners::shared().claim(wanted).await.expect("a port") }

@@ -43,14 +43,22 @@ async fn a_report_whose_id_comes_later_is_answered_with_a_token_that_tells_it_th
     let token = heard.text("token").expect("a token");
     assert_eq!((heard.status, heard.json()[0].get("service_request_id")), (200, None));
     let waiting = desk.get(&format!("tokens/{token}.json")).await;
-    assert_eq!((waiting.status, waiting.json()), (200, json!([{"service_request_id": null, "token": token}])));
+    assert_eq!(
+        (waiting.status, waiting.json()),
+        (200, json!([{"service_request_id": null, "token": token}]))
+    );
 
-    desk.tell(json!({"token": token, "service_request_id": "7", "updated_datetime": "2026-05-04T12:00:00Z"})).await;
+    desk.tell(json!({"token": token, "service_request_id": "7", "updated_datetime": "2026-05-04T12:00:00Z"}))
+        .await;
     let told = desk.get(&format!("tokens/{token}.xml")).await;
-    let answer = format!("<request><service_request_id>7</service_request_id><token>{token}</token></request>");
+    let answer =
+        format!("<request><service_request_id>7</service_request_id><token>{token}</token></request>");
     assert!(told.body.contains(&answer), "{}", told.body);
     let request = desk.get("requests/7.json").await.json();
-    assert_eq!((&request[0]["service_name"], &request[0]["status"]), (&json!("Potholes & cracks"), &json!("open")));
+    assert_eq!(
+        (&request[0]["service_name"], &request[0]["status"]),
+        (&json!("Potholes & cracks"), &json!("open"))
+    );
     assert_eq!(desk.get("tokens/none.json").await.status, 404);
 }
 
@@ -64,8 +72,10 @@ async fn a_record_holds_all_that_was_reported_and_nobody_is_told_who_did() {
     assert!(!record.to_string().contains(SECRET));
 
     let token = heard.text("token").expect("a token");
-    desk.tell(json!({"token": token, "service_request_id": "7", "updated_datetime": record["requested_datetime"]}))
-        .await;
+    desk.tell(
+        json!({"token": token, "service_request_id": "7", "updated_datetime": record["requested_datetime"]}),
+    )
+    .await;
     let mut answers = heard.body;
     for resource in ["requests.json", "requests.xml", "requests/7.json", "requests/7.xml"] {
         let told = desk.get(resource).await;
@@ -178,14 +188,23 @@ async fn a_key_that_cannot_be_read_any_more_lets_nobody_in_and_a_new_one_does() 
 async fn what_the_board_was_told_survives_a_restart() {
     let desk = Desk::open("wait = '0s'", nothing).await;
     let token = desk.post("requests.json", &report("A+hole")).await.text("token").expect("a token");
-    desk.tell(json!({"token": token, "service_request_id": "7", "status": "closed", "status_notes": "Filled",
-        "updated_datetime": "2026-05-04T12:00:00Z"}))
-        .await;
+    desk.tell(
+        json!({"token": token, "service_request_id": "7", "status": "closed", "status_notes": "Filled",
+        "updated_datetime": "2026-05-04T12:00:00Z"}),
+    )
+    .await;
     let desk = Desk::open_at(desk.close(), "wait = '0s'", nothing).await;
-    assert_eq!(desk.get(&format!("tokens/{token}.json")).await.text("service_request_id").as_deref(), Some("7"));
+    assert_eq!(
+        desk.get(&format!("tokens/{token}.json")).await.text("service_request_id").as_deref(),
+        Some("7")
+    );
     assert_eq!(desk.get("requests/7.json").await.text("status_notes").as_deref(), Some("Filled"));
     let again = desk.post("requests.json", &report("A+hole")).await;
-    assert_eq!(again.text("service_request_id").as_deref(), Some("7"), "the report is known, and so is its id");
+    assert_eq!(
+        again.text("service_request_id").as_deref(),
+        Some("7"),
+        "the report is known, and so is its id"
+    );
 }
 
 #[tokio::test]
