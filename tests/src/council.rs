@@ -36,10 +36,18 @@ impl TestCouncil {
         council.edit("council.toml", "\"postroom.\"", &format!("\"{}\"", council.prefix));
         let user = format!("broker_user = \"{}\"", council.publisher);
         council.edit("systems/customer-services/system.toml", "broker_user = \"customer-services\"", &user);
+        let waste = format!("broker_user = \"{}\"", council.waste());
+        council.edit("systems/waste/system.toml", "broker_user = \"waste\"", &waste);
         // Each test has a port of its own.
         let listen =
             TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
-        council.edit("systems/payments/system.toml", "127.0.0.1:8088", &listen.to_string());
+        for system in ["payments", "reports"] {
+            council.edit(
+                &format!("systems/{system}/system.toml"),
+                "127.0.0.1:8088",
+                &listen.to_string(),
+            );
+        }
         council
     }
 
@@ -81,6 +89,11 @@ impl TestCouncil {
             tempfile::Builder::new().prefix("postroom-test-").tempdir().expect("a folder for the council");
         let name = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         Self { root, prefix: format!("{name}."), publisher: format!("{name}-publisher") }
+    }
+
+    /// The broker user of waste in the example.
+    pub fn waste(&self) -> String {
+        format!("{}-waste", self.publisher)
     }
 
     /// The folder of its text.

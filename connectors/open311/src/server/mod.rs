@@ -8,6 +8,7 @@ mod form;
 mod keys;
 mod place;
 mod posted;
+mod question;
 mod refusal;
 mod resource;
 mod services;
