@@ -42,11 +42,7 @@ impl TestCouncil {
         let listen =
             TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port");
         for system in ["payments", "reports"] {
-            council.edit(
-                &format!("systems/{system}/system.toml"),
-                "127.0.0.1:8088",
-                &listen.to_string(),
-            );
+            council.edit(&format!("systems/{system}/system.toml"), "127.0.0.1:8088", &listen.to_string());
         }
         council
     }

@@ -80,7 +80,8 @@ fn report(rabbit: &Rabbit, hub: &mut TestHub, mut events: Vec<PathBuf>) -> Strin
 
 /// Runs what the demo has in its library, for this council, and gives what it says.
 fn as_the_demo(council: &TestCouncil, script: &str) -> String {
-    let library = ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh; . deploy/lib/reports.sh";
+    let library =
+        ". deploy/lib/say.sh; . deploy/lib/council.sh; . deploy/lib/webhook.sh; . deploy/lib/reports.sh";
     let mut shell = Command::new("bash");
     shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house()).stderr(Stdio::inherit());
     shell.env("council", council.folder()).env("data", council.data());
@@ -163,7 +164,9 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
 #[test]
 fn a_report_of_the_public_comes_to_waste_and_the_id_that_waste_gave_comes_back_and_nothing_of_its_reporter() {
     let Fed { hub, token, .. } = fed();
-    let ask = |script: &str| as_the_demo(&hub.council, &format!("url=$(reports_url \"$council\" reports)\n{script}"));
+    let ask = |script: &str| {
+        as_the_demo(&hub.council, &format!("url=$(reports_url \"$council\" reports)\n{script}"))
+    };
     assert_eq!(ask(&format!("id_of_report \"$url\" {token}")), TAKEN_ON);
     let told = ask(&format!("curl --silent --show-error --fail \"$url/requests/{TAKEN_ON}.json\""));
     let told: Value = told.parse().expect("JSON");

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::writing::{Item, Written, list};
 
 /// Time between two looks whether an id has come.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A report that is safe, and whose sender waits.
 pub(super) struct Pending {

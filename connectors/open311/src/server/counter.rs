@@ -1,9 +1,10 @@
 //! The counter: whoever comes to the path of the server is answered here, but for whoever reports something; that one
 //! is passed on, and answered when the report is safe.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
+use postroom_connector::ConnectorError;
 use postroom_listener::header::CONTENT_TYPE;
 use postroom_listener::{Answer, Asked, Method};
 use serde_json::{Map, Value};
@@ -33,10 +34,27 @@ pub(super) enum Admission {
     Nobody,
 }
 
+/// What went wrong at the counter, for whoever can say so.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble(Arc<Mutex<Option<ConnectorError>>>);
+
+impl Trouble {
+    /// The newest, once.
+    pub(super) fn take(&self) -> Option<ConnectorError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, error: ConnectorError) -> Refusal {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        Refusal::Later
+    }
+}
+
 pub(super) struct Counter {
     pub(super) settings: ServerSettings,
     pub(super) store: Arc<Store>,
     pub(super) admission: watch::Receiver<Admission>,
+    pub(super) trouble: Trouble,
     pub(super) reports: Sender<Taken>,
 }
 
@@ -89,7 +107,7 @@ impl Counter {
         self.jurisdiction(&parameters)?;
         let report = Report::read(&parameters, &self.settings.services)?;
         let kept = report.kept(self.settings.same_within);
-        let given = self.store.give(&kept, Utc::now()).await.map_err(|_| Refusal::Later)?;
+        let given = self.store.give(&kept, Utc::now()).await.map_err(|error| self.trouble.put(error))?;
         let notice = report.notice.clone();
         Ok((report.record(&given), given.token, notice))
     }
@@ -146,7 +164,7 @@ impl Counter {
     }
 
     async fn token(&self, written: Written, token: &str) -> Result<Answer, Refusal> {
-        let id = self.store.id_of(token).await.map_err(|_| Refusal::Later)?;
+        let id = self.store.id_of(token).await.map_err(|error| self.trouble.put(error))?;
         let id = id.ok_or(Refusal::Absent("token"))?;
         let item = Item::default().with("service_request_id", id).with("token", token);
         Ok(list(written, "service_requests", "request", &[item]))
@@ -157,7 +175,7 @@ impl Counter {
     }
 
     async fn find(&self, search: &Search) -> Result<Vec<Map<String, Value>>, Refusal> {
-        self.store.search(search).await.map_err(|_| Refusal::Later)
+        self.store.search(search).await.map_err(|error| self.trouble.put(error))
     }
 }
 

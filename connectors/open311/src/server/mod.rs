@@ -28,10 +28,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::NAME;
-use crate::store::Store;
+use crate::store::{Side, Store};
 use answering::Answering;
 use batch::{Reports, Taken};
-use counter::{Admission, Counter};
+use counter::{Admission, Counter, Trouble};
 use place::Place;
 pub(crate) use settings::keep_days;
 use settings::{ServerSettings, WAITING};
@@ -63,7 +63,7 @@ impl SourceKind for Open311Source {
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
         let read = ServerSettings::read(settings)?;
         let (tell, admission) = watch::channel(admission(&read, settings)?);
-        let store = Arc::new(Store::new(settings, read.store.as_deref(), read.keep_days));
+        let store = Arc::new(Store::new(settings, read.store.as_deref(), Side::Server, read.keep_days));
         Ok(Box::new(Server {
             settings: read,
             written: settings.clone(),
@@ -71,6 +71,7 @@ impl SourceKind for Open311Source {
             admission,
             tell,
             looked: Instant::now(),
+            trouble: Trouble::default(),
             open: None,
         }))
     }
@@ -92,6 +93,7 @@ struct Server {
     admission: watch::Receiver<Admission>,
     tell: watch::Sender<Admission>,
     looked: Instant,
+    trouble: Trouble,
     open: Option<Open>,
 }
 
@@ -115,6 +117,7 @@ impl Server {
                     settings: self.settings.clone(),
                     store: Arc::clone(&self.store),
                     admission: self.admission.clone(),
+                    trouble: self.trouble.clone(),
                     reports: sender,
                 };
                 let serving = tokio::spawn(counter.run(place.visits()));
@@ -153,6 +156,9 @@ impl Source for Server {
     async fn next(&mut self) -> Result<Arrival, ConnectorError> {
         self.store.clean(Utc::now()).await?;
         self.look_at_keys().await?;
+        if let Some(error) = self.trouble.take() {
+            return Err(error);
+        }
         let answering = Answering { store: Arc::clone(&self.store), wait: self.settings.wait };
         let label = self.settings.wanted.path.clone();
         let reports = self.serve().await?;

@@ -6,13 +6,13 @@ use postroom_connector::{ConnectorError, Handover, Receipt, Settings, Sink};
 
 use super::settings::BoardSettings;
 use super::single;
-use crate::store::{Store, Update};
+use crate::store::{Side, Store, Update};
 
 pub(super) struct Board(Store);
 
 impl Board {
     pub(super) fn new(settings: &Settings, read: &BoardSettings) -> Self {
-        Self(Store::new(settings, read.store.as_deref(), read.keep_days))
+        Self(Store::new(settings, read.store.as_deref(), Side::Board, read.keep_days))
     }
 }
 

@@ -5,6 +5,7 @@ mod board;
 mod search;
 mod tokens;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,28 +65,47 @@ pub(crate) const TOLD: [&str; 17] = [
     "media_url",
 ];
 
+/// Who keeps something in the file, and forgets it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side {
+    /// Tokens.
+    Server,
+    /// Requests.
+    Board,
+}
+
 /// The file, opened when it is first asked.
 pub(crate) struct Store {
     path: PathBuf,
+    side: Side,
     keep_days: u32,
-    pool: OnceCell<SqlitePool>,
+    /// With the file that was opened.
+    pool: OnceCell<(SqlitePool, (u64, u64))>,
     /// When it was last looked for what is too old.
     cleaned: Mutex<Option<Instant>>,
 }
 
 impl Store {
     /// The file of a system, under the data folder: where `store` says, or at a place of its own.
-    pub(crate) fn new(settings: &Settings, store: Option<&Path>, keep_days: u32) -> Self {
+    pub(crate) fn new(settings: &Settings, store: Option<&Path>, side: Side, keep_days: u32) -> Self {
         let own = PathBuf::from(format!("open311/{}.sqlite", settings.system));
         let path = settings.path(store.unwrap_or(&own));
-        Self { path, keep_days, pool: OnceCell::new(), cleaned: Mutex::new(None) }
+        Self { path, side, keep_days, pool: OnceCell::new(), cleaned: Mutex::new(None) }
     }
 
     async fn pool(&self) -> Result<&SqlitePool, ConnectorError> {
-        self.pool.get_or_try_init(|| self.open()).await
+        let (pool, opened) = self.pool.get_or_try_init(|| self.open()).await?;
+        // A file that was removed or replaced would go on taking what nobody could read any more.
+        if self.identity().await? == *opened { Ok(pool) } else { Err(unusable("its file was replaced")) }
     }
 
-    async fn open(&self) -> Result<SqlitePool, ConnectorError> {
+    /// Which file it is: device and inode.
+    async fn identity(&self) -> Result<(u64, u64), ConnectorError> {
+        let file = tokio::fs::metadata(&self.path).await.map_err(unusable)?;
+        Ok((file.dev(), file.ino()))
+    }
+
+    async fn open(&self) -> Result<(SqlitePool, (u64, u64)), ConnectorError> {
         if let Some(folder) = self.path.parent() {
             tokio::fs::create_dir_all(folder).await.map_err(unusable)?;
         }
@@ -102,7 +122,7 @@ impl Store {
         for table in TABLES {
             sqlx::query(table).execute(&pool).await.map_err(unusable)?;
         }
-        Ok(pool)
+        Ok((pool, self.identity().await?))
     }
 
     /// Forgets what nobody has told anything of for too long; does nothing where that was done lately.
@@ -113,9 +133,11 @@ impl Store {
         }
         let oldest = (now - chrono::Duration::days(i64::from(self.keep_days))).timestamp();
         let pool = self.pool().await?;
-        for sql in ["DELETE FROM token WHERE taken < ?", "DELETE FROM request WHERE changed < ?"] {
-            sqlx::query(sql).bind(oldest).execute(pool).await.map_err(unusable)?;
-        }
+        let sql = match self.side {
+            Side::Server => "DELETE FROM token WHERE taken < ?",
+            Side::Board => "DELETE FROM request WHERE changed < ?",
+        };
+        sqlx::query(sql).bind(oldest).execute(pool).await.map_err(unusable)?;
         *cleaned = Some(Instant::now());
         Ok(())
     }
@@ -143,12 +165,16 @@ mod tests {
 
     fn kept() -> Kept {
         let folder = tempfile::tempdir().expect("a folder");
+        Kept(store(&folder, Side::Board), folder)
+    }
+
+    fn store(folder: &tempfile::TempDir, side: Side) -> Store {
         let settings = Settings {
             table: toml::Table::new(),
             data: folder.path().to_owned(),
             system: "reports".to_owned(),
         };
-        Kept(Store::new(&settings, None, 30), folder)
+        Store::new(&settings, None, side, 30)
     }
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -221,14 +247,32 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_old_is_forgotten() {
-        let Kept(store, _folder) = kept();
+        let Kept(board, folder) = kept();
+        let server = store(&folder, Side::Server);
         let then = at("2026-05-04T12:00:00Z");
-        let token = store.give(&posted("a"), then).await.expect("a token").token;
+        let token = server.give(&posted("a"), then).await.expect("a token").token;
         let message = json!({"service_request_id": "W-1", "updated_datetime": "2026-05-04T12:00:00Z"});
-        store.put(&update(&message), then).await.expect("put");
-        store.clean(then + chrono::Duration::days(31)).await.expect("cleaned");
-        assert_eq!(store.id_of(&token).await.expect("an answer"), None);
-        assert!(told(&store, "W-1").await.is_none());
+        board.put(&update(&message), then).await.expect("put");
+        let later = then + chrono::Duration::days(31);
+        server.clean(later).await.expect("cleaned");
+        assert_eq!(server.id_of(&token).await.expect("an answer"), None);
+        assert!(told(&server, "W-1").await.is_some(), "a request is the board's");
+        board.clean(later).await.expect("cleaned");
+        assert!(told(&board, "W-1").await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_removed_or_replaced_takes_nothing_more() {
+        let Kept(store, folder) = kept();
+        let noon = at("2026-05-04T12:00:00Z");
+        store.give(&posted("a"), noon).await.expect("a token");
+        std::fs::remove_dir_all(folder.path().join("open311")).expect("removed");
+        for what in ["removed", "replaced"] {
+            let error = store.give(&posted("b"), noon).await.expect_err(what);
+            assert_eq!(error.failure, Failure::Down, "{what}");
+            std::fs::create_dir_all(folder.path().join("open311")).expect("a folder");
+            std::fs::write(folder.path().join("open311/reports.sqlite"), "").expect("a file");
+        }
     }
 
     #[tokio::test]

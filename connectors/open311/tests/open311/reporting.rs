@@ -185,6 +185,20 @@ async fn a_key_that_cannot_be_read_any_more_lets_nobody_in_and_a_new_one_does() 
 }
 
 #[tokio::test]
+async fn a_store_that_is_gone_is_told_and_nobody_is_given_a_token_that_would_be_lost() {
+    let ground = Ground::new().await;
+    let mut source = source(&ground.server("wait = '0s'"));
+    assert!(matches!(source.next().await, Ok(postroom_connector::Arrival::Idle)));
+    std::fs::remove_dir_all(ground.data.path().join("open311")).expect("removed");
+    let url = format!("{}/requests.json", ground.base_url());
+    let heard = post(&url, &report("A+hole")).await;
+    assert_eq!((heard.status, &heard.json()[0]["code"]), (503, &json!(503)));
+    let error = source.next().await.err().expect("an error");
+    assert_eq!(error.failure, Failure::Down);
+    assert!(!format!("{error} {error:?}").contains("Canary-7f3a"), "{error}");
+}
+
+#[tokio::test]
 async fn what_the_board_was_told_survives_a_restart() {
     let desk = Desk::open("wait = '0s'", nothing).await;
     let token = desk.post("requests.json", &report("A+hole")).await.text("token").expect("a token");
