@@ -38,8 +38,9 @@ database() {
 }
 
 # feed COUNCIL DATA SYSTEM FILE...: files go into the inbox of the system and SQL into its database; what it sends as a webhook,
-# or publishes itself, into the lists `to_post` and `to_publish` as lines of system, tab, file.
+# is reported to it, or it publishes itself, into the lists `to_post`, `to_report` and `to_publish` as lines of system, tab, file.
 to_post=()
+to_report=()
 to_publish=()
 fed=0
 feed() {
@@ -56,6 +57,7 @@ feed() {
             ;;
         sql) sqlite3 -safe -bail "$(database "$council" "$data" "$system" source)" <"$file" || die "$file is no SQL that can be run" ;;
         http) to_post+=("$system"$'\t'"$file") ;;
+        open311) to_report+=("$system"$'\t'"$file") ;;
         *) to_publish+=("$system"$'\t'"$file") ;;
         esac
         fed=$((fed + 1))

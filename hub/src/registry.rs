@@ -11,6 +11,8 @@ pub(crate) fn connectors() -> Connectors {
         .with_sink(postroom_connector_http::HttpSink)
         .with_sink(postroom_connector_mail::MailSink)
         .with_sink(postroom_connector_notify::NotifySink)
+        .with_source(postroom_connector_open311::Open311Source)
+        .with_sink(postroom_connector_open311::Open311Sink)
         .with_sink(postroom_connector_pull::PullSink)
         .with_source(postroom_connector_sql::SqlSource)
         .with_sink(postroom_connector_sql::SqlSink)

@@ -36,11 +36,13 @@ impl TestCouncil {
         council.edit("council.toml", "\"postroom.\"", &format!("\"{}\"", council.prefix));
         let user = format!("broker_user = \"{}\"", council.publisher);
         council.edit("systems/customer-services/system.toml", "broker_user = \"customer-services\"", &user);
+        let waste = format!("broker_user = \"{}\"", council.waste());
+        council.edit("systems/waste/system.toml", "broker_user = \"waste\"", &waste);
         // Each test has ports of its own.
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
         let [pay, benefits, notify, mail] = [free(), free(), free(), free()].map(port);
-        for system in ["payments", "lighting"] {
+        for system in ["payments", "lighting", "reports"] {
             council.edit(
                 &format!("systems/{system}/system.toml"),
                 "127.0.0.1:8088",
@@ -91,6 +93,11 @@ impl TestCouncil {
             tempfile::Builder::new().prefix("postroom-test-").tempdir().expect("a folder for the council");
         let name = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         Self { root, prefix: format!("{name}."), publisher: format!("{name}-publisher") }
+    }
+
+    /// The broker user of waste in the example.
+    pub fn waste(&self) -> String {
+        format!("{}-waste", self.publisher)
     }
 
     /// The folder of its text.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use postroom_tests::council::{TestCouncil, house, names_in};
 use postroom_tests::hub::{TestHub, wire::Wire};
@@ -19,15 +19,22 @@ const FED: [&str; 7] = [
     "gazetteer",
     "planning",
 ];
-/// Webhooks that are posted, and rows of an outbox, which come as one batch.
+/// Webhooks that are posted, reports of the public, and rows of an outbox, which come as one batch.
 const POSTED: usize = 3;
+const REPORTS: usize = 1;
 const OUTBOXES: usize = 1;
 const PASSWORD: &str = "a-password";
 
-/// The example council at work, with all its samples taken and delivered, and its status then.
+/// The id that waste gives to the report of the public.
+const TAKEN_ON: &str = "W-2140541";
+
+/// The example council at work, with all its samples taken and delivered.
 struct Fed {
     hub: TestHub,
+    /// Its status then.
     status: Value,
+    /// The token of the report of the public.
+    token: String,
     _standins: Standins,
 }
 
@@ -62,23 +69,45 @@ fn fed() -> Fed {
     }
     as_the_demo(
         &council,
-        r#"make_secret "$data/payments/secret" && make_secret "$data/lighting/token" && make_tables "$council" "$data" &&
+        r#"make_secret "$data/payments/secret" && make_secret "$data/lighting/token" &&
+            make_secret "$data/reports/key" && make_tables "$council" "$data" &&
             feed "$council" "$data" housing deploy/council/samples/housing/outbox.sql"#,
     );
     let standins = Standins::start(&council);
     let mut hub = TestHub::ready(council, rabbit.url());
-    publish_as_customer_services(rabbit, &mut hub);
+    let samples = |system: &str| {
+        let folder = samples.join(system);
+        names_in(&folder).into_iter().map(move |name| folder.join(name)).collect::<Vec<_>>()
+    };
+    let publisher = hub.council.publisher.clone();
+    publish_as(rabbit, &mut hub, ("customer-services", &publisher), &samples("customer-services"));
     as_the_demo(
         &hub.council,
         r#"url=http://$(system_text "$council" payments source.settings listen)/hooks/pay
         for file in deploy/council/samples/payments/*; do post_webhook "$url" "$data/payments/secret" "$file"; done"#,
     );
     pull_as_lighting(&hub);
-    for _ in 0..files + POSTED + OUTBOXES {
+    let token = report(rabbit, &mut hub, samples("waste"));
+    for _ in 0..files + POSTED + REPORTS + OUTBOXES {
         hub.wait_for("import.finished");
     }
     let status = hub.settled();
-    Fed { hub, status, _standins: standins }
+    Fed { hub, status, token, _standins: standins }
+}
+
+/// Reports something, which waste takes on under an id of its own; gives its token.
+fn report(rabbit: &Rabbit, hub: &mut TestHub, mut events: Vec<PathBuf>) -> String {
+    let token = as_the_demo(
+        &hub.council,
+        r#"post_report "$(reports_url "$council" reports)" "$data/reports/key" deploy/council/samples/reports/*"#,
+    );
+    let event = as_the_demo(&hub.council, &format!("take_on {token} {TAKEN_ON}"));
+    let file = hub.council.data().join("taken-on.event.json");
+    std::fs::write(&file, event).expect("a file");
+    events.push(file);
+    let waste = hub.council.waste();
+    publish_as(rabbit, hub, ("waste", &waste), &events);
+    token
 }
 
 /// Fetches what is for the contractor as the contractor does, until the one fault of the samples is answered.
@@ -94,23 +123,25 @@ fn pull_as_lighting(hub: &TestHub) {
     );
 }
 
-/// Runs what the demo has in its library, for this council.
-fn as_the_demo(council: &TestCouncil, script: &str) {
-    let library = "for part in say need council webhook python standin pull; do . deploy/lib/$part.sh; done";
+/// Runs what the demo has in its library, for this council, and gives what it says.
+fn as_the_demo(council: &TestCouncil, script: &str) -> String {
+    let parts = "say need council webhook python standin pull reports";
+    let library = format!("for part in {parts}; do . deploy/lib/$part.sh; done");
     let mut shell = Command::new("bash");
-    shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house());
+    shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house()).stderr(Stdio::inherit());
     shell.env("council", council.folder()).env("data", council.data());
-    assert!(shell.status().is_ok_and(|status| status.success()), "{script}");
+    let output = shell.output().expect("bash can be run");
+    assert!(output.status.success(), "{script}");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// Publishes the sample events as their system does, under its own name.
-fn publish_as_customer_services(rabbit: &Rabbit, hub: &mut TestHub) {
-    let (user, prefix) = (hub.council.publisher.clone(), hub.council.prefix.replace('.', r"\."));
-    rabbit.add_user(&user, PASSWORD, ["^$", &format!("^{prefix}in\\.customer-services$"), "^$"]);
-    let samples = house().join("deploy/council/samples/customer-services");
-    let hub_url = std::mem::replace(&mut hub.url, rabbit.url_as(&user, PASSWORD));
-    for name in names_in(&samples) {
-        hub.say(&["publish", &samples.join(name).display().to_string()]);
+/// Publishes events as their system does, under its own name.
+fn publish_as(rabbit: &Rabbit, hub: &mut TestHub, (system, user): (&str, &str), events: &[PathBuf]) {
+    let prefix = hub.council.prefix.replace('.', r"\.");
+    rabbit.add_user(user, PASSWORD, ["^$", &format!("^{prefix}in\\.{system}$"), "^$"]);
+    let hub_url = std::mem::replace(&mut hub.url, rabbit.url_as(user, PASSWORD));
+    for event in events {
+        hub.say(&["publish", &event.display().to_string()]);
     }
     hub.url = hub_url;
 }
@@ -128,26 +159,35 @@ fn lines(hub: &TestHub, folder: &str) -> usize {
 
 #[tokio::test]
 async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
-    let Fed { hub, status, _standins } = fed();
+    let Fed { hub, status, token, _standins } = fed();
 
     let taken = FED.map(|system| records(&status, system));
     assert_eq!(
         taken,
         [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [9, 3, 0, 6], [17, 11, 0, 6], [5, 4, 0, 1]]
     );
-    let told = ["payments", "housing"].map(|system| records(&status, system));
-    assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1]]);
+    let told = ["payments", "housing", "reports"].map(|system| records(&status, system));
+    assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1], [1, 1, 0, 0]]);
     let events = json!({"routed": 5, "no_route": 0, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
-    let targets =
-        ["counciltax", "elections", "finance", "landcharges", "letters", "lighting", "repairs", "waste"];
+    let targets = [
+        "counciltax",
+        "elections",
+        "finance",
+        "landcharges",
+        "letters",
+        "lighting",
+        "repairs",
+        "reports",
+        "waste",
+    ];
     let delivered = targets.map(|target| {
         let sums = &status["targets"][target];
         assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
         sums["delivered"].as_u64().expect("a number")
     });
-    assert_eq!(delivered, [17, 25, 2, 4, 3, 1, 2, 26]);
+    assert_eq!(delivered, [17, 25, 2, 4, 3, 1, 2, 2, 27]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
@@ -166,10 +206,10 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert_eq!(reference, &job, "the contractor's own reference is in the receipt: {light:#}");
 
     let queue = format!("{}to.waste", hub.council.prefix);
-    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 26).await;
-    assert_eq!(messages.len(), 26);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 27).await;
+    assert_eq!(messages.len(), 27);
     let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
-    assert_eq!(ids.len(), 26, "each message has the id of its dispatch");
+    assert_eq!(ids.len(), 27, "each message has the id of its dispatch");
     let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
     let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
     let expected = [
@@ -181,11 +221,31 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert_eq!(headers.map(|name| missed.headers[name].as_str()), expected);
     let journey = hub.json(&["trace", "CS-2026-004404", "--json"]);
     assert_eq!(journey[0]["legs"][0]["id"], missed.message_id.as_str());
+    let reported = format!("request:{token}");
+    assert!(messages.iter().any(|message| message.headers["postroom-subject"] == reported));
+}
+
+#[test]
+fn a_report_of_the_public_comes_to_waste_and_the_id_that_waste_gave_comes_back_and_nothing_of_its_reporter() {
+    let Fed { hub, token, _standins, .. } = fed();
+    let ask = |script: &str| {
+        as_the_demo(&hub.council, &format!("url=$(reports_url \"$council\" reports)\n{script}"))
+    };
+    assert_eq!(ask(&format!("id_of_report \"$url\" {token}")), TAKEN_ON);
+    let told = ask(&format!("curl --silent --show-error --fail \"$url/requests/{TAKEN_ON}.json\""));
+    let told: Value = told.parse().expect("JSON");
+    let expected = ["fly-tipping", "Fly-tipping", "open", "A crew looks at it tomorrow", "Waste"];
+    let names = ["service_code", "service_name", "status", "status_notes", "agency_responsible"];
+    assert_eq!(names.map(|name| told[0][name].as_str().unwrap_or_default()), expected);
+    let all = ask("curl --silent --show-error --fail \"$url/requests.xml\"");
+    assert!(all.contains(TAKEN_ON) && !all.contains("Penhallow") && !all.contains("07700"), "{all}");
+    let known = hub.json(&["xref", "show", &token, "--json"]);
+    assert!(known.to_string().contains(TAKEN_ON), "{known}");
 }
 
 #[test]
 fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobody_named_is_an_exception() {
-    let Fed { hub, status, _standins } = fed();
+    let Fed { hub, status, _standins, .. } = fed();
     let benefits = &status["targets"]["benefits"];
     assert_eq!([&benefits["delivered"], &benefits["dead"]], [3, 1], "{benefits}");
     let taken =
@@ -220,7 +280,7 @@ fn a_trace_tells_the_whole_journey_of_a_subject() {
 
 #[test]
 fn a_hub_that_stops_and_starts_again_delivers_nothing_twice() {
-    let Fed { mut hub, status: before, _standins } = fed();
+    let Fed { mut hub, status: before, _standins, .. } = fed();
     assert!(hub.stop().success());
     hub.start();
     hub.wait_for("hub.ready");

@@ -73,7 +73,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("reqwest", &["postroom-request"]),
     ("russh", &["postroom-connector-file"]),
     ("russh-sftp", &["postroom-connector-file"]),
-    ("sqlx", &["postroom-connector-sql", "postroom-ledger"]),
+    ("sqlx", &["postroom-connector-open311", "postroom-connector-sql", "postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),
     ("vrl", &["postroom-transform"]),
