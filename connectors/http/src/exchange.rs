@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use chrono::Utc;
-use postroom_connector::{ConnectorError, Failure};
+use postroom_connector::{ConnectorError, Failure, PeerOf};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect, retry};
 use rustls::{AlertDescription, ClientConfig};
@@ -49,7 +49,12 @@ pub(crate) enum Body {
 /// # Errors
 /// Where the machine has no TLS to offer.
 pub fn client(timeout: Duration) -> Result<Client, Box<dyn Error>> {
-    Ok(client_with(timeout, tls::config(tls::roots_of_the_machine(), None)?)?)
+    Ok(client_with(timeout, tls::config(tls::roots_of_the_machine(), None, None)?)?)
+}
+
+/// The same, which notes until when what `peer` shows holds.
+pub(crate) fn client_of(peer: PeerOf, timeout: Duration) -> Result<Client, Box<dyn Error>> {
+    Ok(client_with(timeout, tls::config(tls::roots_of_the_machine(), None, Some(peer))?)?)
 }
 
 /// The same, with this TLS.

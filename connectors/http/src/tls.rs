@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroom_connector::SettingsError;
+use postroom_connector::{PeerOf, Presented, SettingsError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -45,18 +45,23 @@ pub(crate) fn with_authorities(mut roots: RootCertStore, pem: &str) -> Result<Ro
     Ok(roots)
 }
 
-/// TLS 1.2 and 1.3 by ring, trusting `roots` and nobody else.
+/// TLS 1.2 and 1.3 by ring, trusting `roots` and nobody else. Until when what `peer` shows holds is noted.
 pub(crate) fn config(
     roots: RootCertStore,
     identity: Option<&Identity>,
+    peer: Option<PeerOf>,
 ) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let verifier = peer.and_then(|peer| Presented::shared().verifier(roots.clone(), provider, peer));
+    let builder = match verifier {
+        Some(verifier) => builder.dangerous().with_custom_certificate_verifier(verifier),
+        None => builder.with_root_certificates(roots),
+    };
     match identity.map(Identity::again) {
-        None => Ok(config.with_no_client_auth()),
-        Some((chain, key)) => config.with_client_auth_cert(chain, key),
+        None => Ok(builder.with_no_client_auth()),
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lettre::message::Mailbox;
-use postroom_connector::{Settings, SettingsError, words_of};
+use postroom_connector::{Revealed, Settings, SettingsError, words_of};
 use postroom_format::{CsvLayout, Layout};
 use serde::Deserialize;
 
@@ -116,6 +116,14 @@ impl SinkSettings {
         };
         let concurrency = in_range("concurrency", concurrency, AT_ONCE, MOST_AT_ONCE)?;
         Ok(Self { server: ServerSettings::new(server)?, concurrency, composer, files })
+    }
+
+    /// Every field that is listed: templates in files are not read for it.
+    pub(crate) fn reveals(&self) -> Vec<Revealed> {
+        let paths = self.composer.fields.paths().iter().enumerate();
+        paths
+            .map(|(position, path)| Revealed { key: format!("fields[{position}]"), field: path.clone() })
+            .collect()
     }
 
     /// What makes mails, with the templates read that stand in files.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use postroom_connector::{ConnectorError, Failure};
+use postroom_connector::{ConnectorError, Failure, PeerOf, Presented};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, redirect, retry};
 use rustls::{ClientConfig, RootCertStore};
@@ -23,18 +23,22 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// What the hub calls itself.
 const USER_AGENT: &str = concat!("postroom/", env!("CARGO_PKG_VERSION"));
 
-/// A client that does exactly what it is asked: nothing from the environment, no redirect, no retry of its own.
+/// A client that does exactly what it is asked: nothing from the environment, no redirect, no retry of its own. It notes
+/// until when what `peer` shows holds.
 ///
 /// # Errors
 /// Where the machine has no TLS to offer.
-pub(crate) fn client(timeout: Duration) -> Result<Client, Box<dyn Error>> {
+pub(crate) fn client(peer: PeerOf, timeout: Duration) -> Result<Client, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let tls = match Presented::shared().verifier(roots.clone(), provider, peer) {
+        Some(verifier) => tls.dangerous().with_custom_certificate_verifier(verifier),
+        None => tls.with_root_certificates(roots),
+    };
+    let tls = tls.with_no_client_auth();
     let client = Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()

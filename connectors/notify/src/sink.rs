@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use postroom_connector::{
-    ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+    ConnectorError, Failure, Fresh, Handover, Outgoing, PeerOf, Receipt, Revealed, Settings, SettingsError,
+    Sink, SinkKind,
 };
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
@@ -30,10 +31,21 @@ impl SinkKind for NotifySink {
         SinkSettings::read(settings).map(drop)
     }
 
+    /// What Notify puts into e-mails, texts and letters.
+    fn reveals(&self, settings: &Settings) -> Vec<Revealed> {
+        let revealed =
+            Revealed { key: "templates".to_owned(), field: notification::PERSONALISATION.to_owned() };
+        SinkSettings::read(settings).map(|_| vec![revealed]).unwrap_or_default()
+    }
+
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
-        let key = read.key(settings)?;
-        let client = client(read.timeout).map_err(|error| {
+        let key = {
+            let (read, settings) = (read.clone(), settings.clone());
+            Fresh::new(read.key_file(&settings), Box::new(move || read.key(&settings)))?
+        };
+        let peer = PeerOf { system: settings.system.clone(), setting: "target.base_url" };
+        let client = client(peer, read.timeout).map_err(|error| {
             SettingsError::new("base_url", format!("no client can be made for it: {error}"))
         })?;
         Ok(Box::new(NotifyTarget {
@@ -47,7 +59,7 @@ impl SinkKind for NotifySink {
 
 struct NotifyTarget {
     client: Client,
-    key: Key,
+    key: Fresh<Key>,
     allowance: Allowance,
     settings: SinkSettings,
 }
@@ -87,7 +99,10 @@ impl NotifyTarget {
 
     /// A request with a token of its own.
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ConnectorError> {
-        let token = format!("Bearer {}", self.key.token(Utc::now()));
+        let key = self.key.current().map_err(|error| {
+            ConnectorError::new(Failure::Down, "the key for Notify cannot be read", error)
+        })?;
+        let token = format!("Bearer {}", key.token(Utc::now()));
         let mut token = HeaderValue::from_str(&token).map_err(|error| {
             ConnectorError::new(Failure::Permanent, "the token is not fit for a header", error)
         })?;

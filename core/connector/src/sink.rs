@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use postroom_event::DispatchId;
 use serde_json::Value;
 
-use crate::{ConnectorError, Settings, SettingsError};
+use crate::{CertificateAt, ConnectorError, Settings, SettingsError};
 
 /// A kind of sink, by the name that `system.toml` uses.
 pub trait SinkKind: Send + Sync {
@@ -19,11 +19,31 @@ pub trait SinkKind: Send + Sync {
     /// The first setting that is wrong.
     fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
 
+    /// The certificates that the settings name; none where they are wrong. Opens nothing.
+    fn certificates(&self, _settings: &Settings) -> Vec<CertificateAt> {
+        Vec::new()
+    }
+
+    /// The fields of messages that it puts where others than the system itself can read them, as into a mail; none where
+    /// the settings are wrong.
+    fn reveals(&self, _settings: &Settings) -> Vec<Revealed> {
+        Vec::new()
+    }
+
     /// Makes a sink from settings that passed [`Self::check`].
     ///
     /// # Errors
     /// The first setting that is wrong.
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError>;
+}
+
+/// A field of messages that others than the system itself can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revealed {
+    /// The setting by which it is revealed.
+    pub key: String,
+    /// Its dotted path in the message; with it goes everything below.
+    pub field: String,
 }
 
 /// A sink. Calls for different subjects may run at the same time.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError};
+use postroom_connector::{
+    CertificateAt, CertificateRole, ExposeSecret, PeerOf, SecretFrom, Settings, SettingsError,
+};
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use rustls::{ClientConfig, RootCertStore};
@@ -66,11 +68,16 @@ impl Credentials {
         let pair = self.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
         let secrets = self.headers.secrets().chain(self.look_up.secrets()).chain(pair).chain(&self.ca);
         let secrets = secrets.chain(self.oauth2.as_ref().map(Oauth2::secret));
-        let file = |from: &SecretFrom| match from {
-            SecretFrom::File(path) => Some(settings.path(path)),
-            SecretFrom::Env(_) => None,
-        };
-        secrets.filter_map(file).collect()
+        secrets.filter_map(SecretFrom::file).map(|path| settings.path(path)).collect()
+    }
+
+    /// The certificates among them.
+    pub(crate) fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        let own = self.identity.as_ref().map(|(certificate, _)| certificate);
+        let own = own.map(|from| CertificateAt::named("certificate", CertificateRole::Own, settings, from));
+        let ca = self.ca.as_ref();
+        let ca = ca.map(|from| CertificateAt::named("ca", CertificateRole::Authority, settings, from));
+        own.into_iter().chain(ca).collect()
     }
 
     /// Reads everything.
@@ -92,14 +99,16 @@ impl Credentials {
             None => tls::roots_of_the_machine(),
             Some(ca) => tls::with_authorities(RootCertStore::empty(), ca)?,
         };
-        let client = client(timeout, tls_of(roots, identity.as_ref())?)?;
+        let peer = |setting| PeerOf { system: settings.system.clone(), setting };
+        let client = client(timeout, tls_of(roots, identity.as_ref(), peer("target.url"))?)?;
         let token = match &self.oauth2 {
             None => None,
             Some(oauth2) => {
                 // A token endpoint is somebody else's: it may have a certificate that everybody trusts.
                 let roots = tls::roots_of_the_machine();
                 let roots = ca.map_or(Ok(roots.clone()), |ca| tls::with_authorities(roots, ca))?;
-                let client = self::client(timeout, tls_of(roots, identity.as_ref())?)?;
+                let tls = tls_of(roots, identity.as_ref(), peer("target.oauth2.token_url"))?;
+                let client = self::client(timeout, tls)?;
                 Some(oauth2.open(settings, client)?)
             }
         };
@@ -111,8 +120,12 @@ impl Credentials {
     }
 }
 
-fn tls_of(roots: RootCertStore, identity: Option<&Identity>) -> Result<ClientConfig, SettingsError> {
-    tls::config(roots, identity).map_err(|error| {
+fn tls_of(
+    roots: RootCertStore,
+    identity: Option<&Identity>,
+    peer: PeerOf,
+) -> Result<ClientConfig, SettingsError> {
+    tls::config(roots, identity, Some(peer)).map_err(|error| {
         SettingsError::new("certificate", format!("the certificate does not go with its key: {error}"))
     })
 }

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, Fresh, Settings, SettingsError};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Opened};
-use super::fresh::Fresh;
 use super::oauth2::Tokens;
 use super::pace::Pace;
 use super::request::Call;

@@ -13,8 +13,11 @@ mod webhook;
 use std::path::Path;
 
 use bytes::Bytes;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use postroom_connector::{
+    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+};
 use postroom_event::{Fault, Reading};
+use postroom_listener::Listeners;
 
 use crate::NAME;
 use content::Content;
@@ -73,6 +76,20 @@ impl SourceKind for HttpSource {
 
     fn fields(&self, settings: &Settings) -> Option<Vec<String>> {
         Way::read(settings).ok()?.content().fields()
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        match Way::read(settings) {
+            Ok(Way::Webhook(webhook)) => webhook.certificates(),
+            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
+        }
+    }
+
+    fn troubles(&self, settings: &Settings) -> Vec<SettingsError> {
+        match Way::read(settings) {
+            Ok(Way::Webhook(webhook)) => webhook.troubles(&Listeners::shared().troubles()),
+            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
+        }
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, PeerOf, Settings, SettingsError};
 use postroom_event::Reading;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use super::rounds::{MOST_PAGES, Page, Standing, Step};
 use super::settings::{MAX_ANSWER_BYTES, PollSettings};
 use super::understand::understand;
-use crate::exchange::client;
+use crate::exchange::client_of;
 use crate::retry_after;
 use crate::source::held::hash;
 
@@ -57,7 +57,8 @@ pub(super) struct Heeded {
 impl Asker {
     pub(super) fn new(settings: PollSettings, written: &Settings) -> Result<Self, SettingsError> {
         settings.credentials.headers(written)?;
-        let client = client(settings.timeout).map_err(|error| {
+        let peer = PeerOf { system: written.system.clone(), setting: "source.poll.url" };
+        let client = client_of(peer, settings.timeout).map_err(|error| {
             SettingsError::new("poll.url", format!("no client can be made for it: {error}"))
         })?;
         Ok(Self { client, settings, written: written.clone() })

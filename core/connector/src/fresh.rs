@@ -1,13 +1,12 @@
-//! What is made from files, made again when one of them has changed. Knows not what is made, nor of what.
+//! What is made from files (secrets, certificates), made again when one of them has changed. Knows not what is made, nor of what.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postroom_connector::SettingsError;
-use tokio::time::Instant;
+use crate::SettingsError;
 
 /// How often the files are looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -15,10 +14,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// one after the other.
 const MENDED_WITHIN: Duration = Duration::from_secs(60);
 
+/// What makes the value; blocking.
 type Make<T> = Box<dyn Fn() -> Result<T, SettingsError> + Send + Sync>;
 
 /// A value and the files that it was made of.
-pub(crate) struct Fresh<T> {
+pub struct Fresh<T> {
     files: Vec<PathBuf>,
     make: Make<T>,
     made: Mutex<Made<T>>,
@@ -46,7 +46,7 @@ impl<T> Fresh<T> {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn new(files: Vec<PathBuf>, make: Make<T>) -> Result<Self, SettingsError> {
+    pub fn new(files: Vec<PathBuf>, make: Make<T>) -> Result<Self, SettingsError> {
         // The stamps come first: a change in between is seen at the next look.
         let stamps = stamps(&files);
         let value = Arc::new(make()?);
@@ -58,7 +58,7 @@ impl<T> Fresh<T> {
     ///
     /// # Errors
     /// When nothing could be made of the files for [`MENDED_WITHIN`].
-    pub(crate) fn current(&self) -> Result<Arc<T>, SettingsError> {
+    pub fn current(&self) -> Result<Arc<T>, SettingsError> {
         self.at(Instant::now())
     }
 
