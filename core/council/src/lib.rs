@@ -16,6 +16,7 @@ mod program;
 mod prove;
 mod reading;
 mod retention;
+mod reveals;
 mod route;
 mod shared;
 mod snapshot;

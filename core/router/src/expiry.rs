@@ -18,7 +18,7 @@ use self::telling::{Told, Word};
 use crate::entries;
 
 /// How often the certificates are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// The role of what a system shows.
 const PEER: &str = "peer";
 /// The role of what is no certificate, but goes with one.
@@ -162,16 +162,15 @@ fn show(one: &InUse, now: i64) {
 }
 
 fn say(word: &Word<'_>) {
-    let InUse { system, setting, role, .. } = word.about();
     let time = |until: i64| DateTime::<Utc>::from_timestamp_micros(until).unwrap_or_default().to_rfc3339();
     match word {
-        Word::Ends(_, until, days) => {
+        Word::Ends(InUse { system, setting, role, .. }, until, days) => {
             telemetry::certificate_expiring(system, setting, role, &time(*until), *days);
         }
-        Word::Ended(_, until, days) => {
+        Word::Ended(InUse { system, setting, role, .. }, until, days) => {
             telemetry::certificate_expired(system, setting, role, &time(*until), *days);
         }
-        Word::Unusable(_, reason) => telemetry::certificate_unusable(system, setting, reason),
-        Word::Usable(_) => telemetry::certificate_usable(system, setting),
+        Word::Unusable(one, reason) => telemetry::certificate_unusable(&one.system, &one.setting, reason),
+        Word::Usable((system, setting)) => telemetry::certificate_usable(system, setting),
     }
 }

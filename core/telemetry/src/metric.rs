@@ -130,8 +130,8 @@ metrics! {
     gauge "postroom_dead"
     fn show_dead(target);
 
-    /// Seconds until a certificate in use ends, below 0 once it has; looked at each minute. `setting` is the side and the setting
-    /// that names it or its peer; `role` is `own` (the hub shows it), `authority`, `client-authority`, `peer` (a system shows it).
+    /// Seconds until a certificate in use ends, below 0 once it has. `setting` is the side and the setting that names it or its
+    /// peer; `role` is `own` (the hub shows it), `authority`, `client-authority`, `peer` (a system shows it).
     gauge "postroom_certificate_seconds_left"
     fn show_certificate_left(system, setting, role);
 

@@ -298,3 +298,16 @@ async fn a_batch_is_refused_as_notify_takes_one_at_a_time() {
         assert_eq!(result.expect_err("an error").failure, Failure::Permanent);
     }
 }
+
+#[test]
+fn what_residents_get_is_revealed() {
+    let settings = |more: &str| Settings {
+        table: table("https://notify.example", more),
+        data: "/data".into(),
+        system: "residents".to_owned(),
+    };
+    let revealed = NotifySink.reveals(&settings(""));
+    let revealed: Vec<_> = revealed.iter().map(|one| (one.key.as_str(), one.field.as_str())).collect();
+    assert_eq!(revealed, [("templates", "personalisation")]);
+    assert_eq!(NotifySink.reveals(&settings("daily_limit = 0")), [], "what is wrong is told by `check`");
+}

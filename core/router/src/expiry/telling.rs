@@ -1,6 +1,7 @@
 //! What there is to say of the certificates in use that was not said before. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{DAY, InUse, days};
 
@@ -8,7 +9,7 @@ use super::{DAY, InUse, days};
 pub(crate) const WARN_DAYS: [i64; 3] = [30, 14, 7];
 
 /// A certificate by what names it: the system and the setting.
-type Name = (String, String);
+pub(crate) type Name = (String, String);
 
 /// What is said about a certificate.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,15 +21,7 @@ pub(crate) enum Word<'a> {
     /// It cannot be used, for this reason.
     Unusable(&'a InUse, &'a str),
     /// It can be used again.
-    Usable(&'a InUse),
-}
-
-impl<'a> Word<'a> {
-    pub(crate) fn about(&self) -> &'a InUse {
-        match self {
-            Self::Ends(one, ..) | Self::Ended(one, ..) | Self::Unusable(one, _) | Self::Usable(one) => one,
-        }
-    }
+    Usable(Name),
 }
 
 /// How near the end of a certificate is, in the steps in which it is told.
@@ -55,13 +48,16 @@ impl Step {
 pub(crate) struct Told {
     /// The last step that was told of each certificate, by its end: of two that a system shows in turn each is told once.
     steps: BTreeMap<(Name, i64), Step>,
-    troubles: BTreeMap<Name, String>,
+    /// The troubles of the last look, each with the reason that was told, if any.
+    troubles: BTreeMap<Name, Option<String>>,
 }
 
 impl Told {
     /// What there is to say of `found` at `now`, which counts as said.
     pub(crate) fn words<'a>(&mut self, found: &'a [InUse], now: i64) -> Vec<Word<'a>> {
-        let words = found.iter().flat_map(|one| [self.trouble(one), self.end(one, now)]).flatten().collect();
+        let mut words: Vec<_> =
+            found.iter().flat_map(|one| [self.trouble(one), self.end(one, now)]).flatten().collect();
+        words.extend(self.over(found));
         // What was shown for the last time long ago needs no memory.
         self.steps.retain(|(_, until), _| {
             *until > now.saturating_sub(DAY * WARN_DAYS[0]) || {
@@ -72,21 +68,32 @@ impl Told {
     }
 
     fn trouble<'a>(&mut self, one: &'a InUse) -> Option<Word<'a>> {
-        let name = (one.system.clone(), one.setting.clone());
-        match &one.trouble {
-            Some(reason) if self.troubles.get(&name) == Some(reason) => None,
-            Some(reason) => {
-                self.troubles.insert(name, reason.clone());
+        let reason = one.trouble.as_ref()?;
+        match self.troubles.entry(name(one)) {
+            // A file may be in the middle of being replaced: the next look tells.
+            Entry::Vacant(unseen) => {
+                unseen.insert(None);
+                None
+            }
+            Entry::Occupied(told) if told.get().as_ref() == Some(reason) => None,
+            Entry::Occupied(mut told) => {
+                told.insert(Some(reason.clone()));
                 Some(Word::Unusable(one, reason))
             }
-            None => self.troubles.remove(&name).map(|_| Word::Usable(one)),
         }
+    }
+
+    /// The troubles that are over; of those that were not told there is nothing to say.
+    fn over(&mut self, found: &[InUse]) -> Vec<Word<'static>> {
+        let there: BTreeSet<Name> = found.iter().filter(|one| one.trouble.is_some()).map(name).collect();
+        let over = self.troubles.extract_if(.., |name, _| !there.contains(name));
+        over.filter_map(|(name, told)| told.map(|_| Word::Usable(name))).collect()
     }
 
     fn end<'a>(&mut self, one: &'a InUse, now: i64) -> Option<Word<'a>> {
         let (until, left) = (one.until?, one.left(now)?);
         let step = Step::of(left);
-        let key = ((one.system.clone(), one.setting.clone()), until);
+        let key = (name(one), until);
         let last = self.steps.get(&key).copied().unwrap_or(Step::Warned(0));
         if step <= last {
             return None;
@@ -97,6 +104,10 @@ impl Told {
             Step::Over(ago) => Word::Ended(one, until, ago),
         })
     }
+}
+
+fn name(one: &InUse) -> Name {
+    (one.system.clone(), one.setting.clone())
 }
 
 #[cfg(test)]
@@ -149,8 +160,8 @@ mod tests {
                 (-14 * 24, "ends in 14"),
                 (-7 * 24, "ends in 7"),
                 (1, "ended 0 ago"),
-                (25, "ended 1 ago"),
-                (49, "ended 2 ago"),
+                (24, "ended 1 ago"),
+                (48, "ended 2 ago"),
             ])
         );
     }
@@ -181,17 +192,27 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_is_told_once_until_it_changes_and_so_is_its_end() {
+    fn a_trouble_that_stays_is_told_once_until_it_changes_and_so_is_its_end() {
         let mut told = Told::default();
-        let mut kinds = |until, trouble| {
-            let found = [certificate(until, trouble)];
+        let mut kinds = |trouble| {
+            // What is no certificate is found only while there is a trouble.
+            let found = certificate(None, trouble);
+            let found = if trouble.is_some() { vec![found] } else { Vec::new() };
             let words = told.words(&found, END - 90 * DAY);
             words.iter().map(|word| matches!(word, Word::Unusable(..))).collect::<Vec<_>>()
         };
-        assert_eq!(kinds(None, Some("is gone")), [true]);
-        assert_eq!(kinds(None, Some("is gone")), [false; 0]);
-        assert_eq!(kinds(None, Some("is no PEM")), [true]);
-        assert_eq!(kinds(Some(END), None), [false], "it can be used again");
-        assert_eq!(kinds(Some(END), None), [false; 0]);
+        for (trouble, expected) in [
+            (Some("is gone"), &[][..]),
+            (Some("is gone"), &[true]),
+            (Some("is gone"), &[]),
+            (Some("is no PEM"), &[true]),
+            (None, &[false]),
+            (None, &[]),
+            // While a file was being replaced.
+            (Some("is no PEM"), &[]),
+            (None, &[]),
+        ] {
+            assert_eq!(kinds(trouble), expected, "{trouble:?}");
+        }
     }
 }
