@@ -100,7 +100,7 @@ async fn certificates(place: Place) {
         Home::MariaDb(server) => server.authority(),
         Home::File => panic!("a file has no certificate"),
     };
-    std::fs::copy(authority, place.data.path().join("ca.pem")).expect("a copy");
+    std::fs::copy(&authority, place.data.path().join("ca.pem")).expect("a copy");
     let error =
         place.sink(&format!("tls = 'required'\n{SINK}")).deliver(&message(1)).await.expect_err("an error");
     assert_eq!(error.failure, Failure::Down, "{error}");
