@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use postroom_connector::PeerOf;
 use postroom_request::{Body, Peer, client};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Whose setting names it: the hub's own, and no system's.
+const OF_HUB: &str = "hub";
 /// Longest wait for the management API.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// It tells some hundred bytes of each queue.
@@ -82,7 +85,8 @@ impl Policies {
 
 /// No error names the address: it may hold a password.
 async fn ask(url: &str) -> Result<Vec<Queue>, String> {
-    let client = client("broker.management_url", ANSWER_TIMEOUT).map_err(|error| error.to_string())?;
+    let peer = PeerOf { system: OF_HUB.to_owned(), setting: "broker.management_url" };
+    let client = client(peer, ANSWER_TIMEOUT).map_err(|error| error.to_string())?;
     let answer = API.ask(client.get(url)).await.map_err(|error| error.to_string())?;
     if !answer.status.is_success() {
         return Err(format!("the management API answers {}", answer.said()));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postroom_broker::{Amqp, Broker, Names, Options};
-use postroom_connector::Connectors;
+use postroom_connector::{CertificateAt, CertificateRole, Connectors};
 use postroom_council::{Council, Problem};
-use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace};
-use postroom_router::want_told;
+use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace, ROOT_CERTIFICATE};
+use postroom_router::{Certificates, want_told};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -81,8 +81,8 @@ impl Place {
 
     /// The ledger: on its server, or in its file, made where it is missing.
     pub(crate) async fn ledger(&self) -> Result<Ledger, Failure> {
-        if let Some(url) = std::env::var(LEDGER_URL).ok().or_else(|| self.council.ledger_url.clone()) {
-            let ledger = Ledger::open_at(&LedgerPlace::Url(LedgerUrl::new(url))).await?;
+        if let Some(url) = self.ledger_url() {
+            let ledger = Ledger::open_at(&LedgerPlace::Url(url)).await?;
             want_told(&self.council, &ledger);
             return Ok(ledger);
         }
@@ -97,8 +97,27 @@ impl Place {
 
     /// The ledger, unless nothing was ever kept in one here.
     pub(crate) async fn known_ledger(&self) -> Result<Option<Ledger>, Failure> {
-        let on_server = std::env::var(LEDGER_URL).is_ok() || self.council.ledger_url.is_some();
-        if on_server || self.ledger_file().exists() { self.ledger().await.map(Some) } else { Ok(None) }
+        if self.ledger_url().is_some() || self.ledger_file().exists() {
+            self.ledger().await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The URL of the ledger, where it is on a server.
+    fn ledger_url(&self) -> Option<LedgerUrl> {
+        std::env::var(LEDGER_URL).ok().or_else(|| self.council.ledger_url.clone()).map(LedgerUrl::new)
+    }
+
+    /// The certificates in use: those of the systems, and those of the ledger. The broker's URL can name none.
+    pub(crate) fn certificates(&self) -> Certificates {
+        let named = self.ledger_url().map(|url| url.certificates()).unwrap_or_default();
+        let of_ledger = named.into_iter().map(|(name, path)| {
+            let is_authority = name == ROOT_CERTIFICATE;
+            let role = if is_authority { CertificateRole::Authority } else { CertificateRole::Own };
+            CertificateAt::file(format!("ledger.{name}"), role, path)
+        });
+        Certificates::new(Arc::clone(&self.council), Arc::clone(&self.connectors), of_ledger.collect())
     }
 
     /// The ledger's file, where it is one.

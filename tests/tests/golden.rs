@@ -30,8 +30,41 @@ fn looking(used: &str) -> (String, String) {
     )
 }
 
+const MAILED: &str = "routes/parcel-to-desk/route.toml";
+
+/// A route to a desk that gets a mail with the owner of a parcel, for the purpose `purpose`; what `owner` is in the message.
+fn mailing(council: &TestCouncil, purpose: &str, owner: &str) {
+    council.write(
+        "purposes.toml",
+        "[purposes.desk]\ntitle = \"Moving parcels\"\nlawful_basis = \"public task\"\nclasses = [\"P\"]\n\
+         [purposes.mail]\ntitle = \"Telling of parcels\"\nlawful_basis = \"public task\"\nclasses = [\"P\"]\nmay_mail = [\"P\"]\n",
+    );
+    council.write(
+        "systems/desk/system.toml",
+        "title = \"Desk\"\n[target]\nconnector = \"mail\"\n[target.settings]\n\
+         server = { host = \"127.0.0.1\", port = 1, tls = \"off\" }\nfrom = \"hub@zedshire.example\"\n\
+         to = [\"desk@zedshire.example\"]\nfields = [\"number\", \"owner\"]\n",
+    );
+    let schema = format!(
+        "{{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"number\"], \"properties\": {{\
+         \"number\": {{\"type\": \"integer\", \"x-class\": \"none\"}}, \"owner\": {{\"type\": \"string\"{owner}}}}}}}"
+    );
+    council.write("systems/desk/messages/parcel.schema.json", &schema);
+    let route = format!("from = \"parcel.moved.v1\"\nto = \"desk\"\nmessage = \"parcel\"\n{purpose}");
+    council.write(MAILED, &route);
+    let mapping = "merge(compact({ \"owner\": .owner }), { \"number\": .number })\n";
+    council.write("routes/parcel-to-desk/mapping.vrl", mapping);
+}
+
+const PERSONAL: &str = ", \"x-class\": \"P\"";
+
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 19] = [
+const READ: [Broken; 20] = [
+    Broken {
+        what: "a mail that tells personal data, for a purpose that lets no mail do so",
+        breaks: |council| mailing(council, "purpose = \"desk\"\n", PERSONAL),
+        says: ("reveals", MAILED, 4),
+    },
     Broken {
         what: "a lookup in a list that is not there",
         breaks: |council| {
@@ -330,6 +363,33 @@ fn nothing_is_started_on_a_council_that_is_not_right() {
     hub.start();
     assert_eq!(hub.ended().code(), Some(1));
     assert_eq!((hub.heard("hub.started"), hub.heard("broker.waiting")), (0, 0));
+}
+
+#[test]
+fn a_mail_may_tell_what_its_purpose_lets_it_tell_and_nothing_of_which_the_class_is_not_known() {
+    for (purpose, owner, says) in [
+        ("purpose = \"mail\"\n", PERSONAL, None),
+        ("", ", \"x-class\": \"none\"", None),
+        ("", PERSONAL, Some(("reveals", MAILED, 2))),
+        ("purpose = \"mail\"\n", ", \"x-class\": [\"P\", \"S\"]", Some(("reveals", MAILED, 4))),
+        ("purpose = \"mail\"\n", "", Some(("reveals", MAILED, 4))),
+    ] {
+        let council = TestCouncil::small();
+        mailing(&council, purpose, owner);
+        let (code, words) = check(council);
+        assert_eq!(code, Some(i32::from(says.is_some())), "{purpose}{owner}: {words}");
+        assert!(says.is_none_or(|says| tells(&words, says)), "{purpose}{owner}: {words}");
+        assert!(says.is_none() || words.contains("`target.settings.fields[1]` of `desk`"), "{words}");
+    }
+}
+
+#[test]
+fn a_purpose_that_lets_a_mail_tell_more_than_may_flow_is_told() {
+    let council = TestCouncil::small();
+    mailing(&council, "purpose = \"mail\"\n", PERSONAL);
+    council.edit("purposes.toml", "may_mail = [\"P\"]", "may_mail = [\"P\", \"S\"]");
+    let (_, words) = check(council);
+    assert!(tells(&words, ("purpose", "purposes.toml", 9)), "{words}");
 }
 
 /// The small council with a route that looks up the place of a parcel.

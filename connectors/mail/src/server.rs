@@ -9,7 +9,9 @@ use std::time::Duration;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration};
+use postroom_connector::{
+    CertificateAt, CertificateRole, ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration,
+};
 use serde::Deserialize;
 
 /// How long a mail may take, from the first try to connect, unless the settings say otherwise.
@@ -21,6 +23,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 /// Largest file of certificates, in bytes.
 const MAX_CA_BYTES: u64 = 1024 * 1024;
 const PASSWORD: &str = "server.password";
+const CA: &str = "server.ca";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,7 +105,7 @@ impl ServerSettings {
             return Err(SettingsError::new("server.tls", words));
         }
         if tls == TlsMode::Off && ca.is_some() {
-            return Err(SettingsError::new("server.ca", "`ca` goes with TLS"));
+            return Err(SettingsError::new(CA, "`ca` goes with TLS"));
         }
         let login = match (user, password) {
             (Some(user), Some(password)) => Some((user, SecretFrom::read(PASSWORD, password)?)),
@@ -119,6 +122,18 @@ impl ServerSettings {
             login,
             timeout: timeout_of(timeout.as_deref())?,
         })
+    }
+
+    /// The authorities that the settings name.
+    pub(crate) fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        let ca = self.ca.iter().map(|path| settings.path(path));
+        ca.map(|path| CertificateAt::file(CA, CertificateRole::Authority, path)).collect()
+    }
+
+    /// The files that it is made from.
+    pub(crate) fn files(&self, settings: &Settings) -> Vec<PathBuf> {
+        let password = self.login.as_ref().and_then(|(_, from)| from.file());
+        password.into_iter().chain(self.ca.as_deref()).map(|path| settings.path(path)).collect()
     }
 
     /// The server, with its secret and its certificates read.
@@ -145,7 +160,7 @@ impl ServerSettings {
             let path = settings.path(path);
             let wrong = || {
                 let words = format!("{} holds no certificates, or cannot be read", path.display());
-                SettingsError::new("server.ca", words)
+                SettingsError::new(CA, words)
             };
             let pem = read(&path).map_err(|_| wrong())?;
             let certificate = Certificate::from_pem(&pem).map_err(|_| wrong())?;

@@ -1,7 +1,7 @@
 //! The settings as the council wrote them, and what is made of them.
 
 use lettre::message::Mailbox;
-use postroom_connector::{Settings, SettingsError, words_of};
+use postroom_connector::{Revealed, Settings, SettingsError, words_of};
 use postroom_format::{CsvLayout, Layout};
 use serde::Deserialize;
 
@@ -110,6 +110,14 @@ impl SinkSettings {
         };
         let concurrency = in_range("concurrency", concurrency, AT_ONCE, MOST_AT_ONCE)?;
         Ok(Self { server: ServerSettings::new(server)?, concurrency, composer })
+    }
+
+    /// Every field that is listed, and so may stand in a template.
+    pub(crate) fn reveals(&self) -> Vec<Revealed> {
+        let paths = self.composer.fields.paths().iter().enumerate();
+        paths
+            .map(|(position, path)| Revealed { key: format!("fields[{position}]"), field: path.clone() })
+            .collect()
     }
 }
 

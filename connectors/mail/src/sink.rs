@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::Utc;
 use postroom_connector::{
-    ConnectorError, Failure, Handover, Receipt, Settings, SettingsError, Sink, SinkKind,
+    CertificateAt, ConnectorError, Failure, Fresh, Handover, Receipt, Revealed, Settings, SettingsError,
+    Sink, SinkKind,
 };
 use tokio::task::spawn_blocking;
 
@@ -28,15 +29,26 @@ impl SinkKind for MailSink {
         SinkSettings::read(settings).map(drop)
     }
 
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        SinkSettings::read(settings).map(|read| read.server.certificates(settings)).unwrap_or_default()
+    }
+
+    fn reveals(&self, settings: &Settings) -> Vec<Revealed> {
+        SinkSettings::read(settings).map(|read| read.reveals()).unwrap_or_default()
+    }
+
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
         let composer = Arc::new(read.composer);
-        Ok(Box::new(MailTarget { server: read.server.open(settings)?, composer, at_once: read.concurrency }))
+        let (server, settings) = (read.server, settings.clone());
+        let files = server.files(&settings);
+        let server = Arc::new(Fresh::new(files, move || server.open(&settings))?);
+        Ok(Box::new(MailTarget { server, composer, at_once: read.concurrency }))
     }
 }
 
 struct MailTarget {
-    server: Server,
+    server: Arc<Fresh<Server>>,
     composer: Arc<Composer>,
     at_once: usize,
 }
@@ -44,12 +56,18 @@ struct MailTarget {
 #[async_trait]
 impl Sink for MailTarget {
     async fn deliver(&self, handover: &Handover) -> Result<Receipt, ConnectorError> {
-        let (composer, handover) = (Arc::clone(&self.composer), handover.clone());
-        let composed = spawn_blocking(move || composer.compose(&handover, Utc::now())).await;
-        let mail = composed.map_err(|error| {
+        let (server, composer, handover) =
+            (Arc::clone(&self.server), Arc::clone(&self.composer), handover.clone());
+        let prepare = move || {
+            let server = server.current().map_err(|error| {
+                ConnectorError::new(Failure::Down, "what the mail server is met with cannot be read", error)
+            })?;
+            Ok((server, composer.compose(&handover, Utc::now())?))
+        };
+        let (server, mail) = spawn_blocking(prepare).await.map_err(|error| {
             ConnectorError::new(Failure::Transient, "the work on the mail was interrupted", error)
         })??;
-        send(&self.server, &mail).await?;
+        send(&server, &mail).await?;
         Ok(Receipt { reference: Some(mail.id) })
     }
 

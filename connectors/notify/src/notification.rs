@@ -7,6 +7,9 @@ use crate::channel::Channel;
 use crate::settings::Content;
 use crate::token::is_uuid;
 
+/// The field of a message whose values stand in what a resident gets.
+pub(crate) const PERSONALISATION: &str = "personalisation";
+
 /// The body that sends `message` by `channel` under `reference`.
 ///
 /// # Errors
@@ -21,10 +24,10 @@ pub(crate) fn body(
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("template_id", template(message, channel, content)?.into());
     put("reference", reference.into());
-    match message.get("personalisation") {
+    match message.get(PERSONALISATION) {
         None | Some(Value::Null) => {}
         Some(Value::Object(values)) => {
-            put("personalisation", Value::Object(values.clone()));
+            put(PERSONALISATION, Value::Object(values.clone()));
         }
         Some(_) => return refused("`personalisation` is an object"),
     }

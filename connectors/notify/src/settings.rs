@@ -1,5 +1,6 @@
 //! The settings as the council wrote them, and what is made of them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration};
@@ -109,6 +110,11 @@ impl SinkSettings {
             timeout: timeout(written.timeout.as_deref())?,
             concurrency: concurrency(written.concurrency)?,
         })
+    }
+
+    /// The file that the key is read from, where it is in one.
+    pub(crate) fn key_file(&self, settings: &Settings) -> Vec<PathBuf> {
+        self.key.file().map(|path| settings.path(path)).into_iter().collect()
     }
 
     /// Reads the key.

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use postroom_connector::{
-    ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+    ConnectorError, Failure, Fresh, Handover, Outgoing, PeerOf, Receipt, Revealed, Settings, SettingsError,
+    Sink, SinkKind,
 };
 use postroom_request::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use postroom_request::{Client, Method, Peer, RequestBuilder, client};
@@ -32,10 +33,20 @@ impl SinkKind for NotifySink {
         SinkSettings::read(settings).map(drop)
     }
 
+    /// What Notify puts into e-mails, texts and letters.
+    fn reveals(&self, settings: &Settings) -> Vec<Revealed> {
+        let revealed =
+            Revealed { key: "templates".to_owned(), field: notification::PERSONALISATION.to_owned() };
+        SinkSettings::read(settings).map(|_| vec![revealed]).unwrap_or_default()
+    }
+
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
-        let key = read.key(settings)?;
-        let client = client("base_url", read.timeout)?;
+        let key = {
+            let (read, settings) = (read.clone(), settings.clone());
+            Fresh::new(read.key_file(&settings), move || read.key(&settings))?
+        };
+        let client = client(PeerOf::new(settings, "target.base_url"), read.timeout)?;
         Ok(Box::new(NotifyTarget {
             client,
             key,
@@ -47,7 +58,7 @@ impl SinkKind for NotifySink {
 
 struct NotifyTarget {
     client: Client,
-    key: Key,
+    key: Fresh<Key>,
     allowance: Allowance,
     settings: SinkSettings,
 }
@@ -87,7 +98,10 @@ impl NotifyTarget {
 
     /// A request with a token of its own.
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ConnectorError> {
-        let token = format!("Bearer {}", self.key.token(Utc::now()));
+        let key = self.key.current().map_err(|error| {
+            ConnectorError::new(Failure::Down, "the key for Notify cannot be read", error)
+        })?;
+        let token = format!("Bearer {}", key.token(Utc::now()));
         let mut token = HeaderValue::from_str(&token).map_err(|error| {
             ConnectorError::new(Failure::Permanent, "the token is not fit for a header", error)
         })?;

@@ -5,7 +5,6 @@
 //! who does the work, and tells nobody who has reported something.
 
 mod report;
-mod request;
 mod server;
 mod sink;
 mod store;

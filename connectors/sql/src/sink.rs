@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use postroom_connector::{
-    ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+    CertificateAt, ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink,
+    SinkKind,
 };
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -32,6 +33,10 @@ impl SinkKind for SqlSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        SinkSettings::read(settings).map(|read| read.access.certificates()).unwrap_or_default()
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {

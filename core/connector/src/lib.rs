@@ -4,9 +4,12 @@
 //! It returns facts; the hub records and logs them. It never logs, and its errors hold no value of a record or message.
 
 mod batching;
+mod certificate;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod failure;
+mod fresh;
+mod presented;
 mod registry;
 mod secret;
 mod secrets;
@@ -15,12 +18,15 @@ mod sink;
 mod source;
 
 pub use batching::{Batching, BatchingError};
+pub use certificate::{CertificateAt, CertificateRole};
 pub use failure::{ConnectorError, Failure};
+pub use fresh::Fresh;
 pub use postroom_event::Concern;
+pub use presented::{PeerOf, Presented};
 pub use registry::{Connectors, QUEUE};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretFrom;
 pub use secrets::{Secrets, SecretsFrom};
 pub use settings::{Settings, SettingsError, parse_duration, words_of};
-pub use sink::{Handover, Manner, Outgoing, Receipt, Sink, SinkKind};
+pub use sink::{Handover, Manner, Outgoing, Receipt, Revealed, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -23,6 +23,14 @@ pub enum SecretFrom {
 }
 
 impl SecretFrom {
+    /// The file as it was written, where the secret is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Env(_) => None,
+        }
+    }
+
     /// Reads what the setting `key` says.
     ///
     /// # Errors
@@ -56,7 +64,7 @@ impl Settings {
     }
 }
 
-fn read(path: &std::path::Path) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
     Ok(text)

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use postroom_event::DispatchId;
 use serde_json::Value;
 
-use crate::{ConnectorError, Settings, SettingsError};
+use crate::{CertificateAt, ConnectorError, Settings, SettingsError};
 
 /// A kind of sink, by the name that `system.toml` uses.
 pub trait SinkKind: Send + Sync {
@@ -22,6 +22,17 @@ pub trait SinkKind: Send + Sync {
     /// How messages come to a system of this kind.
     fn manner(&self) -> Manner {
         Manner::Pushed
+    }
+
+    /// The certificates that the settings name; none where they are wrong. Opens nothing.
+    fn certificates(&self, _settings: &Settings) -> Vec<CertificateAt> {
+        Vec::new()
+    }
+
+    /// The fields of messages that it puts where others than the system itself can read them, as into a mail; none where
+    /// the settings are wrong.
+    fn reveals(&self, _settings: &Settings) -> Vec<Revealed> {
+        Vec::new()
     }
 
     /// Makes a sink from settings that passed [`Self::check`].
@@ -40,6 +51,15 @@ pub enum Manner {
     /// long. The hub takes an offer back by dropping the call, as when it stops or the target is paused: that is no attempt,
     /// and the same message is on offer again later. An answer that the system was told to be heard is not lost by that.
     Pulled,
+}
+
+/// A field of messages that others than the system itself can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revealed {
+    /// The setting by which it is revealed.
+    pub key: String,
+    /// Its dotted path in the message; with it goes everything below.
+    pub field: String,
 }
 
 /// A sink. Calls for different subjects may run at the same time.

@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use postroom_event::{Fault, Reading};
 
-use crate::{ConnectorError, Settings, SettingsError};
+use crate::{CertificateAt, ConnectorError, Settings, SettingsError};
 
 /// A kind of source, by the name that `system.toml` uses.
 pub trait SourceKind: Send + Sync {
@@ -25,6 +25,17 @@ pub trait SourceKind: Send + Sync {
     /// The rules by which it refuses an input or a record, beside those of formats: their codes, and what they mean.
     fn rules(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// The certificates that the settings name; none where they are wrong. Opens nothing.
+    fn certificates(&self, _settings: &Settings) -> Vec<CertificateAt> {
+        Vec::new()
+    }
+
+    /// What of the files that the settings name cannot be used as it is now, while the source goes on with what it read
+    /// before.
+    fn troubles(&self, _settings: &Settings) -> Vec<SettingsError> {
+        Vec::new()
     }
 
     /// How many inputs the source can see that it has not taken yet; 0 where the kind cannot tell.

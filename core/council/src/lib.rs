@@ -17,6 +17,7 @@ mod program;
 mod prove;
 mod reading;
 mod retention;
+mod reveals;
 mod route;
 mod shared;
 mod snapshot;

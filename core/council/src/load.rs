@@ -14,7 +14,8 @@ use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
 use crate::{
-    Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, route, system, watching,
+    Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, reveals, route, system,
+    watching,
 };
 
 impl Council {
@@ -167,8 +168,10 @@ fn purposes(folder: &Path, reading: &mut Reading<'_>) -> BTreeMap<String, crate:
     if !file.is_file() {
         return BTreeMap::new();
     }
-    let parsed = Text::read(&file).and_then(|text| text.parse::<PurposesText>());
-    reading.keep(parsed).map(|text| text.purposes).unwrap_or_default()
+    let parsed = Text::read(&file).and_then(|text| Ok((text.parse::<PurposesText>()?, text)));
+    let Some((written, text)) = reading.keep(parsed) else { return BTreeMap::new() };
+    reading.problems.extend(reveals::of_purposes(&text, &written));
+    written.purposes
 }
 
 /// The folders below `parent` by name, in order; none where `parent` does not exist.

@@ -11,6 +11,7 @@ use toml::Spanned;
 use crate::key::Ground;
 use crate::lookup::Asking;
 use crate::reading::Reading;
+use crate::reveals::{self, Asked};
 use crate::written::{RouteText, Text};
 use crate::{Council, Problem, Program, Route, fill, system};
 
@@ -49,6 +50,9 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
     });
     let accepts = reading.keep(accepts);
     let (event, mapping, accepts) = (event?, mapping?, accepts?);
+    let purpose = written.purpose.as_ref().and_then(|purpose| council.purposes.get(purpose.as_ref()));
+    let asked = Asked { text: &text, written: &written, target, accepts: &accepts, purpose };
+    reveals::check(&asked, reading);
     let shape = reading.shared.shape(event);
     let ground = Ground { text: &text, shape: &shape, subject: Presence::Certain };
     let fills = fill::read(&ground, (&written.fill, to), council, reading);

@@ -206,6 +206,9 @@ pub struct Purpose {
     pub lawful_basis: String,
     /// The classes of data allowed (`x-class`).
     pub classes: Vec<String>,
+    /// Those of them that may stand in a mail, a text or a letter, which others than the target can read.
+    #[serde(default)]
+    pub may_mail: Vec<String>,
     /// How long a target keeps it, in the council's words.
     pub retention: Option<String>,
 }

@@ -58,7 +58,7 @@ pub use lease::{Acquired, Fence, LEASE_TIME, Lease};
 pub use ledger::Ledger;
 pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;
-pub use place::{LedgerUrl, Place};
+pub use place::{LedgerUrl, Place, ROOT_CERTIFICATE};
 pub use snapshot::{
     Compared, Gone, InHand, Known, KnownChunk, KnownCount, NewPending, Opened, Pending, PublishedChanges,
     RemovedRecords, Snapshot, SnapshotStep,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_connector::SettingsError;
+use postroom_connector::{PeerOf, SettingsError};
 use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
 
@@ -18,16 +18,17 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// What the hub calls itself.
 const USER_AGENT: &str = concat!("postroom/", env!("CARGO_PKG_VERSION"));
 
-/// A client for the address in the setting `key`, that trusts whom the machine trusts. `timeout` is the longest time from
-/// the first try to connect to the end of an answer.
+/// A client for `peer`, that trusts whom the machine trusts; until when what it shows holds is noted. `timeout` is the
+/// longest time from the first try to connect to the end of an answer.
 ///
 /// # Errors
 /// Where the machine has no TLS to offer.
-pub fn client(key: &str, timeout: Duration) -> Result<Client, SettingsError> {
-    with_tls(key, timeout, tls::config(tls::roots_of_the_machine(), None)?)
+pub fn client(peer: PeerOf, timeout: Duration) -> Result<Client, SettingsError> {
+    let key = peer.key();
+    with_tls(key, timeout, tls::config(tls::roots_of_the_machine(), None, peer)?)
 }
 
-/// The same, with this TLS.
+/// A client for the address in the setting `key`, with this TLS.
 pub(crate) fn with_tls(key: &str, timeout: Duration, tls: ClientConfig) -> Result<Client, SettingsError> {
     let client = Client::builder()
         .tls_backend_preconfigured(tls)

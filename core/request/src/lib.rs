@@ -7,7 +7,6 @@
 mod address;
 mod client;
 mod exchange;
-mod fresh;
 mod retry_after;
 mod tls;
 mod trust;
@@ -15,6 +14,5 @@ mod trust;
 pub use address::{Plain, check_address};
 pub use client::client;
 pub use exchange::{Answer, Body, Peer, meaning};
-pub use fresh::Fresh;
 pub use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header};
 pub use trust::Trust;

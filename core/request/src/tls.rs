@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroom_connector::SettingsError;
+use postroom_connector::{PeerOf, Presented, SettingsError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -41,15 +41,19 @@ pub(crate) fn with_authorities(mut roots: RootCertStore, pem: &str) -> Result<Ro
     Ok(roots)
 }
 
-/// TLS 1.2 and 1.3 by ring, trusting `roots` and nobody else.
+/// TLS 1.2 and 1.3 by ring, trusting `roots` and nobody else. Until when what `peer` shows holds is noted.
 pub(crate) fn config(
     roots: RootCertStore,
     identity: Option<Identity>,
+    peer: PeerOf,
 ) -> Result<ClientConfig, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map(|config| config.with_root_certificates(roots));
+        .map(|config| match Presented::shared().verifier(roots.clone(), provider, peer) {
+            Some(verifier) => config.dangerous().with_custom_certificate_verifier(verifier),
+            None => config.with_root_certificates(roots),
+        });
     let config = config.and_then(|config| match identity {
         None => Ok(config.with_no_client_auth()),
         Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError};
+use postroom_connector::{
+    CertificateAt, CertificateRole, ExposeSecret, PeerOf, SecretFrom, Settings, SettingsError,
+};
 use reqwest::Client;
 use rustls::RootCertStore;
 
@@ -39,21 +41,35 @@ impl Trust {
         Ok(Self { ca: ca.map(|ca| SecretFrom::read("ca", ca)).transpose()?, identity })
     }
 
-    /// Where everything is that is read, for [`Fresh`](crate::Fresh).
+    /// Where everything is that is read, for [`Fresh`](postroom_connector::Fresh).
     pub fn secrets(&self) -> impl Iterator<Item = &SecretFrom> {
         self.identity.iter().flat_map(|(certificate, key)| [certificate, key]).chain(&self.ca)
     }
 
-    /// Reads it, and makes a client for the address in the setting `key`, as [`client`](crate::client) does.
+    /// The certificates among it.
+    pub fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        let own = self.identity.as_ref().map(|(certificate, _)| certificate);
+        let own = own.map(|from| CertificateAt::named("certificate", CertificateRole::Own, settings, from));
+        let ca = self.ca.as_ref();
+        let ca = ca.map(|from| CertificateAt::named("ca", CertificateRole::Authority, settings, from));
+        own.into_iter().chain(ca).collect()
+    }
+
+    /// Reads it, and makes a client for whoever `setting` names, with its side, as [`client`](crate::client) does.
     ///
     /// # Errors
     /// The first setting whose certificate is not there, or is none.
-    pub fn client(&self, settings: &Settings, key: &str, timeout: Duration) -> Result<Client, SettingsError> {
+    pub fn client(
+        &self,
+        settings: &Settings,
+        setting: &'static str,
+        timeout: Duration,
+    ) -> Result<Client, SettingsError> {
         let roots = match self.authorities(settings)? {
             None => tls::roots_of_the_machine(),
             Some(ca) => tls::with_authorities(RootCertStore::empty(), &ca)?,
         };
-        self.with_roots(settings, key, timeout, roots)
+        self.with_roots(settings, setting, timeout, roots)
     }
 
     /// The same for an address of somebody else, such as a token endpoint: its certificate may be one that everybody trusts.
@@ -63,7 +79,7 @@ impl Trust {
     pub fn client_beside(
         &self,
         settings: &Settings,
-        key: &str,
+        setting: &'static str,
         timeout: Duration,
     ) -> Result<Client, SettingsError> {
         let roots = tls::roots_of_the_machine();
@@ -71,7 +87,7 @@ impl Trust {
             None => roots,
             Some(ca) => tls::with_authorities(roots, &ca)?,
         };
-        self.with_roots(settings, key, timeout, roots)
+        self.with_roots(settings, setting, timeout, roots)
     }
 
     fn authorities(&self, settings: &Settings) -> Result<Option<String>, SettingsError> {
@@ -82,7 +98,7 @@ impl Trust {
     fn with_roots(
         &self,
         settings: &Settings,
-        key: &str,
+        setting: &'static str,
         timeout: Duration,
         roots: RootCertStore,
     ) -> Result<Client, SettingsError> {
@@ -94,6 +110,7 @@ impl Trust {
                 Some(Identity::read(certificate.expose_secret(), key.expose_secret())?)
             }
         };
-        with_tls(key, timeout, tls::config(roots, identity)?)
+        let peer = PeerOf::new(settings, setting);
+        with_tls(peer.key(), timeout, tls::config(roots, identity, peer)?)
     }
 }

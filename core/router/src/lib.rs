@@ -16,6 +16,7 @@ mod desk;
 mod duty;
 mod entries;
 mod exceptions;
+mod expiry;
 mod fail_point;
 mod golden;
 mod halts;
@@ -68,6 +69,7 @@ pub use codes::{
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
 pub use exceptions::Exceptions;
+pub use expiry::{Certificates, InUse, days};
 pub use fail_point::FailPoint;
 pub use golden::prove_cases;
 pub use halts::Halts;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Table;
 use crate::duty::{Duty, Failed};
 use crate::entries::now;
+use crate::expiry::Certificates;
 use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
@@ -52,6 +53,7 @@ pub struct Hub {
     laters: Laters,
     unserved: Unserved,
     health: Arc<Health>,
+    certificates: Certificates,
     stop: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl Hub {
         let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
         let (laters, unserved) = (Laters::default(), Unserved::default());
         let watermark = Watermark::below(&council.data);
+        let certificates = Certificates::new(Arc::clone(&council), Arc::clone(&connectors), Vec::new());
         Self {
             council,
             connectors,
@@ -109,8 +112,15 @@ impl Hub {
             laters,
             unserved,
             health,
+            certificates,
             stop,
         }
+    }
+
+    /// The same, which watches these `certificates`, where there are more than those of the systems.
+    #[must_use]
+    pub fn watching(self, certificates: Certificates) -> Self {
+        Self { certificates, ..self }
     }
 
     /// How it is, for those who watch it.
@@ -126,6 +136,7 @@ impl Hub {
         tokio::select! {
             ended = self.work() => ended,
             never = self.health.keep_looking() => match never {},
+            never = self.certificates.keep_looking() => match never {},
             never = self.keep_noting() => match never {},
         }
     }

@@ -3,6 +3,7 @@
 //! Violations are told by JSON pointer and rule; no value of an event or message is ever in their words. The crate
 //! knows nothing of routes or systems, and fetches nothing: a `$ref` leads inside its own file.
 
+mod classes;
 mod data;
 mod examples;
 mod rules;
@@ -10,6 +11,7 @@ mod validator;
 mod vocabulary;
 mod words;
 
+pub use classes::Classes;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary};
 

@@ -1,15 +1,20 @@
 //! One schema, compiled.
 
+use std::sync::Arc;
+
 use jsonschema::Draft;
 use postroom_transform::Data;
 use serde_json::Value;
 
 use crate::data::OfData;
-use crate::{MAX_VIOLATIONS, words};
+use crate::{Classes, MAX_VIOLATIONS, classes, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
-pub struct Validator(jsonschema::Validator<OfData>);
+pub struct Validator {
+    compiled: jsonschema::Validator<OfData>,
+    schema: Arc<Value>,
+}
 
 /// What is wrong with a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +54,13 @@ impl Validator {
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
             .build(schema)
-            .map(Self)
+            .map(|compiled| Self { compiled, schema: Arc::new(schema.clone()) })
             .map_err(|error| problem(&error))
+    }
+
+    /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
+    pub fn classes_at(&self, path: &str) -> Option<Classes> {
+        classes::at(&self.schema, path)
     }
 
     /// Validates data as it is.
@@ -58,7 +68,7 @@ impl Validator {
     /// # Errors
     /// Every rule that it broke, at most [`MAX_VIOLATIONS`].
     pub fn validate(&self, data: &Data) -> Result<(), Vec<Violation>> {
-        if self.0.is_valid(data.part()) {
+        if self.compiled.is_valid(data.part()) {
             return Ok(());
         }
         let violation = |error: jsonschema::ValidationError<'_>| Violation {
@@ -66,6 +76,6 @@ impl Validator {
             rule: error.kind().keyword().to_owned(),
             words: words::of(error.kind()),
         };
-        Err(self.0.iter_errors(data.part()).take(MAX_VIOLATIONS).map(violation).collect())
+        Err(self.compiled.iter_errors(data.part()).take(MAX_VIOLATIONS).map(violation).collect())
     }
 }

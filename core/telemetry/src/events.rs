@@ -184,6 +184,25 @@ log_events! {
     info "source.heard" "a source is heard again"
     fn source_heard(system: &str);
 
+    /// A certificate in use ends in 30, 14 or 7 days; said once for each. `setting` is what names it (operations.md tells what
+    /// to do for each `role`). A file that is replaced is taken up without a restart.
+    warn "certificate.expiring" "a certificate ends soon"
+    fn certificate_expiring(system: &str, setting: &str, role: &str, until: &str, days: i64);
+
+    /// A certificate in use has ended; said once a day until it is replaced. Lines that need it are refused by now, or will be.
+    /// Replace it.
+    error "certificate.expired" "a certificate has ended"
+    fn certificate_expired(system: &str, setting: &str, role: &str, until: &str, days: i64);
+
+    /// A certificate or key that a setting names cannot be used as its file is now. Where it was read before, what was read is
+    /// used as long as the connector can. Said once until it changes. Mend the file; the reason names it.
+    warn "certificate.unusable" "a certificate cannot be used"
+    fn certificate_unusable(system: &str, setting: &str, reason: &str);
+
+    /// A certificate or key that could not be used can be used again. Nothing to do.
+    info "certificate.usable" "a certificate can be used again"
+    fn certificate_usable(system: &str, setting: &str);
+
     /// Something that came in is not accounted for: one of the three sums does not add up, or dispatches are missing from a
     /// lane. Said once until it changes. `postroom status` shows it; find out what was deleted.
     error "sums.differ" "not every input is accounted for"

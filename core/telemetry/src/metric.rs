@@ -135,6 +135,11 @@ metrics! {
     gauge "postroom_exceptions"
     fn show_exceptions(concern);
 
+    /// Seconds until a certificate in use ends, below 0 once it has. `setting` is the side and the setting that names it or its
+    /// peer; `role` is `own` (the hub shows it), `authority`, `client-authority`, `peer` (a system shows it).
+    gauge "postroom_certificate_seconds_left"
+    fn show_certificate_left(system, setting, role);
+
     /// 1 while the target cannot be reached and nothing is sent to it, else 0.
     gauge "postroom_circuit_open"
     fn show_circuit_open(target);

@@ -42,7 +42,8 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
         telemetry::hub_failed(&words);
         return Err(Failure::Wrong(words));
     }
-    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger, connect, stop);
+    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger, connect, stop)
+        .watching(place.certificates());
     let watched = Watched::start(&place.council, args.health, hub.health()).await?;
     let ended = hub.run().await;
     watched.stop().await;

@@ -1,10 +1,10 @@
-//! How things stand beside the sums: pauses, circuits, leases, silent sources, what waits longest.
+//! How things stand beside the sums: pauses, circuits, leases, silent sources, what waits longest, certificates.
 
 use std::collections::BTreeMap;
 
 use chrono::Utc;
 use postroom_ledger::{LaneState, Lease, Ledger, LedgerError, Pause};
-use postroom_router::is_silent;
+use postroom_router::{InUse, days, is_silent};
 use serde::Serialize;
 
 use crate::management::Policies;
@@ -22,6 +22,8 @@ pub(crate) struct Standing {
     silent: BTreeMap<String, Option<i64>>,
     pub(crate) targets: BTreeMap<String, TargetStanding>,
     policies: Policies,
+    /// The certificates that settings name, as they are now.
+    certificates: Vec<InUse>,
 }
 
 /// How one target stands.
@@ -65,6 +67,7 @@ impl Standing {
             silent,
             targets,
             policies: place.policies().await,
+            certificates: place.certificates().named(),
         })
     }
 
@@ -94,6 +97,8 @@ impl Standing {
                 output::line(format!("DOWN: {system} cannot be reached since {}", output::time(since)));
             }
         }
+        let now = Utc::now().timestamp_micros();
+        self.certificates.iter().filter_map(|one| certificate(one, now)).for_each(output::line);
         self.policies.lines().iter().for_each(output::line);
         let mut table = output::table(&["lease", "held by", "until"]);
         for lease in &self.leases {
@@ -107,6 +112,21 @@ impl Standing {
             output::line(table.to_string());
         }
     }
+}
+
+/// What a person must know of a certificate, if anything.
+fn certificate(one: &InUse, now: i64) -> Option<String> {
+    let InUse { system, setting, trouble, until, .. } = one;
+    if let Some(trouble) = trouble {
+        return Some(format!("UNUSABLE: {setting} of {system}: {trouble}"));
+    }
+    let (until, left) = (until.filter(|_| one.ends_soon(now))?, one.left(now)?);
+    let time = output::time(until);
+    Some(if left < 0 {
+        format!("EXPIRED: the certificate {setting} of {system} ended {time}")
+    } else {
+        format!("EXPIRES: the certificate {setting} of {system} ends {time}, in {} days", days(left))
+    })
 }
 
 impl TargetStanding {

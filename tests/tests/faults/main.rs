@@ -12,6 +12,7 @@ mod batches;
 mod bindings;
 mod broker;
 mod careful;
+mod certificates;
 mod clock;
 mod crashes;
 mod files;

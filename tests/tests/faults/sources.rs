@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postroom_broker::memory::Server;
+use postroom_connector::PeerOf;
 use postroom_connector_http::HttpSource;
 use postroom_ledger::{Ledger, Pause};
 use postroom_listener::{Answer, Limits, Listeners, StatusCode, Wanted};
@@ -129,7 +130,8 @@ async fn a_webhook_whose_path_nobody_holds_yet_is_told_to_come_again_and_taken_t
     let ledger = Ledger::open(&council.data().join("ledger.db")).await.unwrap();
     ledger.pause(paused.clone()).await.unwrap();
     let hub = Simulated::at_work(council, Server::new(), connectors().with_source(HttpSource)).await;
-    let client = client("url", PATIENCE).expect("a client");
+    let peer = PeerOf { system: "sender".to_owned(), setting: "url" };
+    let client = client(peer, PATIENCE).expect("a client");
     let post = async |path: &str| {
         let request = client.post(format!("http://{listen}{path}")).bearer_auth("quite-secret");
         SENDER.ask(request.body(r#"{"parcel": "a", "number": 1}"#)).await.ok()

@@ -77,7 +77,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),
     ("vrl", &["postroom-transform"]),
-    ("x509-parser", &["postroom-listener"]),
+    ("x509-parser", &["postroom-connector", "postroom-listener"]),
 ];
 
 /// Crates of the house that a crate names and may not.

@@ -1,8 +1,9 @@
 //! By what a target knows the hub, and by what the hub knows the target: read from where the settings name it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{SecretFrom, Settings, SettingsError};
+use postroom_connector::{CertificateAt, SecretFrom, Settings, SettingsError};
 use postroom_request::header::HeaderMap;
 use postroom_request::{Client, Trust};
 
@@ -39,10 +40,16 @@ impl Opened {
 }
 
 impl Credentials {
-    /// Where all of it is read from.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretFrom> {
-        let oauth2 = self.oauth2.as_ref().map(Oauth2::secret);
-        self.headers.secrets().chain(self.look_up.secrets()).chain(self.trust.secrets()).chain(oauth2)
+    /// The files that all of it is read from.
+    pub(crate) fn files(&self, settings: &Settings) -> Vec<PathBuf> {
+        let secrets = self.headers.secrets().chain(self.look_up.secrets()).chain(self.trust.secrets());
+        let secrets = secrets.chain(self.oauth2.as_ref().map(Oauth2::secret));
+        secrets.filter_map(SecretFrom::file).map(|path| settings.path(path)).collect()
+    }
+
+    /// The certificates among them.
+    pub(crate) fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        self.trust.certificates(settings)
     }
 
     /// Reads everything.
@@ -50,11 +57,11 @@ impl Credentials {
     /// # Errors
     /// The first setting whose secret or certificate is not there, or is none.
     pub(crate) fn open(&self, settings: &Settings, timeout: Duration) -> Result<Opened, SettingsError> {
-        let client = self.trust.client(settings, "url", timeout)?;
+        let client = self.trust.client(settings, "target.url", timeout)?;
         let token = match &self.oauth2 {
             None => None,
             Some(oauth2) => {
-                let client = self.trust.client_beside(settings, "oauth2.token_url", timeout)?;
+                let client = self.trust.client_beside(settings, "target.oauth2.token_url", timeout)?;
                 Some(oauth2.open(settings, client)?)
             }
         };

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, Fresh, Settings, SettingsError};
 use postroom_request::header::{AUTHORIZATION, HeaderValue};
-use postroom_request::{Answer, Fresh, StatusCode};
+use postroom_request::{Answer, StatusCode};
 use tokio::time::Instant;
 
 use super::TARGET;
@@ -34,9 +34,8 @@ impl Line {
         timeout: Duration,
         interval: Option<Duration>,
     ) -> Result<Self, SettingsError> {
-        let (own, secrets) = (settings.clone(), credentials.clone());
-        let open = move || credentials.open(&own, timeout);
-        let opened = Fresh::new(settings, secrets.secrets(), open)?;
+        let (files, settings) = (credentials.files(settings), settings.clone());
+        let opened = Fresh::new(files, move || credentials.open(&settings, timeout))?;
         Ok(Self { opened, tokens: Tokens::default(), pace: interval.map(Pace::new), timeout })
     }
 

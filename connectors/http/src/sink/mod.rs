@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use postroom_connector::{
-    ConnectorError, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+    CertificateAt, ConnectorError, Handover, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
 use postroom_request::Peer;
 
@@ -46,6 +46,10 @@ impl SinkKind for HttpSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        SinkSettings::read(settings).map(|read| read.credentials.certificates(settings)).unwrap_or_default()
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {

@@ -12,7 +12,9 @@ mod webhook;
 use std::path::Path;
 
 use bytes::Bytes;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use postroom_connector::{
+    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+};
 use postroom_event::{Fault, Reading};
 use postroom_listener::Listeners;
 
@@ -79,6 +81,20 @@ impl SourceKind for HttpSource {
     fn announce(&self, settings: &Settings) {
         if let Ok(Way::Webhook(read)) = Way::read(settings) {
             Listeners::shared().expect(read.wanted.address, &read.wanted.path);
+        }
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        match Way::read(settings) {
+            Ok(Way::Webhook(webhook)) => webhook.certificates(),
+            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
+        }
+    }
+
+    fn troubles(&self, settings: &Settings) -> Vec<SettingsError> {
+        match Way::read(settings) {
+            Ok(Way::Webhook(webhook)) => webhook.troubles(&Listeners::shared().troubles()),
+            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
         }
     }
 

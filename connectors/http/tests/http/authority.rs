@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -32,31 +33,49 @@ impl Authority {
 
     /// A certificate for whoever is at `name`.
     pub(crate) fn signs(&self, name: &str) -> Pair {
+        self.signs_until(name, 2099)
+    }
+
+    /// The same, which ends when that year begins.
+    fn signs_until(&self, name: &str, year: i32) -> Pair {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        params.not_after = date_time_ymd(year, 1, 1);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Pair { certificate, key: key.serialize_pem() }
     }
 
     /// The TLS of a server on this machine, which asks for a certificate of `clients` where that is given.
     pub(crate) fn server(&self, clients: Option<&Self>) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("TLS");
         let config = match clients {
-            None => config.with_no_client_auth(),
+            None => builder().with_no_client_auth(),
             Some(clients) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(der(&clients.certificate)).expect("an authority");
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+                builder().with_client_cert_verifier(verifier.build().expect("a verifier"))
             }
         };
-        let pair = self.signs("127.0.0.1");
-        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
-        config.with_single_cert(vec![der(&pair.certificate)], key).expect("TLS")
+        shows(config, &self.signs("127.0.0.1"))
     }
+
+    /// The TLS of a server on this machine whose certificate ends when that year begins.
+    pub(crate) fn server_until(&self, year: i32) -> ServerConfig {
+        shows(builder().with_no_client_auth(), &self.signs_until("127.0.0.1", year))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().expect("TLS")
+}
+
+fn shows(config: ConfigBuilder<ServerConfig, WantsServerCert>, pair: &Pair) -> ServerConfig {
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+    config.with_single_cert(vec![der(&pair.certificate)], key).expect("TLS")
 }
 
 fn der(pem: &str) -> CertificateDer<'static> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use postroom_connector::{Failure, Settings, SinkKind};
+use postroom_connector::{CertificateAt, CertificateRole, Failure, PeerOf, Presented, Settings, SinkKind};
 use postroom_connector_http::HttpSink;
 use serde_json::json;
 
@@ -109,4 +109,36 @@ fn files_that_are_no_certificates_are_told_with_their_key_and_not_their_content(
         assert_eq!(error.key, key, "{more}: {error}");
         assert!(!error.to_string().contains("quite-secret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn until_when_the_certificate_of_a_target_holds_is_noted_once_it_is_trusted() {
+    let (ours, other, data) =
+        (Authority::new("ours"), Authority::new("other"), tempfile::tempdir().expect("a folder"));
+    let server = Server::with_tls(ours.server_until(2041), "200 OK", "");
+    let table = format!("url = '{}/'\n{CA}", server.address).parse().expect("TOML");
+    let settings = Settings { table, data: data.path().to_owned(), system: "noted".to_owned() };
+    let noted = || {
+        let peer = PeerOf { system: "noted".to_owned(), setting: "target.url" };
+        Presented::shared().all().get(&peer).map(chrono::DateTime::to_rfc3339)
+    };
+    write(data.path(), "ca.pem", &other.certificate);
+    let sink = HttpSink.build(&settings).expect("a sink");
+    sink.deliver(&handover(json!({}))).await.expect_err("it is not trusted");
+    assert_eq!(noted(), None);
+    write(data.path(), "ca.pem", &ours.certificate);
+    until("the target is trusted", async || sink.deliver(&handover(json!({}))).await.is_ok()).await;
+    assert_eq!(noted().as_deref(), Some("2041-01-01T00:00:00+00:00"));
+}
+
+#[test]
+fn the_certificates_that_the_settings_name_are_in_use() {
+    let text = format!("url = 'https://till.example/'\n{CA}\n{IDENTITY}");
+    let settings =
+        Settings { table: text.parse().expect("TOML"), data: "/data".into(), system: "till".to_owned() };
+    let expected = [
+        CertificateAt::file("certificate", CertificateRole::Own, "/data/hub.pem"),
+        CertificateAt::file("ca", CertificateRole::Authority, "/data/ca.pem"),
+    ];
+    assert_eq!(HttpSink.certificates(&settings), expected);
 }

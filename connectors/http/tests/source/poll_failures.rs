@@ -128,3 +128,27 @@ async fn a_next_page_elsewhere_is_not_asked_for() {
     assert_eq!(error.failure, Failure::Permanent);
     assert!(!error.to_string().contains("elsewhere.example"), "{error}");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_replaced_on_disk_is_used_at_the_next_question() {
+    let empty = r#"{"items": []}"#;
+    let system = System::new((0..2).map(|_| says(empty)).collect()).await;
+    let folder = data();
+    let text =
+        format!("{TOP}\n[poll]\nurl = '{}/c'\nevery = '1s'\nbearer = {{ file = 'secret' }}", system.address);
+    let mut source = source(&settings(&folder, &text));
+    assert!(matches!(source.next().await, Ok(Arrival::Idle)));
+    std::fs::write(folder.path().join("secret"), "the second").expect("a file");
+    let mut asked = Vec::new();
+    let deadline = std::time::Instant::now() + crate::room::DEADLINE;
+    while asked.len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "it was not asked again");
+        assert!(matches!(source.next().await, Ok(Arrival::Idle)));
+        asked.extend(system.requests());
+    }
+    let shown = |request: &String| {
+        request.lines().find_map(|line| line.strip_prefix("authorization: ")).map(str::to_owned)
+    };
+    let shown: Vec<_> = asked.iter().filter_map(shown).collect();
+    assert_eq!(shown, [format!("Bearer {}", crate::room::SECRET), "Bearer the second".to_owned()]);
+}

@@ -87,3 +87,17 @@ fn a_server_that_cannot_be_met_is_refused_with_its_key_and_without_its_secret() 
         assert!(!error.to_string().contains("quite-secret"), "{error}");
     }
 }
+
+#[test]
+fn every_listed_field_is_revealed_and_an_authority_is_a_certificate_in_use() {
+    use postroom_connector::{CertificateAt, CertificateRole, SinkKind};
+    let server = "server = { host = 'mail.zedshire.example', ca = 'ca.pem' }\nfrom = 'a@b.example'\nto = ['a@b.example']";
+    let settings = settings(&format!("{server}\nfields = ['uprn', 'address.line1']"));
+    let revealed = |key: &str, field: &str| Revealed { key: key.to_owned(), field: field.to_owned() };
+    assert_eq!(
+        crate::MailSink.reveals(&settings),
+        [revealed("fields[0]", "uprn"), revealed("fields[1]", "address.line1")]
+    );
+    let ca = CertificateAt::file("server.ca", CertificateRole::Authority, "/data/ca.pem");
+    assert_eq!(crate::MailSink.certificates(&settings), [ca]);
+}

@@ -1,8 +1,9 @@
 //! The line: TLS from the start and by STARTTLS, whose certificates count, and the login.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use postroom_connector::{ConnectorError, Failure, Receipt};
+use postroom_connector::{ConnectorError, Failure, Receipt, Sink};
 use serde_json::json;
 
 use crate::room::{built, single};
@@ -91,6 +92,36 @@ async fn a_login_is_made_on_a_protected_line_and_a_wrong_password_is_refused_wit
         let nobody = mailed(server.port, &tls).await.expect_err("an error");
         assert_eq!((nobody.failure, nobody.detail.as_str()), (Failure::Down, "530"), "{mode}");
     }
+}
+
+/// Mails until it is taken.
+async fn until_mailed(sink: &dyn Sink) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = sink.deliver(&single(json!({}))).await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_password_and_an_authority_that_are_replaced_on_disk_are_used_without_a_restart() {
+    let (folder, others) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (files, other) = (Certificates::new(folder.path()), Certificates::new(others.path()));
+    let server = MailServer::start(&["required", &files.certificate, &files.key, USER, PASSWORD]);
+    let ca = others.path().join("trusted.pem");
+    std::fs::copy(&other.authority, &ca).expect("a copy");
+    let login = password_file(folder.path(), "quite wrong");
+    let sink = built(&format!(
+        "server = {{ host = 'localhost', port = {}, ca = '{}', {login} }}\nto = ['waste@zedshire.example']",
+        server.port,
+        ca.display()
+    ));
+    let error = sink.deliver(&single(json!({}))).await.expect_err("an error");
+    assert!(error.detail.to_lowercase().contains("certificate"), "{error}");
+    std::fs::copy(&files.authority, &ca).expect("a copy");
+    password_file(folder.path(), PASSWORD);
+    until_mailed(sink.as_ref()).await;
+    assert_eq!(server.mail().0["user"], USER);
 }
 
 #[tokio::test]

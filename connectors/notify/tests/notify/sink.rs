@@ -126,6 +126,27 @@ async fn a_token_is_taken_by_the_official_code_and_one_of_another_key_is_not() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_replaced_on_disk_is_used_without_a_restart() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().expect("a folder"));
+    let put = |secret: &str| {
+        std::fs::write(folder.path().join("key"), format!("test-{SERVICE}-{secret}\n")).expect("a file");
+    };
+    put(SERVICE);
+    let settings = Settings {
+        table: table(&fake.address, PATIENT),
+        data: folder.path().to_owned(),
+        system: "residents".to_owned(),
+    };
+    let sink = NotifySink.build(&settings).expect("a sink");
+    assert_eq!(failed(sink.as_ref(), email("a")).await.detail, "403 AuthError");
+    put(SECRET);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = sink.deliver(&handover(1, email("a"))).await {
+        assert!(Instant::now() < deadline, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_preference_chooses_the_channel_and_an_address_that_is_missing_the_next() {
     let fake = Fake::start();
     let sink =
@@ -276,4 +297,17 @@ async fn a_batch_is_refused_as_notify_takes_one_at_a_time() {
     for result in [sink.deliver(&batch).await.map(drop), sink.look_up(&batch).await.map(drop)] {
         assert_eq!(result.expect_err("an error").failure, Failure::Permanent);
     }
+}
+
+#[test]
+fn what_residents_get_is_revealed() {
+    let settings = |more: &str| Settings {
+        table: table("https://notify.example", more),
+        data: "/data".into(),
+        system: "residents".to_owned(),
+    };
+    let revealed = NotifySink.reveals(&settings(""));
+    let revealed: Vec<_> = revealed.iter().map(|one| (one.key.as_str(), one.field.as_str())).collect();
+    assert_eq!(revealed, [("templates", "personalisation")]);
+    assert_eq!(NotifySink.reveals(&settings("daily_limit = 0")), [], "what is wrong is told by `check`");
 }

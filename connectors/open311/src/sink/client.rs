@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use chrono::{Duration, SecondsFormat, Utc};
 use postroom_connector::{
-    ConnectorError, ExposeSecret, Handover, Receipt, SecretString, Settings, SettingsError, Sink,
+    ConnectorError, ExposeSecret, Handover, PeerOf, Receipt, SecretString, Settings, SettingsError, Sink,
 };
+use postroom_request::header::CONTENT_TYPE;
+use postroom_request::{Client, Peer, client};
 
 use super::judge::{found, receipt};
 use super::outgoing::Report;
 use super::settings::{ClientSettings, LookUp};
 use super::single;
-use crate::request::header::CONTENT_TYPE;
-use crate::request::{Client, Peer, client};
 
 /// Whoever is asked to take a report.
 const TAKER: Peer = Peer { name: NAME, max_answer_bytes: 64 * 1024 };
@@ -33,7 +33,8 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(settings: &Settings, read: ClientSettings) -> Result<Self, SettingsError> {
         let key = read.key(settings)?;
-        Ok(Self { client: client("base_url", read.timeout)?, key, settings: read })
+        let client = client(PeerOf::new(settings, "target.base_url"), read.timeout)?;
+        Ok(Self { client, key, settings: read })
     }
 
     fn address(&self) -> String {

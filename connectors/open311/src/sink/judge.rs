@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Receipt};
+use postroom_request::{Answer, Body, StatusCode};
 
 use super::found::{items, text};
 use super::outgoing::mark;
-use crate::request::{Answer, Body, StatusCode};
 use crate::writing::Written;
 
 /// How long to wait where the endpoint says that it is too much, and not for how long.
@@ -100,13 +100,18 @@ fn refused(status: StatusCode, retry_after: Option<Duration>) -> ConnectorError 
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use postroom_request::header::HeaderMap;
+
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer {
             status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
             retry_after: None,
             body: Body::Whole(body.as_bytes().to_vec()),
+            at: DateTime::UNIX_EPOCH,
         }
     }
 

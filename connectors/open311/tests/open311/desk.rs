@@ -11,7 +11,7 @@ use postroom_connector::{
 use postroom_connector_open311::{Open311Sink, Open311Source};
 use postroom_event::{DispatchId, Reading};
 use postroom_listener::{Claim, Limits, Listeners, Wanted};
-use reqwest::{Client, RequestBuilder};
+use postroom_request::{Client, RequestBuilder};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tempfile::TempDir;

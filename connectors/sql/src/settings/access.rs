@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_connector::{SecretFrom, SecretString, Settings, SettingsError, parse_duration};
+use postroom_connector::{
+    CertificateAt, CertificateRole, SecretFrom, SecretString, Settings, SettingsError, parse_duration,
+};
 use serde::Deserialize;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -130,6 +132,14 @@ impl Access {
         }
     }
 
+    /// The authorities that the settings name.
+    pub(crate) fn certificates(&self) -> Vec<CertificateAt> {
+        match &self.tls {
+            Tls::Required(Some(ca)) => vec![CertificateAt::file("ca", CertificateRole::Authority, ca)],
+            Tls::Required(None) | Tls::Off => Vec::new(),
+        }
+    }
+
     /// Where the password is.
     ///
     /// # Errors
@@ -193,6 +203,14 @@ mod tests {
             read("url = 'postgres://hub@db.example/a'\ntls = 'off'").expect_err("an error").key,
             "tls"
         );
+    }
+
+    #[test]
+    fn an_authority_of_the_settings_is_a_certificate_in_use() {
+        let access = read("url = 'mysql://hub@db.example/a'\nca = 'ca.pem'").expect("settings");
+        let expected = CertificateAt::file("ca", CertificateRole::Authority, "/data/ca.pem");
+        assert_eq!(access.certificates(), [expected]);
+        assert_eq!(read("url = 'mysql://hub@db.example/a'").expect("settings").certificates(), []);
     }
 
     #[test]

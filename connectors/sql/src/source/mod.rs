@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use postroom_connector::{
+    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -47,6 +49,10 @@ impl SourceKind for SqlSource {
 
     fn rules(&self) -> &'static [(&'static str, &'static str)] {
         RULES
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        SourceSettings::read(settings).map(|read| read.access.certificates()).unwrap_or_default()
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {

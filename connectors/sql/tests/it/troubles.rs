@@ -100,13 +100,20 @@ async fn certificates(place: Place) {
         Home::MariaDb(server) => server.authority(),
         Home::File => panic!("a file has no certificate"),
     };
-    std::fs::copy(authority, place.data.path().join("ca.pem")).expect("a copy");
+    std::fs::copy(&authority, place.data.path().join("ca.pem")).expect("a copy");
     let error =
         place.sink(&format!("tls = 'required'\n{SINK}")).deliver(&message(1)).await.expect_err("an error");
     assert_eq!(error.failure, Failure::Down, "{error}");
     assert!(error.detail.contains("UnknownIssuer"), "{error}");
     let trusting = format!("ca = 'ca.pem'\n{SINK}");
-    place.sink(&trusting).deliver(&message(1)).await.expect("delivered");
+    // An authority that is replaced counts from the next connection.
+    let ca = place.data.path().join("ca.pem");
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    std::fs::write(&ca, other.cert.pem()).expect("a file");
+    let sink = place.sink(&trusting);
+    assert_eq!(sink.deliver(&message(1)).await.expect_err("an error").failure, Failure::Down);
+    std::fs::copy(authority, &ca).expect("a copy");
+    sink.deliver(&message(1)).await.expect("delivered");
     // The certificate is for 127.0.0.1 alone.
     let mut settings = place.settings(&trusting);
     let url = settings.table["url"].as_str().expect("an address").replace("127.0.0.1", "localhost");

@@ -94,7 +94,12 @@ fn told(as_json: bool, told: &Value, words: &str, code: u8) -> ExitCode {
 }
 
 /// Notes who does something, and why, as a job that nobody else carries out; its number.
-pub(super) async fn begun(ledger: &Ledger, kind: &str, consent: &Consent, params: Value) -> Result<i64, Failure> {
+pub(super) async fn begun(
+    ledger: &Ledger,
+    kind: &str,
+    consent: &Consent,
+    params: Value,
+) -> Result<i64, Failure> {
     let job = NewJob {
         kind: kind.to_owned(),
         target: String::new(),

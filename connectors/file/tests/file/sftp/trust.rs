@@ -102,4 +102,9 @@ async fn a_password_is_shown_to_the_right_server_only_and_a_wrong_one_is_down() 
         assert!(failed.to_string().contains(named), "{failed}");
         assert!(!format!("{failed:?}").contains(PASSWORD), "{failed}");
     }
+    // One that is replaced counts from the next connection.
+    let mut source = room.source(&with("wrong", "host"));
+    assert_eq!(error(source.as_mut()).await.failure, Failure::Down);
+    room.put("wrong", PASSWORD);
+    assert!(matches!(source.next().await, Ok(Arrival::Idle)));
 }

@@ -1,6 +1,6 @@
 //! What settings can be, and what they cannot.
 
-use postroom_connector::{Handover, SecretFrom};
+use postroom_connector::Handover;
 use postroom_request::header::CONTENT_TYPE;
 use serde_json::json;
 
@@ -180,7 +180,7 @@ fn secrets_come_from_where_the_settings_name_them() {
         let table = format!("url = 'https://till.example/'\n{auth}").parse().expect("TOML");
         let settings = Settings { table, data: data.path().to_owned(), system: "till".to_owned() };
         let read = SinkSettings::read(&settings).expect("settings");
-        assert_eq!(read.credentials.secrets().collect::<Vec<_>>(), [&SecretFrom::File("secret".into())]);
+        assert_eq!(read.credentials.files(&settings), [data.path().join("secret")]);
         let opened = read.credentials.open(&settings, TIMEOUT).expect("secrets");
         let headers = opened.headers(Purpose::LookUp);
         assert!(headers[name] == value && headers[name].is_sensitive(), "{auth}");

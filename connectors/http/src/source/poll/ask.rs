@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, PeerOf, Settings, SettingsError};
 use postroom_event::Reading;
 use postroom_request::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
 use postroom_request::{Answer, Body, Client, Peer, StatusCode, Url, client};
@@ -55,7 +55,7 @@ pub(super) struct Heeded {
 impl Asker {
     pub(super) fn new(settings: PollSettings, written: &Settings) -> Result<Self, SettingsError> {
         settings.headers.put(&mut HeaderMap::new(), written)?;
-        let client = client("poll.url", settings.timeout)?;
+        let client = client(PeerOf::new(written, "source.poll.url"), settings.timeout)?;
         Ok(Self { client, settings, written: written.clone() })
     }
 

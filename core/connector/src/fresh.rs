@@ -1,13 +1,12 @@
-//! What is made from files, made again when one of them has changed. Knows not what is made, nor of what.
+//! What is made from files (secrets, certificates), made again when one of them has changed. Knows not what is made, nor of what.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postroom_connector::{SecretFrom, Settings, SettingsError};
-use tokio::time::Instant;
+use crate::SettingsError;
 
 /// How often the files are looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -42,20 +41,14 @@ struct Stamp {
 }
 
 impl<T> Fresh<T> {
-    /// Makes the value of `secrets` for the first time.
+    /// Makes the value of `files` for the first time; `make` may block.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn new<'a>(
-        settings: &Settings,
-        secrets: impl IntoIterator<Item = &'a SecretFrom>,
+    pub fn new(
+        files: Vec<PathBuf>,
         make: impl Fn() -> Result<T, SettingsError> + Send + Sync + 'static,
     ) -> Result<Self, SettingsError> {
-        let file = |from: &SecretFrom| match from {
-            SecretFrom::File(path) => Some(settings.path(path)),
-            SecretFrom::Env(_) => None,
-        };
-        let files: Vec<PathBuf> = secrets.into_iter().filter_map(file).collect();
         // The stamps come first: a change in between is seen at the next look.
         let stamps = stamps(&files);
         let value = Arc::new(make()?);
@@ -66,7 +59,7 @@ impl<T> Fresh<T> {
     /// The value, as new as the files were some seconds ago.
     ///
     /// # Errors
-    /// When nothing could be made of the files for a minute.
+    /// When nothing could be made of the files for [`MENDED_WITHIN`].
     pub fn current(&self) -> Result<Arc<T>, SettingsError> {
         self.at(Instant::now())
     }
@@ -116,10 +109,9 @@ mod tests {
 
     /// A text that is read from `file`, anew when that has changed.
     fn fresh(file: &Path) -> Fresh<String> {
-        let settings = Settings { table: toml::Table::new(), data: PathBuf::new(), system: String::new() };
         let path = file.to_owned();
         let read = move || fs::read_to_string(&path).map_err(|_| SettingsError::new("bearer", "is gone"));
-        Fresh::new(&settings, [&SecretFrom::File(file.to_owned())], read).expect("a value")
+        Fresh::new(vec![file.to_owned()], read).expect("a value")
     }
 
     #[test]
