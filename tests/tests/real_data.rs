@@ -203,14 +203,15 @@ fn take_registrations(council: &TestCouncil, system: &str, hours: &str) {
     );
     council.write(&format!("systems/{system}/system.toml"), &text);
     let open = |day: &str| {
-        format!("  \"{day}\": if activities.opening_day_{day} == true {{ %lookup.{day} }} else {{ null }}")
+        format!("{day} = if activities.opening_day_{day} == true {{ %lookup.{day} }} else {{ null }}\n")
     };
     let mapping = format!(
         "activities = .registration.establishment.activities\n\
          details = .registration.establishment.establishment_details\n\
-         hours = compact({{\n{}\n}})\n\
+         {}hours = compact({{ {} }})\n\
          {{ \"subject\": \"food-business:\" + (string(details.establishment_primary_number) ?? \"\"), \"data\": {{ \"hours\": hours }} }}\n",
-        DAYS.map(open).join(",\n")
+        DAYS.map(open).concat(),
+        DAYS.map(|day| format!("\"{day}\": {day}")).join(", "),
     );
     council.write(&format!("systems/{system}/events/{REGISTERED}.vrl"), &mapping);
 }

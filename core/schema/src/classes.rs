@@ -24,10 +24,11 @@ pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
         let all: Vec<&Value> = here.iter().flat_map(|node| same(schema, node)).collect();
         let mut next: Vec<&Value> = all.iter().filter_map(|node| node.get("properties")?.get(name)).collect();
         if next.is_empty() {
-            if !all.iter().any(|node| node.get("additionalProperties") == Some(&Value::Bool(false))) {
-                return Some(Classes { unclassed: true, ..Classes::default() });
-            }
             next = all.iter().filter_map(|node| others(node)).collect();
+        }
+        let is_closed = |node: &&Value| node.get("additionalProperties") == Some(&Value::Bool(false));
+        if next.is_empty() && !all.iter().any(is_closed) {
+            return Some(Classes { unclassed: true, ..Classes::default() });
         }
         here = next;
     }
