@@ -59,7 +59,7 @@ fn mailing(council: &TestCouncil, purpose: &str, owner: &str) {
 const PERSONAL: &str = ", \"x-class\": \"P\"";
 
 /// Problems of names, settings and files: they are found while the text is read.
-const READ: [Broken; 20] = [
+const READ: [Broken; 21] = [
     Broken {
         what: "a mail that tells personal data, for a purpose that lets no mail do so",
         breaks: |council| mailing(council, "purpose = \"desk\"\n", PERSONAL),
@@ -174,6 +174,22 @@ const READ: [Broken; 20] = [
             council.edit("council.toml", "[limits]", otlp);
         },
         says: ("otlp", "council.toml", 0),
+    },
+    Broken {
+        what: "a snapshot of a source that gives what is new, and not all that there is",
+        breaks: |council| {
+            council.write(
+                "systems/rows/system.toml",
+                "title = \"Rows\"\n[source]\nconnector = \"sql\"\nsnapshot = { key = [\"id\"] }\n[source.settings]\n\
+                 url = \"sqlite:rows.db\"\noutbox = { table = \"outbox\", id = \"id\", done = \"delete\" }\n\
+                 columns = [\"id\"]\n[[source.map]]\nrule = \"all\"\nevent = \"parcel.moved.v1\"\n",
+            );
+            council.write(
+                "systems/rows/events/parcel.moved.v1.vrl",
+                "{ \"subject\": \"parcel:\" + .id, \"data\": { \"number\": 1, \"place\": .id } }\n",
+            );
+        },
+        says: ("snapshot", "systems/rows/system.toml", 4),
     },
     Broken {
         what: "a snapshot whose key is no column",

@@ -45,6 +45,11 @@ impl SourceKind for FileSource {
         SourceSettings::read(settings).ok()?.fields()
     }
 
+    /// A file may be all that a system has: only who sends it knows.
+    fn gives_wholes(&self, _settings: &Settings) -> bool {
+        true
+    }
+
     fn rules(&self) -> &'static [(&'static str, &'static str)] {
         RULES
     }

@@ -22,6 +22,12 @@ pub trait SourceKind: Send + Sync {
     /// `check` compiles the source mapping against. `None`: records are any JSON.
     fn fields(&self, settings: &Settings) -> Option<Vec<String>>;
 
+    /// Whether each of its batches is all that the system has, so that what is absent from one is gone: only such a source can be
+    /// compared as a snapshot.
+    fn gives_wholes(&self, _settings: &Settings) -> bool {
+        false
+    }
+
     /// The rules by which it refuses an input or a record, beside those of formats: their codes, and what they mean.
     fn rules(&self) -> &'static [(&'static str, &'static str)] {
         &[]

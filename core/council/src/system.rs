@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use postroom_connector::{Batching, Manner, QUEUE, Settings, parse_duration};
+use postroom_connector::{Batching, Manner, QUEUE, Settings, SourceKind, parse_duration};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Context, Filter, Presence, Shape};
 use toml::Spanned;
@@ -98,7 +98,8 @@ impl Part<'_> {
                 reading.problems.push(self.text.problem_at("source", "no-map", words));
             }
         }
-        let (snapshot, shape) = self.snapshot(&connector, side.snapshot.as_ref(), fields.as_deref(), reading);
+        let (snapshot, shape) =
+            self.snapshot((&connector, &settings), side.snapshot.as_ref(), fields.as_deref(), reading);
         let context = if side.snapshot.is_some() { Context::Snapshot } else { Context::Source };
         let given = Given { shape: Arc::new(shape), context };
         let maps =
@@ -120,15 +121,16 @@ impl Part<'_> {
     /// The rule of a source of snapshots, and what its records may be.
     fn snapshot(
         &self,
-        connector: &str,
+        (connector, settings): (&str, &Settings),
         written: Option<&SnapshotText>,
         fields: Option<&[String]>,
         reading: &mut Reading<'_>,
     ) -> (Option<SnapshotRule>, Shape) {
         let plain = || fields.map_or_else(Shape::any, Shape::of_texts);
         let Some(written) = written else { return (None, plain()) };
-        if connector == QUEUE {
-            let words = "a system that publishes itself has no snapshots";
+        let is_whole = |kind: &dyn SourceKind| kind.gives_wholes(settings);
+        if !reading.connectors.source(connector).is_some_and(is_whole) {
+            let words = "what this source gives is no whole export: what is absent from a batch is not gone";
             reading.problems.push(self.text.problem_at("source.snapshot", "snapshot", words));
         }
         match reading.keep(snapshot::read(self.text, written, fields)) {

@@ -157,6 +157,7 @@ impl Worker<'_> {
                 Some(refusal) => lane_job::unread(self.desk.target(), delivery, refusal.into()),
             });
         }
+        self.desk.reader.ask_later();
         Ok(arrived)
     }
 

@@ -290,12 +290,11 @@ impl Desk {
         }
         for held in held {
             let key = key(held.dispatch.id);
-            let mut work = match (self.taker, poison.get(&key)) {
+            let work = match (self.taker, poison.get(&key)) {
                 (Taker::Lane, _) => Work::unmapped(held.dispatch, held.source, held.event),
                 (_, Some(unmappable)) => Work::unread(held, unmappable.clone()),
-                (_, None) => self.reader.held(held),
+                (_, None) => self.reader.held(&self.session.ledger, held).await?,
             };
-            self.reader.look_up_held(&self.session.ledger, &mut work).await?;
             self.works.insert(key, work);
         }
         Ok(())

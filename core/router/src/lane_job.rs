@@ -148,7 +148,7 @@ impl Reader {
         ledger: &Ledger,
         mut works: Vec<&mut Work>,
     ) -> Result<(), LedgerError> {
-        self.decider.take_asked();
+        self.ask_later();
         for work in &works {
             // What it comes to is not wanted yet, only what it asks for.
             let _ = self.map_again(&work.event, &work.dispatch.route);
@@ -162,13 +162,9 @@ impl Reader {
         Ok(())
     }
 
-    /// The same for one from the holds.
-    pub(crate) async fn look_up_held(&mut self, ledger: &Ledger, work: &mut Work) -> Result<(), LedgerError> {
-        if self.ask(ledger).await? {
-            work.outgoing = self.map_again(&work.event, &work.dispatch.route);
-            self.decider.forget();
-        }
-        Ok(())
+    /// Lets go of what was asked: whose turn comes asks again.
+    pub(crate) fn ask_later(&mut self) {
+        self.decider.take_asked();
     }
 
     /// Asks the ledger for what was looked up; whether anything was.
@@ -191,8 +187,9 @@ impl Reader {
         }
     }
 
-    /// A dispatch from the holds: the message that was made is sent again as it was.
-    pub(crate) fn held(&mut self, held: HeldDispatch) -> Work {
+    /// A dispatch from the holds: the message that was made is sent again as it was; one that was never made is made now, by what
+    /// the ledger knows.
+    pub(crate) async fn held(&mut self, ledger: &Ledger, held: HeldDispatch) -> Result<Work, LedgerError> {
         let HeldDispatch { dispatch, source, event, message, attempts, .. } = held;
         let stored =
             message.as_ref().and_then(|message| serde_json::from_slice::<Value>(&message.bytes).ok());
@@ -204,9 +201,23 @@ impl Reader {
                 message: Arc::new(message),
                 traceparent: traced::by_header(&event.headers).map(|trace| trace.parent),
             }),
-            None => self.map_again(&event, &dispatch.route),
+            None => self.map_held(ledger, (&event, &dispatch)).await?,
         };
-        Work::new(dispatch, source, event, outgoing).after(attempts).stored(message)
+        Ok(Work::new(dispatch, source, event, outgoing).after(attempts).stored(message))
+    }
+
+    async fn map_held(
+        &mut self,
+        ledger: &Ledger,
+        (event, dispatch): (&Whole, &Dispatch),
+    ) -> Result<Result<Outgoing, Unmappable>, LedgerError> {
+        self.ask_later();
+        let mut made = self.map_again(event, &dispatch.route);
+        if self.ask(ledger).await? {
+            made = self.map_again(event, &dispatch.route);
+            self.decider.forget();
+        }
+        Ok(made.map(|outgoing| Outgoing { dispatch: dispatch.id, ..outgoing }))
     }
 
     /// Whose lane it is.

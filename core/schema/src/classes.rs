@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 /// Keywords whose schemas are about the same value.
 const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
+/// Keywords that may give a member of an object a schema which is not looked at here: what they may be about has no class.
+const NOT_LOOKED_AT: [&str; 5] =
+    ["patternProperties", "then", "else", "dependentSchemas", "unevaluatedProperties"];
+
 /// The classes of a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Classes {
@@ -19,15 +23,18 @@ pub struct Classes {
 
 /// The classes of the field at a dotted path; `None` where nothing can stand.
 pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
-    let mut here = vec![schema];
+    let (mut here, mut unsure) = (vec![schema], false);
     for name in path.split('.') {
-        let all: Vec<&Value> = here.iter().flat_map(|node| same(schema, node)).collect();
+        let all: Vec<&Value> = here.iter().flat_map(|node| same(schema, node, &BRANCHES)).collect();
+        unsure |= all.iter().any(|node| says_more(node));
         let mut next: Vec<&Value> = all.iter().filter_map(|node| node.get("properties")?.get(name)).collect();
         if next.is_empty() {
             next = all.iter().filter_map(|node| others(node)).collect();
         }
         let is_closed = |node: &&Value| node.get("additionalProperties") == Some(&Value::Bool(false));
-        if next.is_empty() && !all.iter().any(is_closed) {
+        // A branch that is closed closes nothing beside it.
+        let is_shut = |node: &&Value| same(schema, node, &["allOf"]).iter().any(is_closed);
+        if next.is_empty() && (unsure || !here.iter().all(is_shut)) {
             return Some(Classes { unclassed: true, ..Classes::default() });
         }
         here = next;
@@ -35,22 +42,28 @@ pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
     if here.is_empty() {
         return None;
     }
-    let mut walk = Walk { root: schema, found: Classes::default(), seen: BTreeMap::new() };
+    let found = Classes { unclassed: unsure, ..Classes::default() };
+    let mut walk = Walk { root: schema, found, seen: BTreeMap::new() };
     for node in here {
         walk.found.unclassed |= !walk.collect(node);
     }
     Some(walk.found)
 }
 
-/// A node, and every other that says more of the same value, each once.
-fn same<'a>(root: &'a Value, node: &'a Value) -> Vec<&'a Value> {
+/// Whether a node has a keyword that is not looked at.
+fn says_more(node: &Value) -> bool {
+    NOT_LOOKED_AT.iter().any(|key| node.get(*key).is_some_and(|value| !value.is_boolean()))
+}
+
+/// A node, and every other that says more of the same value by a reference or these keywords, each once.
+fn same<'a>(root: &'a Value, node: &'a Value, branches: &[&str]) -> Vec<&'a Value> {
     let mut all = vec![node];
     let mut looked = 0;
     while let Some(node) = all.get(looked).copied() {
         looked += 1;
         let referred = node.get("$ref").and_then(|at| root.pointer(at.as_str()?.strip_prefix('#')?));
-        let branches = BRANCHES.iter().filter_map(|key| node.get(*key)?.as_array()).flatten();
-        for more in referred.into_iter().chain(branches) {
+        let parts = branches.iter().filter_map(|key| node.get(*key)?.as_array()).flatten();
+        for more in referred.into_iter().chain(parts) {
             if !all.iter().any(|known| ptr::eq(*known, more)) {
                 all.push(more);
             }
@@ -79,7 +92,7 @@ impl<'a> Walk<'a> {
             self.seen.insert(node, classed);
             return classed;
         }
-        let all = same(self.root, node);
+        let all = same(self.root, node, &BRANCHES);
         let own: Vec<&str> = all.iter().flat_map(|node| written(node)).collect();
         self.found.known.extend(own.iter().map(|class| (*class).to_owned()));
         let mut any = !own.is_empty();
@@ -92,7 +105,8 @@ impl<'a> Walk<'a> {
         let has_names = all.iter().any(|node| node.get("properties").is_some());
         let is_closed =
             all.iter().any(|node| node.get("additionalProperties").is_some_and(|more| *more != true));
-        self.found.unclassed |= has_names && !is_closed && own.is_empty();
+        let is_open = has_names && !is_closed || all.iter().any(|node| says_more(node));
+        self.found.unclassed |= is_open && own.is_empty();
         self.seen.insert(node, any);
         any
     }
@@ -167,6 +181,21 @@ mod tests {
         check("loop", &[], true);
         check("tree", &["P"], false);
         check("tree.left.right.name", &["P"], false);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_and_what_only_one_branch_closes_has_no_class() {
+        let check = |schema: Value, path: &str| {
+            assert!(at(&schema, path).is_some_and(|classes| classes.unclassed), "{schema} {path}");
+        };
+        let pattern =
+            json!({"patternProperties": {"^name": {"x-class": "S"}}, "additionalProperties": false});
+        check(pattern.clone(), "name");
+        check(json!({"properties": {"who": pattern}, "additionalProperties": false}), "who");
+        check(json!({"then": {"properties": {"a": {"x-class": "S"}}}, "additionalProperties": false}), "a");
+        let closed = json!({"properties": {"b": {"x-class": "none"}}, "additionalProperties": false});
+        check(json!({"anyOf": [closed, {"type": "object"}]}), "a");
+        assert_eq!(at(&json!({"allOf": [closed]}), "a"), None);
     }
 
     #[test]

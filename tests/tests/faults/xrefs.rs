@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use postroom_broker::memory::Server;
-use postroom_connector::{ConnectorError, Handover, Receipt, Settings, SettingsError, Sink, SinkKind};
+use postroom_connector::{
+    ConnectorError, Failure, Handover, Receipt, Settings, SettingsError, Sink, SinkKind,
+};
 use postroom_ledger::{DeadFilter, Xref, XrefFilter, XrefKey};
 use postroom_router::{UNKNOWN_REFERENCE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
@@ -150,6 +152,36 @@ async fn what_a_target_calls_a_thing_is_known_to_what_waited_behind_it_in_the_sa
     hub.until_sums("register", "all three", |sums| (sums.delivered, sums.dead) == (3, 0)).await;
     let took = register.took.lock().unwrap().clone();
     assert_eq!(took[1..], ["R-parcel:a", "R-parcel:a"], "{took:?}");
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_is_sent_again_as_it_was_though_another_reference_is_known_by_then() {
+    let (council, till) = (council(), Till::default());
+    council.edit("council.toml", "[limits]\n", "[limits]\nin_place = \"200ms\"\n");
+    let mapping = "{ \"number\": parse_int(%lookup.number) ?? 0, \"place\": .place, \"parcel\": %subject }\n";
+    council.write("routes/parcel-to-till/mapping.vrl", mapping);
+    council.retry_soon("parcel-to-till");
+    let hub = start(council, &till).await;
+    let known_as = async |id: &str| {
+        let of = XrefKey { kind: KIND.into(), key: "parcel:a".into(), system: "register".into() };
+        let xref = Xref { of, id: id.into(), at: 1, noted_by: "job 1".into() };
+        hub.ledger.note_xrefs(vec![xref]).await.unwrap();
+    };
+    known_as("41").await;
+    till.fail("a", Failure::Transient);
+    hub.put_about("a2", "a", 2);
+    hub.until_sums("till", "the first, held", |till| till.held == 1).await;
+    known_as("42").await;
+    hub.put_about("a3", "a", 3);
+    hub.until_sums("till", "the second behind it", |till| till.held == 2).await;
+    till.heal();
+    hub.until_sums("till", "both", |till| (till.delivered, till.dead) == (2, 0)).await;
+    assert_eq!(
+        till.numbers("a"),
+        [41, 42],
+        "the first as it was sent, the second as it is known when its turn comes"
+    );
     hub.stopped().await;
 }
 

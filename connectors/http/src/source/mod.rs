@@ -77,6 +77,11 @@ impl SourceKind for HttpSource {
         Way::read(settings).ok()?.content().fields()
     }
 
+    /// A poll that asks for everything, in one answer.
+    fn gives_wholes(&self, settings: &Settings) -> bool {
+        matches!(Way::read(settings), Ok(Way::Poll(read)) if read.is_whole())
+    }
+
     /// Whoever posts before the path is held is told to come again.
     fn announce(&self, settings: &Settings) {
         if let Ok(Way::Webhook(read)) = Way::read(settings) {

@@ -91,8 +91,7 @@ impl Ledger {
         let conn = reader.conn();
         let found = async {
             let Some(found) = import::numbered(conn, id).await? else { return Ok(None) };
-            let all = import::refused(conn, &found.key.system, &found.key.batch, most).await?;
-            let records = all.into_iter().filter(|record| record.round == found.key.round).collect();
+            let records = import::refused_of(conn, id, most).await?;
             Ok(Some((found, records, decision::notes_on_import(conn, id).await?)))
         }
         .await;

@@ -2,7 +2,7 @@
 
 use postroom_event::Fault;
 
-use super::{Conn, FromRow, Result, Row, counted, insert, known, small, stored, work_outbox};
+use super::{Conn, FromRow, Result, Row, insert, known, stored, work_outbox};
 use crate::entry::{Advance, ImportKey, RefusedImport};
 use crate::import::{Import, ImportState, NewImport, RefusedRecord};
 use crate::outbox::Tell;
@@ -264,6 +264,22 @@ pub(crate) async fn numbered(conn: &mut Conn, id: i64) -> Result<Option<Import>>
     Ok(conn.query_said(&sql).bind(id).optional::<Kept>().await?.map(|kept| kept.import))
 }
 
+const REFUSED: &str = "SELECT round, number, line, place, rule, words FROM refused_record AS refused
+                       JOIN import ON import.id = refused.import WHERE ";
+
+impl FromRow for RefusedRecord {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            round: row.small("round")?,
+            number: row.count("number")?,
+            line: row.count("line")?,
+            place: row.get("place")?,
+            rule: row.get("rule")?,
+            words: row.get("words")?,
+        })
+    }
+}
+
 /// The refused records of every round of a batch, in the order of the batch, at most `most`.
 pub(crate) async fn refused(
     conn: &mut Conn,
@@ -271,24 +287,12 @@ pub(crate) async fn refused(
     batch: &str,
     most: u32,
 ) -> Result<Vec<RefusedRecord>> {
-    let rows: Vec<(i64, i64, i64, String, String, String)> = conn
-        .query(
-            "SELECT round, number, line, place, rule, words FROM refused_record AS refused
-             JOIN import ON import.id = refused.import
-             WHERE system = $1 AND batch = $2 ORDER BY round, number LIMIT $3",
-        )
-        .bind(system)
-        .bind(batch)
-        .bind(i64::from(most))
-        .all()
-        .await?;
-    let record = |(round, number, line, place, rule, words)| RefusedRecord {
-        round: small(round),
-        number: counted(number),
-        line: counted(line),
-        place,
-        rule,
-        words,
-    };
-    Ok(rows.into_iter().map(record).collect())
+    let sql = format!("{REFUSED} system = $1 AND batch = $2 ORDER BY round, number LIMIT $3");
+    conn.query_said(&sql).bind(system).bind(batch).bind(i64::from(most)).all().await
+}
+
+/// The refused records of one input, in its order, at most `most`.
+pub(crate) async fn refused_of(conn: &mut Conn, import: i64, most: u32) -> Result<Vec<RefusedRecord>> {
+    let sql = format!("{REFUSED} import.id = $1 ORDER BY number LIMIT $2");
+    conn.query_said(&sql).bind(import).bind(i64::from(most)).all().await
 }

@@ -194,8 +194,8 @@ pub(crate) async fn gone(conn: &mut Conn, system: &str, after: i64, most: u32) -
 /// The systems of whose records anything is known, with how many.
 pub(crate) async fn systems(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
     let sql =
-        "SELECT system, (SELECT count(*) FROM snapshot_key AS record WHERE record.snapshot = snapshot.id)
-               FROM snapshot ORDER BY system";
+        "SELECT system, count(*) FROM snapshot JOIN snapshot_key AS record ON record.snapshot = snapshot.id
+               GROUP BY system ORDER BY system";
     conn.query(sql).all().await
 }
 
@@ -210,7 +210,11 @@ pub(crate) async fn forget(conn: &mut Conn, system: &str, most: u32) -> Result<u
             return Ok(forgotten);
         }
     }
-    for sql in ["DELETE FROM snapshot_pending WHERE snapshot = $1", "DELETE FROM snapshot WHERE id = $1"] {
+    // The number of the last one stays: ids of events are made of it, and none may come twice.
+    for sql in [
+        "DELETE FROM snapshot_pending WHERE snapshot = $1",
+        "UPDATE snapshot SET stage = 'refused', batch = '', taken = 0 WHERE id = $1",
+    ] {
         conn.query(sql).bind(last.id).execute().await?;
     }
     Ok(0)

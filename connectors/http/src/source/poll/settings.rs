@@ -78,6 +78,11 @@ pub(in crate::source) struct PollSettings {
 }
 
 impl PollSettings {
+    /// Whether each answer is all that there is.
+    pub(in crate::source) fn is_whole(&self) -> bool {
+        self.rules.cursor.is_none() && self.rules.pages.is_none()
+    }
+
     pub(in crate::source) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let Written { format, records, key, poll } = settings.read()?;
         let content = Content::new(format, records, key)?;
