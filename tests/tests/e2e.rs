@@ -1,5 +1,7 @@
 //! The example council end to end: what is fed as files and published as events comes out where it belongs.
 
+#![expect(clippy::expect_used, reason = "what goes wrong here fails the test")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

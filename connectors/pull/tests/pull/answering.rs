@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postroom_connector::conformance::SECRET;
 use postroom_connector::{Failure, Receipt};
-use reqwest::Method;
+use postroom_request::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

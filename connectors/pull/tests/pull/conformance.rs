@@ -12,7 +12,7 @@ use postroom_connector::conformance::{SECRET, check_opens_nothing, settings_erro
 use postroom_connector::{Settings, SinkKind};
 use postroom_connector_pull::PullSink;
 use postroom_listener::{Claim, Limits, Listeners, Wanted};
-use reqwest::Client;
+use postroom_request::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -2,9 +2,9 @@
 
 use postroom_connector::{Manner, SinkKind};
 use postroom_connector_pull::PullSink;
-use reqwest::Method;
+use postroom_request::Method;
 
-use crate::queue::{BEARER, Queue, answered, came, heard, id, numbers};
+use crate::queue::{BEARER, Queue, answered, came, heard, id, numbers, whole};
 
 #[tokio::test]
 async fn a_queue_with_nothing_on_offer_is_an_empty_page() {
@@ -61,8 +61,8 @@ async fn a_page_that_has_not_changed_is_not_sent_again() {
     let queue = Queue::new(BEARER).await;
     let mut offers = queue.offer([1, 2]).await;
     let page = answered(queue.request(Method::GET, "")).await;
-    assert_eq!(page.headers()["cache-control"], "no-store");
-    let etag = page.headers()["etag"].to_str().expect("text").to_owned();
+    assert_eq!(page.headers["cache-control"], "no-store");
+    let etag = page.headers["etag"].to_str().expect("text").to_owned();
     let again = || heard(queue.request(Method::GET, "").header("if-none-match", &etag));
     assert_eq!(again().await.status, 304);
     assert_eq!(queue.success(1).await, 200);
@@ -74,11 +74,11 @@ async fn a_page_that_has_not_changed_is_not_sent_again() {
 async fn a_look_at_the_head_has_the_length_of_the_page_and_no_body() {
     let queue = Queue::new(BEARER).await;
     let _offers = queue.offer([1]).await;
-    let length = answered(queue.request(Method::GET, "")).await.bytes().await.expect("a body").len();
+    let length = whole(&answered(queue.request(Method::GET, "")).await).len();
     let head = answered(queue.request(Method::HEAD, "")).await;
-    assert_eq!(head.headers()["content-length"], length.to_string().as_str());
-    assert!(head.headers().contains_key("etag"));
-    assert_eq!(head.bytes().await.expect("nothing").len(), 0);
+    assert_eq!(head.headers["content-length"], length.to_string().as_str());
+    assert!(head.headers.contains_key("etag"));
+    assert_eq!(whole(&head).len(), 0);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn what_nobody_knows_is_refused_and_a_wrong_method_is_told_the_right_ones(
     ] {
         let response = answered(queue.request(method, &below)).await;
         assert_eq!(
-            (response.status().as_u16(), &response.headers()["allow"]),
+            (response.status.as_u16(), &response.headers["allow"]),
             (405, &allowed.parse().expect("text"))
         );
     }

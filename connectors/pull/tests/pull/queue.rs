@@ -8,13 +8,15 @@ use postroom_connector::{ConnectorError, Handover, Outgoing, Receipt, Settings, 
 use postroom_connector_pull::PullSink;
 use postroom_event::DispatchId;
 use postroom_listener::{Claim, Limits, Listeners, Tls, Wanted};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use postroom_request::{Answer, Body, Client, Method, Peer, RequestBuilder};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+/// How errors call a queue, and how much of its answer is read.
+const QUEUE: Peer = Peer { name: "the queue", max_answer_bytes: 256 * 1024 * 1024 };
 /// Longest wait of a test for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const BEARER: &str = "bearer = { file = 'token' }";
@@ -175,15 +177,22 @@ pub(crate) fn numbers(page: &Value) -> Vec<u64> {
     messages.iter().map(|one| one["message"]["number"].as_u64().expect("a number")).collect()
 }
 
-pub(crate) async fn answered(request: RequestBuilder) -> Response {
-    request.send().await.expect("an answer")
+pub(crate) async fn answered(request: RequestBuilder) -> Answer {
+    QUEUE.ask(request).await.expect("an answer")
+}
+
+/// The body of an answer, which came whole.
+pub(crate) fn whole(answer: &Answer) -> &[u8] {
+    match &answer.body {
+        Body::Whole(body) => body,
+        cut => panic!("{cut:?}"),
+    }
 }
 
 pub(crate) async fn heard(request: RequestBuilder) -> Heard {
-    let response = answered(request).await;
-    let status = response.status().as_u16();
-    let body = response.bytes().await.expect("a body");
-    Heard { status, body: serde_json::from_slice(&body).unwrap_or_default() }
+    let answer = answered(request).await;
+    let status = answer.status.as_u16();
+    Heard { status, body: serde_json::from_slice(whole(&answer)).unwrap_or_default() }
 }
 
 /// What came of a delivery.
