@@ -2,8 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use sha2::{Digest, Sha256};
+
+/// The members under which [`Cell::kept`] writes what JSON has no exact form for.
+const FLOAT: &str = "float";
+const BYTES: &str = "bytes";
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +52,31 @@ impl Cell {
             }
             Self::Text(text) => text.as_str().into(),
             Self::Bytes(bytes) => STANDARD.encode(bytes).into(),
+        }
+    }
+
+    /// As JSON from which [`Self::of_kept`] makes the same again, to the last bit.
+    pub(crate) fn kept(&self) -> Value {
+        match self {
+            Self::Float(number) => json!({ FLOAT: number.to_string() }),
+            Self::Bytes(_) => json!({ BYTES: self.json() }),
+            _ => self.json(),
+        }
+    }
+
+    /// What [`Self::kept`] wrote; nothing for anything else.
+    pub(crate) fn of_kept(value: Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(text)),
+            Value::Array(_) => None,
+            Value::Object(map) => match map.iter().next() {
+                Some((kind, Value::String(text))) if kind == FLOAT => text.parse().ok().map(Self::Float),
+                Some((kind, Value::String(text))) if kind == BYTES => {
+                    STANDARD.decode(text).ok().map(Self::Bytes)
+                }
+                _ => None,
+            },
+            plain => Some(Self::of(&plain)),
         }
     }
 
@@ -98,8 +127,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -114,6 +141,30 @@ mod tests {
             (json!([1, {"b": 2}]), Cell::Text(r#"[1,{"b":2}]"#.to_owned())),
         ] {
             assert_eq!(Cell::of(&value), cell, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_was_kept_is_the_same_to_the_last_bit() {
+        for cell in [
+            Cell::Null,
+            Cell::Bool(true),
+            Cell::Integer(i64::MIN),
+            Cell::Unsigned(u64::MAX),
+            Cell::Float(0.1 + 0.2),
+            Cell::Float(5e-324),
+            Cell::Float(1e300),
+            Cell::Float(f64::NEG_INFINITY),
+            Cell::Text("{\"float\": \"1\"}\n\u{0}ä".to_owned()),
+            Cell::Bytes(vec![0, 255, 10]),
+        ] {
+            let line = cell.kept().to_string();
+            assert!(!line.contains('\n'), "{line}");
+            let again = Cell::of_kept(serde_json::from_str(&line).expect("JSON"));
+            assert_eq!(again.as_ref(), Some(&cell), "{line}");
+        }
+        for value in [json!([1]), json!({}), json!({"float": "Ada"}), json!({"bytes": "Ada!"})] {
+            assert_eq!(Cell::of_kept(value.clone()), None, "{value}");
         }
     }
 

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use postroom_connector::{ConnectorError, ExposeSecret, Failure, Settings, SettingsError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +27,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Patience {
     /// For a connection.
     pub(crate) connect: Duration,
+    /// For one answer, and for the next row of many.
+    pub(crate) step: Duration,
     /// For everything that is done in one session, the connection included.
     pub(crate) session: Duration,
 }
@@ -44,6 +48,13 @@ pub(crate) struct Session<'l> {
     connection: Box<dyn Connection>,
     until: Instant,
     _turn: SemaphorePermit<'l>,
+}
+
+/// Rows that the database is still giving.
+pub(crate) struct RowStream<'s> {
+    rows: BoxStream<'s, sqlx::Result<Vec<Cell>>>,
+    step: Duration,
+    until: Instant,
 }
 
 impl Line {
@@ -96,6 +107,11 @@ impl Session<'_> {
         self.line.database.as_ref()
     }
 
+    /// Until when the next answer is waited for.
+    fn step(&self) -> Instant {
+        self.until.min(Instant::now() + self.line.patience.step)
+    }
+
     /// Keeps the connection: it is in no transaction.
     pub(crate) fn release(self) {
         let kept = (self.connection, Instant::now());
@@ -104,17 +120,23 @@ impl Session<'_> {
 
     /// The columns that a query would give.
     pub(crate) async fn columns(&mut self, sql: &str) -> Result<Vec<Column>, Trouble> {
-        within(self.until, self.connection.columns(sql)).await
+        within(self.step(), self.connection.columns(sql)).await
     }
 
     /// Runs a query; its rows.
     pub(crate) async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> Result<Rows, Trouble> {
-        within(self.until, self.connection.rows(sql, values)).await
+        within(self.step(), self.connection.rows(sql, values)).await
+    }
+
+    /// Runs a query without values, whose rows are never all in memory.
+    pub(crate) fn stream(&mut self, sql: &str) -> RowStream<'_> {
+        let (step, until) = (self.line.patience.step, self.until);
+        RowStream { rows: self.connection.stream(sql), step, until }
     }
 
     /// Says something that has no values, such as `COMMIT`.
     pub(crate) async fn say(&mut self, sql: &str) -> Result<(), Trouble> {
-        within(self.until, self.connection.say(sql)).await
+        within(self.step(), self.connection.say(sql)).await
     }
 
     /// Runs a statement with values of `message`; the rows that it returns.
@@ -123,10 +145,17 @@ impl Session<'_> {
         statement: &Statement,
         message: &serde_json::Value,
     ) -> Result<Rows, Trouble> {
-        let sql = within(self.until, self.connection.spell(statement)).await?;
+        let sql = within(self.step(), self.connection.spell(statement)).await?;
         let values = statement.values(message).into_iter().map(|value| self.database().given(value));
         let values = values.collect();
         self.rows(&sql, values).await
+    }
+}
+
+impl RowStream<'_> {
+    /// The next row; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Cell>>, Trouble> {
+        within(self.until.min(Instant::now() + self.step), self.rows.try_next()).await
     }
 }
 

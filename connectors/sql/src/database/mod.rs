@@ -6,7 +6,8 @@ mod postgres;
 mod sqlite;
 
 use async_trait::async_trait;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, TryStreamExt};
 pub(crate) use mysql::MySqlHome;
 pub(crate) use postgres::PostgresHome;
 pub(crate) use sqlite::SqliteHome;
@@ -89,6 +90,9 @@ pub(crate) trait Database: Send + Sync {
         "BEGIN"
     }
 
+    /// Begins a transaction that only reads, and sees the tables as they were at one moment.
+    fn begin_reading(&self) -> &'static str;
+
     /// The types of an id, a time and a reference, in a table that is made.
     fn receipt_types(&self) -> [&'static str; 3];
 
@@ -121,6 +125,9 @@ pub(crate) trait Connection: Send {
 
     /// Runs a query; its rows.
     async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> sqlx::Result<Rows>;
+
+    /// Runs a query without values; its rows as they come.
+    fn stream(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<Vec<Cell>>>;
 
     /// Runs something without values, which is not prepared.
     async fn say(&mut self, sql: &str) -> sqlx::Result<()>;
@@ -180,11 +187,26 @@ where
         if rows.names.is_empty() {
             rows.names = row.columns().iter().map(|column| column.name().to_owned()).collect();
         }
-        let cells = (0..row.len()).map(|index| cell(&row, index)).collect::<sqlx::Result<Vec<_>>>()?;
+        let cells = cells(&row, &cell)?;
         bytes += cells.iter().map(Cell::size).sum::<usize>();
         rows.rows.push(cells);
     }
     Ok(rows)
+}
+
+/// Rows as they come.
+fn one_by_one<'s, R: sqlx::Row>(
+    stream: impl Stream<Item = sqlx::Result<R>> + Send + 's,
+    cell: impl Fn(&R, usize) -> sqlx::Result<Cell> + Send + 's,
+) -> BoxStream<'s, sqlx::Result<Vec<Cell>>>
+where
+    usize: sqlx::ColumnIndex<R>,
+{
+    stream.map(move |row| cells(&row?, &cell)).boxed()
+}
+
+fn cells<R: sqlx::Row>(row: &R, cell: impl Fn(&R, usize) -> sqlx::Result<Cell>) -> sqlx::Result<Vec<Cell>> {
+    (0..row.len()).map(|index| cell(row, index)).collect()
 }
 
 /// The columns of a statement that was prepared.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, SqlSafeStr, Type, TypeInfo, ValueRef,
 };
 
 use super::postgres::shortest;
-use super::{Column, Connection, Database, Form, Rows, bound, collect, columns_of};
+use super::{Column, Connection, Database, Form, Rows, bound, collect, columns_of, one_by_one};
 use crate::cell::Cell;
 use crate::statement::Statement;
 
@@ -81,6 +82,10 @@ impl Database for MySqlHome {
         }
     }
 
+    fn begin_reading(&self) -> &'static str {
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+    }
+
     fn receipt_types(&self) -> [&'static str; 3] {
         ["varchar(64) CHARACTER SET ascii COLLATE ascii_bin", "datetime", "text"]
     }
@@ -110,6 +115,10 @@ impl Connection for Connected {
 
     async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> sqlx::Result<Rows> {
         collect(bound(sql, values).fetch(&mut self.0), cell).await
+    }
+
+    fn stream(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<Vec<Cell>>> {
+        one_by_one(bound(sql, Vec::new()).fetch(&mut self.0), cell)
     }
 
     async fn say(&mut self, sql: &str) -> sqlx::Result<()> {

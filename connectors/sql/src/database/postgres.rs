@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgTypeInfo};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, Row, SqlSafeStr, Statement as _,
@@ -11,7 +12,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Column, Connection, Database, Form, Rows, bound, collect};
+use super::{Column, Connection, Database, Form, Rows, bound, collect, one_by_one};
 use crate::cell::Cell;
 use crate::statement::Statement;
 
@@ -80,6 +81,10 @@ impl Database for PostgresHome {
         value.text().map_or(Cell::Null, Cell::Text)
     }
 
+    fn begin_reading(&self) -> &'static str {
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    }
+
     fn receipt_types(&self) -> [&'static str; 3] {
         ["varchar(64)", "timestamptz", "text"]
     }
@@ -113,6 +118,10 @@ impl Connection for Postgres {
 
     async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> sqlx::Result<Rows> {
         collect(bound(sql, values).fetch(&mut self.connection), cell).await
+    }
+
+    fn stream(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<Vec<Cell>>> {
+        one_by_one(bound(sql, Vec::new()).fetch(&mut self.connection), cell)
     }
 
     async fn say(&mut self, sql: &str) -> sqlx::Result<()> {

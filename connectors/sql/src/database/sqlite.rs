@@ -1,13 +1,14 @@
 //! SQLite. Each value has a type of its own, whatever its column says.
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, Row, SqlSafeStr, TypeInfo,
     ValueRef,
 };
 
-use super::{Column, Connection, Database, Form, Rows, bound, collect, columns_of};
+use super::{Column, Connection, Database, Form, Rows, bound, collect, columns_of, one_by_one};
 use crate::cell::Cell;
 use crate::statement::Statement;
 
@@ -46,6 +47,10 @@ impl Database for SqliteHome {
         "BEGIN IMMEDIATE"
     }
 
+    fn begin_reading(&self) -> &'static str {
+        "BEGIN"
+    }
+
     fn receipt_types(&self) -> [&'static str; 3] {
         ["TEXT", "TEXT", "TEXT"]
     }
@@ -71,6 +76,10 @@ impl Connection for Connected {
 
     async fn rows(&mut self, sql: &str, values: Vec<Cell>) -> sqlx::Result<Rows> {
         collect(bound(sql, values).fetch(&mut self.0), cell).await
+    }
+
+    fn stream(&mut self, sql: &str) -> BoxStream<'_, sqlx::Result<Vec<Cell>>> {
+        one_by_one(bound(sql, Vec::new()).fetch(&mut self.0), cell)
     }
 
     async fn say(&mut self, sql: &str) -> sqlx::Result<()> {

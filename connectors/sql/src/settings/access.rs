@@ -63,8 +63,10 @@ enum Tls {
 impl Access {
     pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let written: Written = settings.read()?;
+        let timeout = limit("timeout", written.timeout.as_deref(), TIMEOUT)?;
         let patience = Patience {
-            session: limit("timeout", written.timeout.as_deref(), TIMEOUT)?,
+            step: timeout,
+            session: timeout,
             connect: limit("connect_timeout", written.connect_timeout.as_deref(), CONNECT_TIMEOUT)?,
         };
         let password = written.password.map(|password| SecretFrom::read(PASSWORD, password)).transpose()?;
@@ -101,10 +103,10 @@ impl Access {
 
     /// The database.
     pub(crate) fn database(&self) -> Arc<dyn Database> {
-        let timeout = self.patience.session;
+        let Patience { step, session: timeout, .. } = self.patience;
         match (&self.place, self.product) {
             (Place::File(file), _) => {
-                Arc::new(SqliteHome::new(SqliteConnectOptions::new().filename(file), timeout))
+                Arc::new(SqliteHome::new(SqliteConnectOptions::new().filename(file), step))
             }
             (Place::Server { host, port, user, database }, Product::MySql) => {
                 let options =

@@ -4,11 +4,13 @@ mod access;
 mod address;
 mod sink;
 mod source;
+mod whole;
 
 pub(crate) use access::{Access, Password};
 use postroom_connector::{Settings, SettingsError};
 pub(crate) use sink::{Making, SinkSettings, Work};
 pub(crate) use source::{Done, Following, Origin, Outbox, Overlap, SourceSettings, Watermark, What};
+pub(crate) use whole::Whole;
 
 /// Longest name of a table or column, in bytes.
 const LONGEST_NAME: usize = 128;

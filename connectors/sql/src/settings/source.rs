@@ -7,16 +7,19 @@ use postroom_connector::{Settings, SettingsError, parse_duration};
 use serde::Deserialize;
 
 use super::access::{Access, KEYS};
+use super::whole::{Whole, whole};
 use super::{dotted, name, names, split};
 
 /// How often the database is looked at, unless the settings say otherwise.
 const EVERY: Duration = Duration::from_secs(10);
+/// How often a whole table is read, unless the settings say otherwise.
+const EVERY_WHOLE: Duration = Duration::from_secs(24 * 3_600);
 /// Rows in one batch, unless the settings say otherwise.
 const ROWS: usize = 500;
 /// Most rows in one batch.
 const MOST_ROWS: usize = 5_000;
-/// Most columns of a key.
-const MOST_KEY_COLUMNS: usize = 8;
+/// Most columns of a key, or of an order.
+pub(super) const MOST_KEY_COLUMNS: usize = 8;
 /// Longest overlap.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(31 * 24 * 3_600);
 
@@ -25,6 +28,7 @@ const LONGEST_OVERLAP: Duration = Duration::from_secs(31 * 24 * 3_600);
 struct Written {
     outbox: Option<toml::Table>,
     watermark: Option<toml::Table>,
+    whole: Option<toml::Table>,
     columns: Option<Vec<String>>,
     #[serde(default)]
     json: Vec<String>,
@@ -65,6 +69,7 @@ pub(crate) struct SourceSettings {
 pub(crate) enum Following {
     Outbox(Outbox),
     Watermark(Watermark),
+    Whole(Whole),
 }
 
 /// What is read of them.
@@ -123,14 +128,17 @@ pub(crate) enum Overlap {
 impl SourceSettings {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let (access, rest) = split(settings, &KEYS);
-        let access = Access::read(&access)?;
+        let mut access = Access::read(&access)?;
         let written: Written = rest.read()?;
-        let following = match (written.outbox, written.watermark) {
-            (Some(table), None) => Following::Outbox(outbox(&rest, table)?),
-            (None, Some(table)) => Following::Watermark(watermark(&rest, table)?),
-            _ => return Err(SettingsError::new("outbox", "either `outbox` or `watermark`")),
-        };
+        let following = Following::read(&rest, [written.outbox, written.watermark, written.whole])?;
+        if let Following::Whole(whole) = &following {
+            access.patience.session = whole.timeout;
+            if written.rows.is_some() {
+                return Err(SettingsError::new("rows", "a whole table is one batch"));
+            }
+        }
         let every = match written.every.as_deref() {
+            None if matches!(following, Following::Whole(_)) => EVERY_WHOLE,
             None => EVERY,
             Some(text) => parse_duration(text)
                 .filter(|every| !every.is_zero())
@@ -151,8 +159,22 @@ impl SourceSettings {
     }
 }
 
+impl Following {
+    fn read(
+        settings: &Settings,
+        [outbox, watermark, whole]: [Option<toml::Table>; 3],
+    ) -> Result<Self, SettingsError> {
+        match (outbox, watermark, whole) {
+            (Some(table), None, None) => self::outbox(settings, table).map(Self::Outbox),
+            (None, Some(table), None) => self::watermark(settings, table).map(Self::Watermark),
+            (None, None, Some(table)) => self::whole(settings, table).map(Self::Whole),
+            _ => Err(SettingsError::new("outbox", "one of `outbox`, `watermark` and `whole`")),
+        }
+    }
+}
+
 /// Reads a table within the settings; its keys are told behind `outer`.
-fn inner<T: serde::de::DeserializeOwned>(
+pub(super) fn inner<T: serde::de::DeserializeOwned>(
     settings: &Settings,
     outer: &str,
     table: toml::Table,

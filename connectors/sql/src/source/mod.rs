@@ -6,15 +6,17 @@ mod mark;
 mod outbox;
 mod plan;
 mod progress;
+mod spool;
 mod watermark;
+mod whole;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use postroom_connector::{
-    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+    Arrival, Batch, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -25,6 +27,7 @@ use crate::{NAME, RULES};
 use batch::RowsBatch;
 use outbox::OutboxReader;
 use watermark::WatermarkReader;
+use whole::WholeReader;
 
 /// Longest that a call waits for rows.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,6 +50,10 @@ impl SourceKind for SqlSource {
         None
     }
 
+    fn gives_wholes(&self, settings: &Settings) -> bool {
+        SourceSettings::read(settings).is_ok_and(|read| matches!(read.following, Following::Whole(_)))
+    }
+
     fn rules(&self) -> &'static [(&'static str, &'static str)] {
         RULES
     }
@@ -61,9 +68,13 @@ impl SourceKind for SqlSource {
         let reader = match following {
             Following::Outbox(outbox) => Reader::Outbox(OutboxReader::new(line, outbox, what)),
             Following::Watermark(watermark) => Reader::Watermark(WatermarkReader::new(line, watermark, what)),
+            Following::Whole(whole) => {
+                let folder = settings.data.join(NAME).join(&settings.system);
+                Reader::Whole(WholeReader::new(line, whole, what, folder))
+            }
         };
-        let (hand, looks_at) = (Arc::new(()), Instant::now());
-        Ok(Box::new(Rows { reader, every, hand, looks_at, look: None }))
+        let (hand, due) = (Arc::new(()), Arc::new(Due::now()));
+        Ok(Box::new(Rows { reader, every, hand, due, look: None }))
     }
 
     fn open(&self, _settings: &Settings, _path: &Path) -> Result<Arrival, ConnectorError> {
@@ -79,10 +90,30 @@ impl SourceKind for SqlSource {
 enum Reader {
     Outbox(Arc<OutboxReader>),
     Watermark(Arc<WatermarkReader>),
+    Whole(Arc<WholeReader>),
 }
 
-/// What a look found.
-type Found = Result<Option<RowsBatch>, ConnectorError>;
+/// Rows that a look found.
+type FoundRows = Result<Option<RowsBatch>, ConnectorError>;
+/// What a look found, and how long after it the next is due.
+type Found = Result<Option<(Box<dyn Batch>, Duration)>, ConnectorError>;
+
+/// When the database is looked at next.
+struct Due(Mutex<Instant>);
+
+impl Due {
+    fn now() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    fn at(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put_off(&self, pause: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + pause;
+    }
+}
 
 /// The rows of one table or query.
 struct Rows {
@@ -90,18 +121,21 @@ struct Rows {
     every: Duration,
     /// A batch holds it, too, as long as it lives: nothing else is read meanwhile.
     hand: Arc<()>,
-    /// When the database is looked at next.
-    looks_at: Instant,
+    due: Arc<Due>,
     /// A look that is going on; kept here so that the caller may stop waiting and come back.
     look: Option<JoinHandle<Found>>,
 }
 
 impl Rows {
     fn begin(&self) -> JoinHandle<Found> {
-        let hand = Arc::clone(&self.hand);
+        let (hand, every) = (Arc::clone(&self.hand), self.every);
         match &self.reader {
-            Reader::Outbox(reader) => tokio::spawn(Arc::clone(reader).look(hand)),
-            Reader::Watermark(reader) => tokio::spawn(Arc::clone(reader).look(hand)),
+            Reader::Outbox(reader) => tokio::spawn(paged(Arc::clone(reader).look(hand), every)),
+            Reader::Watermark(reader) => tokio::spawn(paged(Arc::clone(reader).look(hand), every)),
+            Reader::Whole(reader) => {
+                let done = whole::Done { due: Arc::clone(&self.due), every, _hand: hand };
+                tokio::spawn(Arc::clone(reader).look(done))
+            }
         }
     }
 
@@ -117,12 +151,20 @@ impl Rows {
     }
 }
 
+/// What a look at a page found: behind one that has more the next is due at once.
+async fn paged(look: impl Future<Output = FoundRows>, every: Duration) -> Found {
+    Ok(look.await?.map(|batch| {
+        let pause = if batch.more_wait() { Duration::ZERO } else { every };
+        (Box::new(batch) as Box<dyn Batch>, pause)
+    }))
+}
+
 #[async_trait]
 impl Source for Rows {
     fn resume(&mut self, cursor: &str) -> Result<(), ConnectorError> {
         match &self.reader {
-            // What is in an outbox is what was not taken.
-            Reader::Outbox(_) => Ok(()),
+            // What is in an outbox is what was not taken, and a table is read whole each time.
+            Reader::Outbox(_) | Reader::Whole(_) => Ok(()),
             Reader::Watermark(reader) => reader.resume(cursor),
         }
     }
@@ -130,25 +172,23 @@ impl Source for Rows {
     async fn next(&mut self) -> Result<Arrival, ConnectorError> {
         let patience = Instant::now() + PATIENCE;
         if self.look.is_none() {
-            if Arc::strong_count(&self.hand) > 1 || self.looks_at > patience {
+            if Arc::strong_count(&self.hand) > 1 || self.due.at() > patience {
                 sleep_until(patience).await;
                 return Ok(Arrival::Idle);
             }
-            sleep_until(self.looks_at).await;
+            sleep_until(self.due.at()).await;
             self.look = Some(self.begin());
         }
         match self.found(patience).await {
             None => Ok(Arrival::Idle),
             Some(Err(error)) => Err(error),
             Some(Ok(None)) => {
-                self.looks_at = Instant::now() + self.every;
+                self.due.put_off(self.every);
                 Ok(Arrival::Idle)
             }
-            Some(Ok(Some(batch))) => {
-                if !batch.more_wait() {
-                    self.looks_at = Instant::now() + self.every;
-                }
-                Ok(Arrival::Batch(Box::new(batch)))
+            Some(Ok(Some((batch, pause)))) => {
+                self.due.put_off(pause);
+                Ok(Arrival::Batch(batch))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use postroom_connector::{ConnectorError, Failure};
 use tokio::sync::Mutex;
 
-use super::Found;
+use super::FoundRows;
 use super::batch::{Away, RowsBatch};
 use super::plan::Plan;
 use crate::cell::{Cell, digest};
@@ -34,7 +34,7 @@ impl OutboxReader {
     }
 
     /// Reads the next rows.
-    pub(crate) async fn look(self: Arc<Self>, hand: Arc<()>) -> Found {
+    pub(crate) async fn look(self: Arc<Self>, hand: Arc<()>) -> FoundRows {
         let mut session = self.line.session().await?;
         let mut plan = self.plan.lock().await;
         // Left out until all went well: what the columns are is learnt anew after an error.

@@ -1,8 +1,9 @@
 //! What is read of a row, and how a record is made of it. Found out once, when the columns are known.
 
+use chrono_tz::Tz;
 use postroom_connector::{ConnectorError, Failure};
 use postroom_event::{Fault, Reading, Record, read_value};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::cell::Cell;
 use crate::database::{Column, Database, Form};
@@ -61,6 +62,13 @@ impl Plan {
         self.columns.iter().map(read).collect::<Vec<_>>().join(", ")
     }
 
+    /// What makes the same cells the same records: their columns, and how they are shown.
+    pub(crate) fn head(&self) -> String {
+        let columns = self.columns.iter().map(|(column, _)| [column.name.as_str(), column.kind.as_str()]);
+        let columns: Vec<_> = columns.collect();
+        json!([columns, self.shown, self.what.json, self.what.zone.map(Tz::name)]).to_string()
+    }
+
     /// The column that the setting `key` needs: where it stands, and what it is.
     ///
     /// # Errors
@@ -72,7 +80,7 @@ impl Plan {
     }
 
     /// The record of a row, or why it is refused.
-    pub(crate) fn reading(&self, number: u64, key: String, row: &[Cell]) -> Reading {
+    pub(crate) fn reading(&self, number: u64, key: impl Into<Option<String>>, row: &[Cell]) -> Reading {
         let mut value = Map::new();
         for ((column, form), cell) in self.columns.iter().zip(row).take(self.shown) {
             match shown(cell, *form, &self.what) {
@@ -85,7 +93,7 @@ impl Plan {
                 }
             }
         }
-        Reading::Record(Record { number, line: 0, key: Some(key), value: Value::Object(value) })
+        Reading::Record(Record { number, line: 0, key: key.into(), value: Value::Object(value) })
     }
 }
 
@@ -121,7 +129,6 @@ fn shown(cell: &Cell, form: Form, what: &What) -> Result<Value, (&'static str, &
 #[cfg(test)]
 mod tests {
     use chrono_tz::Europe::London;
-    use serde_json::json;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure};
 use serde_json::json;
 
-use super::Found;
+use super::FoundRows;
 use super::batch::{Away, RowsBatch};
 use super::bounds::{Bounds, Place};
 use super::mark::Mark;
@@ -69,7 +69,7 @@ impl WatermarkReader {
     }
 
     /// Reads on until there are rows that were not given before, or none any more.
-    pub(crate) async fn look(self: Arc<Self>, hand: Arc<()>) -> Found {
+    pub(crate) async fn look(self: Arc<Self>, hand: Arc<()>) -> FoundRows {
         loop {
             let place = self.progress().begin(Utc::now(), |mark| self.back(mark))?;
             let (plan, rows) = self.page(&place).await?;
