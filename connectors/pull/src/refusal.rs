@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     NotOnOffer,
     /// It was answered in another way.
     OtherAnswer,
-    /// Nobody took the answer in time.
+    /// Nobody took the answer in time, or it cannot be found out who asks.
     NotNow,
 }
 
@@ -71,7 +71,7 @@ impl Refusal {
             }
             Self::NotOnOffer => (StatusCode::NOT_FOUND, "no message of this id is on offer now"),
             Self::OtherAnswer => (StatusCode::CONFLICT, "it was answered in another way"),
-            Self::NotNow => (StatusCode::SERVICE_UNAVAILABLE, "the answer cannot be taken now"),
+            Self::NotNow => (StatusCode::SERVICE_UNAVAILABLE, "the hub cannot take it now"),
         };
         (status, words.to_owned())
     }

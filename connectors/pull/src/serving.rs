@@ -135,7 +135,7 @@ impl Serving {
     }
 
     fn admit(&mut self, asked: &Asked) -> Result<(), Refusal> {
-        let Some(gate) = &self.gate else { return Err(Refusal::Unknown(None)) };
+        let Some(gate) = &self.gate else { return Err(Refusal::NotNow) };
         if !gate.admits(asked) {
             return Err(Refusal::Unknown(gate.challenge()));
         }

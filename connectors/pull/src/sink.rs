@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postroom_connector::{
-    ConnectorError, Failure, Handover, Manner, Outgoing, Receipt, Settings, SettingsError, Sink, SinkKind,
+    CertificateAt, ConnectorError, Failure, Handover, Manner, Outgoing, Receipt, Settings, SettingsError,
+    Sink, SinkKind,
 };
+use postroom_listener::Listeners;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -30,6 +32,22 @@ impl SinkKind for PullSink {
 
     fn manner(&self) -> Manner {
         Manner::Pulled
+    }
+
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        PullSettings::read(settings).map(|read| read.wanted.certificates()).unwrap_or_default()
+    }
+
+    fn troubles(&self, settings: &Settings) -> Vec<SettingsError> {
+        let troubles = |read: PullSettings| read.wanted.troubles(&Listeners::shared().troubles());
+        PullSettings::read(settings).map(troubles).unwrap_or_default()
+    }
+
+    /// Whoever comes before the path is held is told to come again.
+    fn announce(&self, settings: &Settings) {
+        if let Ok(read) = PullSettings::read(settings) {
+            Listeners::shared().expect(read.wanted.address, &read.wanted.path);
+        }
     }
 
     /// Begins to listen: what nobody has put anything on must say so, too.

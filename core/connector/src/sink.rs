@@ -29,11 +29,19 @@ pub trait SinkKind: Send + Sync {
         Vec::new()
     }
 
+    /// What of the files that the settings name cannot be used as it is now, while the sink goes on with what it read before.
+    fn troubles(&self, _settings: &Settings) -> Vec<SettingsError> {
+        Vec::new()
+    }
+
     /// The fields of messages that it puts where others than the system itself can read them, as into a mail; none where
     /// the settings are wrong.
     fn reveals(&self, _settings: &Settings) -> Vec<Revealed> {
         Vec::new()
     }
+
+    /// Hears, once for each target of the council and before any is made, that there will be one with these settings.
+    fn announce(&self, _settings: &Settings) {}
 
     /// Makes a sink from settings that passed [`Self::check`].
     ///

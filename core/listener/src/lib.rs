@@ -6,6 +6,7 @@
 
 mod answering;
 mod asked;
+mod certificates;
 mod claims;
 mod known;
 mod limits;

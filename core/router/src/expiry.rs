@@ -68,13 +68,16 @@ impl Certificates {
             let named = kind.certificates(&side.settings);
             found.extend(named.iter().map(|at| read(&system.name, Some("source"), at)));
             for trouble in kind.troubles(&side.settings) {
-                put(&mut found, &system.name, &trouble);
+                put(&mut found, (&system.name, "source"), &trouble);
             }
         }
         for (system, target) in self.council.targets() {
             let Some(kind) = self.connectors.sink(&target.connector) else { continue };
             let named = kind.certificates(&target.settings);
             found.extend(named.iter().map(|at| read(&system.name, Some("target"), at)));
+            for trouble in kind.troubles(&target.settings) {
+                put(&mut found, (&system.name, "target"), &trouble);
+            }
         }
         found
     }
@@ -120,9 +123,9 @@ fn read(system: &str, side: Option<&str>, at: &CertificateAt) -> InUse {
     }
 }
 
-/// Notes a trouble of a source beside the certificate that it is one of, or by itself.
-fn put(found: &mut Vec<InUse>, system: &str, trouble: &SettingsError) {
-    let setting = format!("source.{}", trouble.key);
+/// Notes a trouble of a side of a system beside the certificate that it is one of, or by itself.
+fn put(found: &mut Vec<InUse>, (system, side): (&str, &str), trouble: &SettingsError) {
+    let setting = format!("{side}.{}", trouble.key);
     let known = found.iter_mut().find(|one| one.system == system && one.setting == setting);
     match known {
         Some(known) => known.trouble = Some(trouble.words.clone()),

@@ -146,7 +146,7 @@ impl Hub {
         self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
         want_told(&self.council, &self.ledger);
-        self.announce_sources();
+        self.announce();
         self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;
@@ -168,10 +168,15 @@ impl Hub {
         Ok(())
     }
 
-    fn announce_sources(&self) {
+    fn announce(&self) {
         for (_, side) in self.council.sources() {
             if let Some(kind) = self.connectors.source(&side.connector) {
                 kind.announce(&side.settings);
+            }
+        }
+        for (_, target) in self.council.targets() {
+            if let Some(kind) = self.connectors.sink(&target.connector) {
+                kind.announce(&target.settings);
             }
         }
     }

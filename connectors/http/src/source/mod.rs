@@ -91,14 +91,14 @@ impl SourceKind for HttpSource {
 
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
         match Way::read(settings) {
-            Ok(Way::Webhook(webhook)) => webhook.certificates(),
+            Ok(Way::Webhook(webhook)) => webhook.wanted.certificates(),
             Ok(Way::Poll(_)) | Err(_) => Vec::new(),
         }
     }
 
     fn troubles(&self, settings: &Settings) -> Vec<SettingsError> {
         match Way::read(settings) {
-            Ok(Way::Webhook(webhook)) => webhook.troubles(&Listeners::shared().troubles()),
+            Ok(Way::Webhook(webhook)) => webhook.wanted.troubles(&Listeners::shared().troubles()),
             Ok(Way::Poll(_)) | Err(_) => Vec::new(),
         }
     }

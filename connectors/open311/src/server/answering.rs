@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postroom_listener::Reply;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::store::Store;
@@ -19,6 +20,7 @@ pub(super) struct Pending {
     pub(super) notice: String,
     pub(super) written: Written,
     pub(super) reply: Reply,
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 /// Whoever answers.

@@ -8,13 +8,13 @@ use postroom_connector::ConnectorError;
 use postroom_listener::header::CONTENT_TYPE;
 use postroom_listener::{Answer, Asked, Method};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::watch;
 
+use super::admission::Admissions;
 use super::answering::Pending;
 use super::batch::Taken;
 use super::form::Parameters;
-use super::keys::Keys;
 use super::place::Visits;
 use super::posted::Report;
 use super::refusal::Refusal;
@@ -24,15 +24,6 @@ use crate::store::{Search, Store, TOLD};
 use crate::writing::{Item, Written, list, one};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// Whom the server lets report something now.
-#[derive(Debug)]
-pub(super) enum Admission {
-    Anyone,
-    With(Keys),
-    /// The keys cannot be read: one may have been withdrawn.
-    Nobody,
-}
 
 /// What went wrong at the counter, for whoever can say so.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +44,25 @@ impl Trouble {
 pub(super) struct Counter {
     pub(super) settings: ServerSettings,
     pub(super) store: Arc<Store>,
-    pub(super) admission: watch::Receiver<Admission>,
+    pub(super) admission: Admissions,
     pub(super) trouble: Trouble,
     pub(super) reports: Sender<Taken>,
+    /// One for each report that waits.
+    pub(super) reporting: Arc<Semaphore>,
+    /// One for each of the others who is being answered.
+    pub(super) asking: Arc<Semaphore>,
 }
 
 impl Counter {
     /// Serves until nobody takes reports any more.
-    pub(super) async fn run(self, visits: Visits) {
+    pub(super) async fn run(self: Arc<Self>, visits: Visits) {
+        tokio::select! {
+            () = self.serve_all(visits) => {}
+            never = self.admission.keep_looking() => match never {},
+        }
+    }
+
+    async fn serve_all(self: &Arc<Self>, visits: Visits) {
         while let Some(asked) = visits.next().await {
             if self.reports.is_closed() {
                 return;
@@ -72,19 +74,28 @@ impl Counter {
         }
     }
 
-    async fn serve(&self, asked: Asked) {
+    /// Reports and questions each have a room of their own: neither keeps the other waiting.
+    async fn serve(self: &Arc<Self>, asked: Asked) {
         let rest = asked.path.strip_prefix(&self.settings.wanted.path).unwrap_or_default();
         let (written, resource) = Resource::of(rest);
         let is_report = asked.method == Method::POST && resource == Some(Resource::Requests);
+        let room = if is_report { &self.reporting } else { &self.asking };
+        let Ok(place) = Arc::clone(room).try_acquire_owned() else {
+            return asked.reply.send(Refusal::Later.answer(written));
+        };
         if !is_report {
-            let answer = self.tell(&asked, written, resource).await;
-            let answer = answer.unwrap_or_else(|refusal| refusal.answer(written));
-            return asked.reply.send(answer);
+            let counter = Arc::clone(self);
+            let answering = async move {
+                let answer = counter.tell(&asked, written, resource).await;
+                asked.reply.send(answer.unwrap_or_else(|refusal| refusal.answer(written)));
+                drop(place);
+            };
+            return drop(tokio::spawn(answering));
         }
         match self.take(&asked).await {
             Err(refusal) => asked.reply.send(refusal.answer(written)),
             Ok((record, token, notice)) => {
-                let pending = Pending { token, notice, written, reply: asked.reply };
+                let pending = Pending { token, notice, written, reply: asked.reply, _place: place };
                 if let Err(full) = self.reports.try_send(Taken { record, pending }) {
                     full.into_inner().pending.reply.send(Refusal::Later.answer(written));
                 }
@@ -103,24 +114,13 @@ impl Counter {
         }
         let query = asked.query.as_deref().unwrap_or_default();
         let parameters = Parameters::read([query.as_bytes(), asked.body.as_ref()]).map_err(Refusal::wrong)?;
-        self.admit(&parameters)?;
+        self.admission.admit(&parameters)?;
         self.jurisdiction(&parameters)?;
         let report = Report::read(&parameters, &self.settings.services)?;
         let kept = report.kept(self.settings.same_within);
         let given = self.store.give(&kept, Utc::now()).await.map_err(|error| self.trouble.put(error))?;
         let notice = report.notice.clone();
         Ok((report.record(&given), given.token, notice))
-    }
-
-    fn admit(&self, parameters: &Parameters) -> Result<(), Refusal> {
-        match &*self.admission.borrow() {
-            Admission::Anyone => Ok(()),
-            Admission::Nobody => Err(Refusal::Later),
-            Admission::With(keys) => {
-                let admitted = parameters.get("api_key").is_some_and(|key| keys.admit(key));
-                if admitted { Ok(()) } else { Err(Refusal::Key) }
-            }
-        }
     }
 
     fn jurisdiction(&self, parameters: &Parameters) -> Result<(), Refusal> {
@@ -138,9 +138,9 @@ impl Counter {
         resource: Option<Resource>,
     ) -> Result<Answer, Refusal> {
         let resource = resource.ok_or(Refusal::Absent("this resource"))?;
-        if asked.method != Method::GET {
+        if asked.method != Method::GET && asked.method != Method::HEAD {
             let is_requests = resource == Resource::Requests;
-            return Err(Refusal::Method(if is_requests { "GET, POST" } else { "GET" }));
+            return Err(Refusal::Method(if is_requests { "GET, HEAD, POST" } else { "GET, HEAD" }));
         }
         let query = asked.query.as_deref().unwrap_or_default();
         let parameters = Parameters::read([query.as_bytes()]).map_err(Refusal::wrong)?;

@@ -1,6 +1,7 @@
 //! The server: reports that are posted become records, and whoever asks is told what the board knows. A report is
 //! answered when the broker has it, with the id of the back office where that comes in time.
 
+mod admission;
 mod answering;
 mod batch;
 mod counter;
@@ -20,28 +21,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind};
+use postroom_connector::{
+    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+};
 use postroom_listener::{ClaimError, Listeners};
-use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::NAME;
 use crate::store::{Side, Store};
+use admission::Admissions;
 use answering::Answering;
 use batch::{Reports, Taken};
-use counter::{Admission, Counter, Trouble};
+use counter::{Counter, Trouble};
 use place::Place;
 pub(crate) use settings::keep_days;
-use settings::{ServerSettings, WAITING};
+use settings::{ASKING, REPORTING, ServerSettings};
 
 /// How long one call waits for a report.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Most reports in one batch.
 const MOST_REPORTS: usize = 200;
-/// Time between two looks at the keys.
-const KEYS_LOOK: Duration = Duration::from_secs(5);
 
 /// The kind of source that serves Open311 GeoReport v2.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,20 +61,28 @@ impl SourceKind for Open311Source {
         None
     }
 
+    fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        ServerSettings::read(settings).map(|read| read.wanted.certificates()).unwrap_or_default()
+    }
+
+    fn troubles(&self, settings: &Settings) -> Vec<SettingsError> {
+        let troubles = |read: ServerSettings| read.wanted.troubles(&Listeners::shared().troubles());
+        ServerSettings::read(settings).map(troubles).unwrap_or_default()
+    }
+
+    /// Whoever comes before the path is held is told to come again.
+    fn announce(&self, settings: &Settings) {
+        if let Ok(read) = ServerSettings::read(settings) {
+            Listeners::shared().expect(read.wanted.address, &read.wanted.path);
+        }
+    }
+
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
         let read = ServerSettings::read(settings)?;
-        let (tell, admission) = watch::channel(admission(&read, settings)?);
-        let store = Arc::new(Store::new(settings, read.store.as_deref(), Side::Server, read.keep_days));
-        Ok(Box::new(Server {
-            settings: read,
-            written: settings.clone(),
-            store,
-            admission,
-            tell,
-            looked: Instant::now(),
-            trouble: Trouble::default(),
-            open: None,
-        }))
+        let admission = Admissions::new(read.keys.clone(), settings.clone())?;
+        let side = Side::Server { same_within: read.same_within };
+        let store = Arc::new(Store::new(settings, read.store.as_deref(), side, read.keep_days));
+        Ok(Box::new(Server { settings: read, admission, store, trouble: Trouble::default(), open: None }))
     }
 
     fn open(&self, _settings: &Settings, _path: &Path) -> Result<Arrival, ConnectorError> {
@@ -87,12 +96,8 @@ impl SourceKind for Open311Source {
 
 struct Server {
     settings: ServerSettings,
-    /// As the council wrote them: where the keys are read again.
-    written: Settings,
+    admission: Admissions,
     store: Arc<Store>,
-    admission: watch::Receiver<Admission>,
-    tell: watch::Sender<Admission>,
-    looked: Instant,
     trouble: Trouble,
     open: Option<Open>,
 }
@@ -112,42 +117,21 @@ impl Server {
             None => {
                 let claimed = Listeners::shared().claim(self.settings.wanted.clone()).await;
                 let place = Place::new(claimed.map_err(|error| unclaimed(&error))?);
-                let (sender, reports) = mpsc::channel(WAITING);
+                let (sender, reports) = mpsc::channel(REPORTING);
                 let counter = Counter {
                     settings: self.settings.clone(),
                     store: Arc::clone(&self.store),
                     admission: self.admission.clone(),
                     trouble: self.trouble.clone(),
                     reports: sender,
+                    reporting: Arc::new(Semaphore::new(REPORTING)),
+                    asking: Arc::new(Semaphore::new(ASKING)),
                 };
-                let serving = tokio::spawn(counter.run(place.visits()));
+                let serving = tokio::spawn(Arc::new(counter).run(place.visits()));
                 Open { reports, _place: place, _serving: AbortOnDropHandle::new(serving) }
             }
         };
         Ok(&mut self.open.insert(open).reports)
-    }
-
-    /// Takes up keys that were changed. Where one cannot be read nobody may report: it may have been withdrawn.
-    async fn look_at_keys(&mut self) -> Result<(), ConnectorError> {
-        if self.looked.elapsed() < KEYS_LOOK {
-            return Ok(());
-        }
-        let (settings, written) = (self.settings.clone(), self.written.clone());
-        let read = spawn_blocking(move || admission(&settings, &written)).await;
-        let read = read.map_err(|_| {
-            ConnectorError::new(Failure::Transient, "reading the API keys was interrupted", "")
-        })?;
-        match read {
-            Ok(admission) => {
-                self.tell.send_replace(admission);
-                self.looked = Instant::now();
-                Ok(())
-            }
-            Err(error) => {
-                self.tell.send_replace(Admission::Nobody);
-                Err(ConnectorError::new(Failure::Down, "nobody may report anything", error))
-            }
-        }
     }
 }
 
@@ -155,13 +139,13 @@ impl Server {
 impl Source for Server {
     async fn next(&mut self) -> Result<Arrival, ConnectorError> {
         self.store.clean(Utc::now()).await?;
-        self.look_at_keys().await?;
-        if let Some(error) = self.trouble.take() {
-            return Err(error);
-        }
         let answering = Answering { store: Arc::clone(&self.store), wait: self.settings.wait };
         let label = self.settings.wanted.path.clone();
+        let (trouble, admission) = (self.trouble.clone(), self.admission.clone());
         let reports = self.serve().await?;
+        if let Some(error) = trouble.take().or_else(|| admission.fault()) {
+            return Err(error);
+        }
         let Ok(first) = timeout(PATIENCE, reports.recv()).await else { return Ok(Arrival::Idle) };
         let Some(first) = first else {
             // The counter has ended; the next call opens it again.
@@ -175,14 +159,6 @@ impl Source for Server {
             all.push(taken);
         }
         Ok(Arrival::Batch(Box::new(Reports::new(label, all, answering))))
-    }
-}
-
-/// Whom the settings let report something; reads the keys: blocking.
-fn admission(settings: &ServerSettings, written: &Settings) -> Result<Admission, SettingsError> {
-    match &settings.keys {
-        None => Ok(Admission::Anyone),
-        Some(from) => from.keys(written).map(Admission::With),
     }
 }
 

@@ -18,8 +18,10 @@ const LISTEN: &str = "127.0.0.1:8088";
 const PATH: &str = "/open311/v2";
 /// Longest report, in bytes: a description with every character encoded has room.
 const BODY_BYTES: usize = 256 * 1024;
-/// Most requests that wait: two batches.
-pub(super) const WAITING: usize = 400;
+/// Most reports that wait: two batches.
+pub(super) const REPORTING: usize = 400;
+/// Most others who are answered at the same time.
+pub(super) const ASKING: usize = 32;
 /// Longest time until the broker has confirmed a report; behind it its sender is told to come again.
 const CONFIRM: Duration = Duration::from_secs(20);
 /// How long a sender waits for the id of the back office, unless the settings say otherwise.
@@ -28,6 +30,8 @@ const WAIT: Duration = Duration::from_secs(3);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long the same report is the same, unless the settings say otherwise.
 const SAME_WITHIN: Duration = Duration::from_secs(3_600);
+/// A day, in seconds.
+const DAY_SECONDS: u64 = 86_400;
 /// Longest that the settings may say.
 const LONGEST_SAME: Duration = Duration::from_secs(7 * 86_400);
 
@@ -98,17 +102,23 @@ impl ServerSettings {
                 "without `tls` the reports are readable by anybody on the way: `tls`, or `plain = true`";
             return Err(SettingsError::new("listen", words));
         }
+        let same_within = duration("same_within", written.same_within.as_deref(), SAME_WITHIN, LONGEST_SAME)?;
+        let keep_days = keep_days(written.keep_days)?;
+        if Duration::from_secs(u64::from(keep_days) * DAY_SECONDS) < same_within {
+            let words = "a token is kept as long as the same report is the same one: `same_within`";
+            return Err(SettingsError::new("keep_days", words));
+        }
         let wait = duration("wait", written.wait.as_deref(), WAIT, LONGEST_WAIT)?;
-        let limits = Limits { body_bytes: BODY_BYTES, waiting: WAITING, reply: CONFIRM + wait };
+        let limits = Limits { body_bytes: BODY_BYTES, waiting: REPORTING + ASKING, reply: CONFIRM + wait };
         Ok(Self {
             wanted: Wanted { address, path, tls, limits },
             keys,
             jurisdiction: written.jurisdiction_id,
             services: Services::new(written.services)?,
             wait,
-            same_within: duration("same_within", written.same_within.as_deref(), SAME_WITHIN, LONGEST_SAME)?,
+            same_within,
             store: written.store,
-            keep_days: keep_days(written.keep_days)?,
+            keep_days,
         })
     }
 }
@@ -162,6 +172,11 @@ mod tests {
     }
 
     #[test]
+    fn a_token_may_be_forgotten_when_its_report_can_be_the_same_no_more() {
+        read("anyone = true\nkeep_days = 1\nsame_within = '24h'").expect("settings");
+    }
+
+    #[test]
     fn settings_that_cannot_work_are_refused_with_their_key() {
         for (text, key) in [
             ("", "api_keys"),
@@ -175,6 +190,7 @@ mod tests {
             ("anyone = true\nwait = '1h'", "wait"),
             ("anyone = true\nsame_within = '8d'", "same_within"),
             ("anyone = true\nkeep_days = 0", "keep_days"),
+            ("anyone = true\nkeep_days = 1\nsame_within = '25h'", "keep_days"),
             ("anyone = true\ntls = { certificate = 'a' }", "key"),
             ("anyone = true\nrate = '5/s'", "rate"),
         ] {

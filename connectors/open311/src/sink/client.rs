@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::{Duration, SecondsFormat, Utc};
 use postroom_connector::{
-    ConnectorError, ExposeSecret, Handover, PeerOf, Receipt, SecretString, Settings, SettingsError, Sink,
+    ConnectorError, ExposeSecret, Failure, Fresh, Handover, PeerOf, Receipt, SecretString, Settings,
+    SettingsError, Sink,
 };
 use postroom_request::header::CONTENT_TYPE;
 use postroom_request::{Client, Peer, client};
@@ -26,13 +27,16 @@ const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 pub(super) struct Endpoint {
     client: Client,
-    key: Option<SecretString>,
+    key: Fresh<Option<SecretString>>,
     settings: ClientSettings,
 }
 
 impl Endpoint {
     pub(super) fn new(settings: &Settings, read: ClientSettings) -> Result<Self, SettingsError> {
-        let key = read.key(settings)?;
+        let key = {
+            let (read, settings) = (read.clone(), settings.clone());
+            Fresh::new(read.key_file(&settings), move || read.key(&settings))?
+        };
         let client = client(PeerOf::new(settings, "target.base_url"), read.timeout)?;
         Ok(Self { client, key, settings: read })
     }
@@ -41,10 +45,13 @@ impl Endpoint {
         format!("{}/requests.{}", self.settings.base_url, self.settings.format.ending())
     }
 
-    /// What the endpoint asks of everybody.
-    fn common(&self) -> Vec<(&str, &str)> {
-        let key = self.key.as_ref().map(|key| ("api_key", key.expose_secret()));
-        key.into_iter().chain(self.jurisdiction()).collect()
+    /// The report as a form, with what the endpoint asks of everybody.
+    fn form(&self, report: &Report) -> Result<String, ConnectorError> {
+        let key = self.key.current().map_err(|error| {
+            ConnectorError::new(Failure::Down, "the API key of the endpoint cannot be read", error)
+        })?;
+        let key = key.as_ref().as_ref().map(|key| ("api_key", key.expose_secret()));
+        Ok(report.form(&key.into_iter().chain(self.jurisdiction()).collect::<Vec<_>>()))
     }
 
     /// Where the endpoint lists the requests of a service that are young enough.
@@ -71,7 +78,7 @@ impl Sink for Endpoint {
             LookUp::Off => report,
         };
         let request = self.client.post(self.address()).header(CONTENT_TYPE, FORM);
-        let answer = TAKER.ask(request.body(report.form(&self.common()))).await?;
+        let answer = TAKER.ask(request.body(self.form(&report)?)).await?;
         receipt(&answer, self.settings.format)
     }
 

@@ -5,6 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::writing::Written;
 
+/// The text of an element that has attributes.
+const TEXT: &str = "#text";
+/// What the name of an attribute begins with.
+const ATTRIBUTE: char = '@';
+
 /// The items of an answer, which are elements of the name `item` in XML; nothing where it cannot be understood.
 pub(super) fn items(written: Written, item: &str, body: &[u8]) -> Option<Vec<Map<String, Value>>> {
     match written {
@@ -13,11 +18,12 @@ pub(super) fn items(written: Written, item: &str, body: &[u8]) -> Option<Vec<Map
     }
 }
 
-/// A text or a number as text; nothing where it is empty.
+/// A text or a number as text, attributes or none; nothing where it is empty.
 pub(super) fn text(item: &Map<String, Value>, name: &str) -> Option<String> {
     match item.get(name)? {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
+        Value::Object(element) if name != TEXT => text(element, TEXT),
         _ => None,
     }
 }
@@ -42,10 +48,11 @@ fn objects(items: Vec<Value>) -> Option<Vec<Map<String, Value>>> {
     items.into_iter().map(object).collect()
 }
 
-/// Elements of the name under the outermost one; that one without any content is a list of none.
+/// Elements of the name under the outermost one; that one without any content but attributes is a list of none.
 fn xml(item: &str, body: &[u8]) -> Option<Vec<Map<String, Value>>> {
     match xml_document(body)? {
         Value::String(text) if text.is_empty() => Some(Vec::new()),
+        Value::Object(content) if content.keys().all(|name| name.starts_with(ATTRIBUTE)) => Some(Vec::new()),
         Value::Object(mut content) => match content.remove(item)? {
             Value::Array(items) => objects(items),
             Value::Object(object) => Some(vec![object]),
@@ -77,7 +84,12 @@ mod tests {
         let xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<service_requests><request>\n\
                    <service_request_id> 638344 </service_request_id><account_id/></request></service_requests>";
         assert_eq!(ids(Written::Xml, xml), id);
-        assert_eq!(ids(Written::Xml, "<service_requests></service_requests>"), Some(vec![]));
+        let typed = "<service_requests type=\"array\"><request><service_request_id type=\"integer\">638344\
+                     </service_request_id></request></service_requests>";
+        assert_eq!(ids(Written::Xml, typed), id);
+        for empty in ["<service_requests></service_requests>", "<service_requests type=\"array\"/>"] {
+            assert_eq!(ids(Written::Xml, empty), Some(vec![]), "{empty}");
+        }
         for (written, body) in [
             (Written::Json, ""),
             (Written::Json, "<a/>"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Receipt};
 use postroom_request::{Answer, Body, StatusCode};
+use serde_json::{Map, Value};
 
 use super::found::{items, text};
 use super::outgoing::mark;
@@ -12,6 +13,8 @@ use crate::writing::Written;
 
 /// How long to wait where the endpoint says that it is too much, and not for how long.
 const BUSY_WAIT: Duration = Duration::from_secs(60);
+/// What an answer to a report has at least one of, even if empty: anything else may come from a gateway or a page on the way.
+const TELLING: [&str; 4] = ["service_request_id", "token", "service_notice", "account_id"];
 /// Longest reference that is kept, in bytes.
 const MAX_REFERENCE_BYTES: usize = 200;
 
@@ -33,7 +36,8 @@ pub(super) fn receipt(answer: &Answer, written: Written) -> Result<Receipt, Conn
         return Err(refused(status, answer.retry_after));
     }
     let items = items(written, "request", body).unwrap_or_default();
-    let item = items.first().ok_or_else(|| unreadable("it is no answer of GeoReport v2"))?;
+    let tells = |item: &&Map<String, Value>| TELLING.iter().any(|name| item.contains_key(*name));
+    let item = items.first().filter(tells).ok_or_else(|| unreadable("it is no answer of GeoReport v2"))?;
     let reference = text(item, "service_request_id").or_else(|| text(item, "token"));
     Ok(Receipt { reference: reference.filter(|text| text.len() <= MAX_REFERENCE_BYTES) })
 }
@@ -157,7 +161,16 @@ mod tests {
 
     #[test]
     fn a_success_that_cannot_be_understood_may_have_been_one() {
-        for body in ["", "{", "[]", "[1]", "<html/>"] {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "[1]",
+            "[{}]",
+            "{\"status\": \"maintenance\"}",
+            "<html/>",
+            "<service_requests><request><status>open</status></request></service_requests>",
+        ] {
             for written in [Written::Json, Written::Xml] {
                 let error = receipt(&answer(200, body), written).expect_err(body);
                 assert_eq!(error.failure, Failure::Unknown, "{body}");

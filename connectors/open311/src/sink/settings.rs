@@ -124,6 +124,12 @@ impl ClientSettings {
         })
     }
 
+    /// Where the key is read, where that is a file.
+    pub(super) fn key_file(&self, settings: &Settings) -> Vec<PathBuf> {
+        let file = self.key.as_ref().and_then(SecretFrom::file);
+        file.map(|path| settings.path(path)).into_iter().collect()
+    }
+
     /// Reads the key.
     pub(super) fn key(&self, settings: &Settings) -> Result<Option<SecretString>, SettingsError> {
         let key = self.key.as_ref().map(|from| settings.secret(KEY, from)).transpose()?;

@@ -58,6 +58,15 @@ impl Update {
         Ok(Self { token, id, updated, told })
     }
 
+    /// When it was told, as a field.
+    fn time(&self) -> Map<String, Value> {
+        self.told
+            .get_key_value(UPDATED)
+            .map(|(name, time)| (name.clone(), time.clone()))
+            .into_iter()
+            .collect()
+    }
+
     /// What the receipt says of it.
     pub(crate) fn reference(&self) -> Option<&str> {
         self.id.as_deref().or(self.token.as_deref())
@@ -83,26 +92,33 @@ fn instant(value: &Value) -> Option<DateTime<Utc>> {
 }
 
 impl Store {
-    /// Keeps what is told of a request. What is older than what is known changes nothing but which token it belongs to.
+    /// Keeps what is told of a request. What is older than what is known changes nothing of that; of its token it says
+    /// which request it is only where nothing newer has said so.
     ///
     /// # Errors
     /// Where it has no id, and its token is none of the server's; or the file cannot be used.
     pub(crate) async fn put(&self, update: &Update, now: DateTime<Utc>) -> Result<(), ConnectorError> {
         let mut work = self.pool().await?.begin_with("BEGIN IMMEDIATE").await.map_err(unusable)?;
-        let (known, before) = match &update.token {
+        let (known, mut before) = match &update.token {
             Some(token) => of_token(&mut work, token).await?,
             None => (None, Map::new()),
         };
         match (update.id.as_ref().or(known.as_ref()), &update.token) {
             (Some(id), token) => {
-                if let Some(token) = token {
-                    let sql = sqlx::query("UPDATE token SET id = ? WHERE token = ?").bind(id).bind(token);
-                    sql.execute(&mut *work).await.map_err(unusable)?;
+                let is_older = told_at(&before) > Some(update.updated);
+                if let (Some(token), Some(id)) = (token, &update.id)
+                    && (known.is_none() || !is_older)
+                {
+                    point(&mut work, token, id, layered([update.time(), before.clone()])).await?;
+                }
+                // Since it has an id, its request says when it was told of last.
+                if known.is_some() {
+                    before.remove(UPDATED);
                 }
                 request(&mut work, id, before, (update, now)).await?;
             }
             (None, Some(token)) if !before.is_empty() => {
-                let told = Value::Object(merged(before, &update.told)).to_string();
+                let told = Value::Object(layered([before, update.told.clone()])).to_string();
                 let sql = sqlx::query("UPDATE token SET told = ? WHERE token = ?").bind(told).bind(token);
                 sql.execute(&mut *work).await.map_err(unusable)?;
             }
@@ -126,23 +142,38 @@ async fn of_token(
     Ok(row.map(|row| (row.get("id"), fields(row.get("told")))).unwrap_or_default())
 }
 
+/// Says that a token is the request `id`, and what is known of its report.
+async fn point(
+    work: &mut Transaction<'_, Sqlite>,
+    token: &str,
+    id: &str,
+    told: Map<String, Value>,
+) -> Result<(), ConnectorError> {
+    let sql = sqlx::query("UPDATE token SET id = ?, told = ? WHERE token = ?");
+    let sql = sql.bind(id).bind(Value::Object(told).to_string()).bind(token);
+    sql.execute(&mut **work).await.map_err(unusable)?;
+    Ok(())
+}
+
 /// Writes what is now known of the request `id`, of whose report `before` was known.
 async fn request(
     work: &mut Transaction<'_, Sqlite>,
     id: &str,
-    before: Map<String, Value>,
+    mut before: Map<String, Value>,
     (update, now): (&Update, DateTime<Utc>),
 ) -> Result<(), ConnectorError> {
-    let row = sqlx::query("SELECT updated, told FROM request WHERE id = ?").bind(id);
+    let row = sqlx::query("SELECT told FROM request WHERE id = ?").bind(id);
     let row = row.fetch_optional(&mut **work).await.map_err(unusable)?;
-    let known = row.map(|row| (row.get::<i64, _>("updated"), fields(row.get("told"))));
-    let updated = update.updated.timestamp_millis();
-    if known.as_ref().is_some_and(|(known, _)| *known > updated) {
+    let known = row.map(|row| fields(row.get("told"))).unwrap_or_default();
+    let updated = told_at(&before).map_or(update.updated, |before| before.max(update.updated));
+    if told_at(&known) > Some(updated) {
         return Ok(());
     }
     // The first report of a request says when it was asked for.
-    let before = known.map_or(before.clone(), |(_, known)| merged(before, &known));
-    let mut told = merged(before, &update.told);
+    if known.contains_key(TIMES[0]) {
+        before.remove(TIMES[0]);
+    }
+    let mut told = layered([before, known, update.told.clone()]);
     told.insert(ID.to_owned(), id.into());
     told.entry(STATUS).or_insert_with(|| STATUSES[0].into());
     let requested = told.entry(TIMES[0]).or_insert_with(|| update.told[UPDATED].clone()).clone();
@@ -156,7 +187,7 @@ async fn request(
     .bind(text(STATUS))
     .bind(text("service_code"))
     .bind(instant(&requested).unwrap_or(update.updated).timestamp())
-    .bind(updated)
+    .bind(updated.timestamp_millis())
     .bind(now.timestamp())
     .bind(Value::Object(told).to_string())
     .execute(&mut **work)
@@ -165,10 +196,15 @@ async fn request(
     Ok(())
 }
 
-/// Fields, and over them those that are newer.
-fn merged(mut before: Map<String, Value>, newer: &Map<String, Value>) -> Map<String, Value> {
-    before.extend(newer.iter().map(|(name, value)| (name.clone(), value.clone())));
-    before
+/// When something was told; never is before all else.
+fn told_at(told: &Map<String, Value>) -> Option<DateTime<Utc>> {
+    told.get(UPDATED).and_then(instant)
+}
+
+/// All that was told, of each field the newest; of the same time the later one of the list.
+fn layered<const N: usize>(mut told: [Map<String, Value>; N]) -> Map<String, Value> {
+    told.sort_by_key(told_at);
+    told.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

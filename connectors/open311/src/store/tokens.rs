@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use postroom_connector::ConnectorError;
 use serde_json::{Map, Value};
-use sqlx::Row;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row, Sqlite};
 use uuid::Uuid;
 
 use super::{Store, fields, unusable};
@@ -30,14 +32,17 @@ pub(crate) struct Given {
 
 const REQUESTED: &str = "requested_datetime";
 
+/// What can be the same no more needs no hash.
+pub(super) fn forget_hashes(now: DateTime<Utc>, within: Duration) -> Query<'static, Sqlite, SqliteArguments> {
+    let since = now.timestamp() - i64::try_from(within.as_secs()).unwrap_or_default();
+    sqlx::query("UPDATE token SET content = NULL WHERE content IS NOT NULL AND taken < ?").bind(since)
+}
+
 impl Store {
     /// A token for a report; the one that it has, where it comes again.
     pub(crate) async fn give(&self, posted: &Posted, now: DateTime<Utc>) -> Result<Given, ConnectorError> {
-        let since = now.timestamp() - i64::try_from(posted.within.as_secs()).unwrap_or_default();
         let mut work = self.pool().await?.begin_with("BEGIN IMMEDIATE").await.map_err(unusable)?;
-        // What can be the same no more needs no hash.
-        let old = sqlx::query("UPDATE token SET content = NULL WHERE content IS NOT NULL AND taken < ?");
-        old.bind(since).execute(&mut *work).await.map_err(unusable)?;
+        forget_hashes(now, posted.within).execute(&mut *work).await.map_err(unusable)?;
         let known =
             sqlx::query("SELECT token, told FROM token WHERE content = ? ORDER BY taken DESC LIMIT 1");
         let known = known.bind(&posted.content).fetch_optional(&mut *work).await.map_err(unusable)?;

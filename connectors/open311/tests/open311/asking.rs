@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, client};
 
 async fn desk() -> Desk {
     Desk::open("wait = '0s'", |_| None).await
@@ -113,5 +113,9 @@ async fn what_is_not_there_or_makes_no_sense_is_an_error_in_the_form_that_was_as
         assert_eq!(xml.kind, "text/xml; charset=utf-8");
     }
     assert_eq!(desk.post("services.json", "a=1").await.status, 405);
+    let head = |resource: &str| client().head(format!("{}/{resource}", desk.ground.base_url())).send();
+    for (resource, status) in [("services.json", 200), ("requests.xml", 200), ("services/none.json", 404)] {
+        assert_eq!(head(resource).await.expect("an answer").status().as_u16(), status, "{resource}");
+    }
     assert_eq!(desk.get("requests").await.status, 404);
 }

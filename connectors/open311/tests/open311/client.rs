@@ -4,8 +4,9 @@ use postroom_connector::conformance::{CANARY, SECRET};
 use postroom_connector::{Failure, Settings, Sink, SinkKind};
 use postroom_connector_open311::Open311Sink;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::desk::{Desk, handover};
+use crate::desk::{DEADLINE, Desk, handover};
 use crate::endpoint::Endpoint;
 
 fn settings(folder: &std::path::Path, base_url: &str, more: &str) -> Settings {
@@ -19,7 +20,7 @@ fn settings(folder: &std::path::Path, base_url: &str, more: &str) -> Settings {
 struct Rig {
     endpoint: Endpoint,
     sink: Box<dyn Sink>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn rig(more: &str) -> Rig {
@@ -27,7 +28,7 @@ fn rig(more: &str) -> Rig {
     std::fs::write(folder.path().join("key"), SECRET).expect("a file");
     let endpoint = Endpoint::start();
     let sink = Open311Sink.build(&settings(folder.path(), &endpoint.address, more)).expect("a sink");
-    Rig { endpoint, sink, _folder: folder }
+    Rig { endpoint, sink, folder }
 }
 
 fn message() -> Value {
@@ -72,6 +73,18 @@ async fn a_token_is_a_reference_too_and_a_refused_key_is_no_fault_of_the_message
     rig.endpoint.state().says = Some(("403 Forbidden", "[{\"code\": 403, \"description\": \"key\"}]"));
     let error = rig.sink.deliver(&handover(2, message())).await.expect_err("an error");
     assert_eq!((error.failure, error.to_string().contains(SECRET)), (Failure::Down, false));
+}
+
+#[tokio::test]
+async fn a_key_that_is_replaced_on_disk_is_used_without_a_restart() {
+    let rig = rig("");
+    std::fs::write(rig.folder.path().join("key"), "another-key").expect("a file");
+    let another = ("api_key".to_owned(), "another-key".to_owned());
+    let began = Instant::now();
+    while !rig.endpoint.state().posted.last().is_some_and(|posted| posted.contains(&another)) {
+        assert!(began.elapsed() < DEADLINE, "the new key was never used");
+        rig.sink.deliver(&handover(1, message())).await.expect("taken");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::desk::{Ground, post, report};
+use crate::desk::{Desk, Ground, handover, post, report};
 use crate::endpoint::{Endpoint, stranger};
 
 const AT_ONCE: &str = "wait = '0s'";
@@ -229,7 +229,7 @@ impl Target for Board {
     }
 
     async fn taken(&mut self) -> Vec<u64> {
-        let desk = crate::desk::Desk::open_at(self.0.again().await, AT_ONCE, |_| None).await;
+        let desk = Desk::open_at(self.0.again().await, AT_ONCE, |_| None).await;
         let told = desk.get("requests.json?start_date=2026-05-01T00:00:00Z").await.json();
         let number = |request: &Value| request["service_request_id"].as_str().and_then(|id| id.parse().ok());
         told.as_array().expect("a list").iter().filter_map(number).collect()
@@ -248,4 +248,18 @@ async fn a_board_that_cannot_be_written_is_down_and_costs_nothing() {
 #[tokio::test]
 async fn what_comes_to_a_board_again_takes_effect_once() {
     what_comes_again_takes_effect_once(&mut Board(Ground::new().await)).await;
+    let desk = Desk::open(AT_ONCE, |_| None).await;
+    let said = |number, status: &str, day: u64| {
+        let time = format!("2026-05-{day:02}T12:00:00Z");
+        handover(number, json!({"service_request_id": "7", "status": status, "updated_datetime": time}))
+    };
+    let (opened, closed) = (said(1, "open", 4), said(2, "closed", 5));
+    for handover in [&opened, &closed, &opened] {
+        desk.board.deliver(handover).await.expect("told");
+    }
+    let told = desk.get("requests/7.json").await;
+    assert_eq!(
+        (told.text("status").as_deref(), told.json().as_array().map(Vec::len)),
+        (Some("closed"), Some(1))
+    );
 }

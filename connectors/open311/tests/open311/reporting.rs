@@ -1,11 +1,16 @@
 //! Reports: what becomes of them, what their senders hear, and what is kept of them.
 
 use postroom_connector::conformance::{CANARY, SECRET};
-use postroom_connector::{Ending, Failure};
+use postroom_connector::{CertificateAt, CertificateRole, Ending, Failure, SourceKind};
+use postroom_connector_open311::Open311Source;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
-use crate::desk::{DEADLINE, Desk, Ground, batch, get, post, posting, read, report, source, tell};
+use crate::desk::{DEADLINE, Desk, Ground, batch, client, get, post, posting, read, report, source, tell};
+
+/// Most reports that wait.
+const MOST_WAITING: usize = 400;
 
 fn nothing(_record: &Value) -> Option<Value> {
     None
@@ -173,15 +178,65 @@ async fn a_key_that_cannot_be_read_any_more_lets_nobody_in_and_a_new_one_does() 
     assert_eq!(post(&url, &report("A+hole")).await.status, 503);
 
     std::fs::write(&key, "another").expect("written");
-    let posted = async {
-        while source.next().await.is_err() {}
-        let old = post(&url, &report("A+hole")).await;
-        let posted = posting(url.clone(), report("A+hole").replace(SECRET, "another"));
-        let taken = batch(source.as_mut()).await;
-        taken.finish(Ending::Repeated).await.expect("taken");
-        (old.status, posted.await.expect("an answer").status)
-    };
-    assert_eq!(posted.await, (403, 200));
+    while post(&url, &report("A+hole")).await.status != 403 {
+        assert!(began.elapsed() < DEADLINE, "the new key was never read");
+    }
+    let posted = posting(url, report("A+hole").replace(SECRET, "another"));
+    let taken = batch(source.as_mut()).await;
+    taken.finish(Ending::Repeated).await.expect("taken");
+    assert_eq!(posted.await.expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_lets_nobody_in_though_no_report_is_taken() {
+    let ground = Ground::new().await;
+    let mut source = source(&ground.server("wait = '0s'"));
+    assert!(matches!(source.next().await, Ok(postroom_connector::Arrival::Idle)));
+    std::fs::write(ground.data.path().join("key"), "another").expect("written");
+    // With a right key this is no report, so nobody waits for it to be taken.
+    let form = format!("api_key={SECRET}");
+    let (url, began) = (format!("{}/requests.json", ground.base_url()), Instant::now());
+    while post(&url, &form).await.status != 403 {
+        assert!(began.elapsed() < DEADLINE, "the old key went on working");
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_is_answered_though_as_many_reports_wait_as_may() {
+    let ground = Ground::new().await;
+    let mut source = source(&ground.server("wait = '0s'"));
+    assert!(matches!(source.next().await, Ok(postroom_connector::Arrival::Idle)));
+    let (url, client, mut posted) =
+        (format!("{}/requests.json", ground.base_url()), client(), JoinSet::new());
+    for _ in 0..=MOST_WAITING {
+        let form = client.post(&url).header("content-type", "application/x-www-form-urlencoded");
+        posted.spawn(form.body(report("A+hole")).send());
+    }
+    let first = timeout(DEADLINE, posted.join_next()).await.expect("in time").expect("an answer");
+    assert_eq!(first.expect("no panic").expect("an answer").status().as_u16(), 503, "one too many");
+    for _ in 0..3 {
+        assert_eq!(get(&format!("{}/services.json", ground.base_url())).await.status, 200);
+    }
+    assert_eq!(posted.len(), MOST_WAITING, "the others wait");
+}
+
+#[tokio::test]
+async fn whoever_comes_before_the_path_is_held_is_told_to_come_again() {
+    let ground = Ground::new().await;
+    let url = format!("{}/services.json", ground.base_url());
+    assert_eq!(get(&url).await.status, 404);
+    Open311Source.announce(&ground.server(""));
+    assert_eq!(get(&url).await.status, 503);
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_server_is_told() {
+    let ground = Ground::new().await;
+    let settings = ground.server("tls = { certificate = 'hub.pem', key = 'hub.key' }");
+    let file = ground.data.path().join("hub.pem");
+    let own = CertificateAt::file("tls.certificate", CertificateRole::Own, file);
+    assert_eq!(Open311Source.certificates(&settings), [own]);
+    assert_eq!(Open311Source.certificates(&ground.server("")), []);
 }
 
 #[tokio::test]

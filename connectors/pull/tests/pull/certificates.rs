@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use postroom_connector::{CertificateAt, CertificateRole, SinkKind};
+use postroom_connector_pull::PullSink;
 use postroom_listener::Tls;
 use postroom_request::Client;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -59,7 +61,11 @@ async fn a_system_is_known_by_the_certificate_that_the_settings_name() {
          tls = {{ certificate = 'hub.pem', key = 'key.pem', client_ca = 'ca.pem' }}",
         kept.address()
     );
-    let _sink = made(&settings(&folder, &text));
+    let settings = settings(&folder, &text);
+    let own = CertificateAt::file("tls.certificate", CertificateRole::Own, path("hub.pem"));
+    let clients = CertificateAt::file("tls.client_ca", CertificateRole::ClientAuthority, path("ca.pem"));
+    assert_eq!(PullSink.certificates(&settings), [own, clients]);
+    let _sink = made(&settings);
     let url = format!("https://localhost:{}/queues/library", kept.address().port());
     let (right, wrong) = (signed(&authority, "library"), signed(&authority, "other"));
     let known = showing(&authority, Some(&right));
@@ -69,5 +75,13 @@ async fn a_system_is_known_by_the_certificate_that_the_settings_name() {
     }
     for refused in [showing(&authority, Some(&wrong)), showing(&authority, None)] {
         assert_eq!(heard(refused.get(&url)).await.status, 401);
+    }
+    assert_eq!(PullSink.troubles(&settings), []);
+    fs::write(path("hub.pem"), "no certificate").expect("a file");
+    let begun = Instant::now();
+    while PullSink.troubles(&settings).first().is_none_or(|trouble| trouble.key != "tls.certificate") {
+        assert!(begun.elapsed() < DEADLINE, "it was never told");
+        // The hub shows the one before.
+        assert_eq!(heard(known.get(&url)).await.status, 200);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use postroom_connector::Failure;
 use postroom_connector::conformance::SECRET;
+use postroom_connector::{Failure, SinkKind};
+use postroom_connector_pull::PullSink;
 use postroom_request::Method;
 use serde_json::json;
 use tokio::time::Instant;
@@ -73,7 +74,7 @@ async fn a_secret_that_is_changed_is_taken_up_and_where_it_is_gone_nobody_is_let
     fs::remove_file(queue.data.path().join("token")).expect("gone");
     let error = came(offers.remove(0)).await.expect_err("a failure");
     assert_eq!((error.failure, error.words.as_str()), (Failure::Down, "nobody is let in"));
-    assert_eq!(with("another").await.status, 401);
+    assert_eq!(with("another").await.status, 503, "it is not the system's fault");
     assert_eq!(came(queue.deliver(2)).await.expect_err("a failure").failure, Failure::Down);
     fs::write(queue.data.path().join("token"), SECRET).expect("a file");
     let begun = Instant::now();
@@ -111,6 +112,16 @@ async fn a_path_that_somebody_else_has_is_told_and_costs_no_attempt() {
         }
     };
     tokio::join!(delivering, answering);
+}
+
+#[tokio::test]
+async fn whoever_comes_before_the_path_is_held_is_told_to_come_again() {
+    let (folder, kept) = (crate::queue::data(), keep(None).await);
+    let url = format!("http://{}/queues/library", kept.address());
+    let ask = || heard(plain_client().get(&url).bearer_auth(SECRET));
+    assert_eq!(ask().await.status, 404);
+    PullSink.announce(&settings(&folder, &format!("listen = '{}'\n{BEARER}", kept.address())));
+    assert_eq!(ask().await.status, 503);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Webhooks: what a system sends is answered when the broker has it. Whoever waits is taken together, so that many senders
 //! cost the hub little more than one.
 
-mod certificates;
 mod gate;
 mod preset;
 mod refusal;

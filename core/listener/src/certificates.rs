@@ -1,22 +1,21 @@
 //! The certificates of an address: those that the hub shows, and those by which it knows who sends; and what cannot be used
-//! of them. Reads none.
+//! of them, by the settings `tls.certificate`, `tls.key` and `tls.client_ca`. Reads none.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use postroom_connector::{CertificateAt, CertificateRole, SettingsError};
-use postroom_listener::TlsError;
 
-use super::WebhookSettings;
+use crate::{TlsError, Wanted};
 
 const CERTIFICATE: &str = "tls.certificate";
 const CLIENT_CA: &str = "tls.client_ca";
 const KEY: &str = "tls.key";
 
-impl WebhookSettings {
+impl Wanted {
     /// The certificates that are shown to senders, and those by which senders are known.
-    pub(in crate::source) fn certificates(&self) -> Vec<CertificateAt> {
-        let Some(tls) = &self.wanted.tls else { return Vec::new() };
+    pub fn certificates(&self) -> Vec<CertificateAt> {
+        let Some(tls) = &self.tls else { return Vec::new() };
         let own = CertificateAt::file(CERTIFICATE, CertificateRole::Own, &tls.certificate);
         let clients = tls.client_ca.as_ref();
         let clients =
@@ -25,9 +24,9 @@ impl WebhookSettings {
     }
 
     /// What of the `troubles` of addresses is one of this address, by its setting.
-    pub(in crate::source) fn troubles(&self, troubles: &[(SocketAddr, TlsError)]) -> Vec<SettingsError> {
-        let Some(tls) = &self.wanted.tls else { return Vec::new() };
-        let here = troubles.iter().filter(|(address, _)| *address == self.wanted.address);
+    pub fn troubles(&self, troubles: &[(SocketAddr, TlsError)]) -> Vec<SettingsError> {
+        let Some(tls) = &self.tls else { return Vec::new() };
+        let here = troubles.iter().filter(|(address, _)| *address == self.address);
         let key = |path: &PathBuf| match path {
             path if *path == tls.key => KEY,
             path if tls.client_ca.as_ref() == Some(path) => CLIENT_CA,
@@ -39,30 +38,32 @@ impl WebhookSettings {
 
 #[cfg(test)]
 mod tests {
-    use postroom_connector::Settings;
-
     use super::*;
+    use crate::{Limits, Tls};
 
-    const TLS: &str = "tls = { certificate = 'hub.pem', key = 'hub.key', client_ca = 'ca.pem' }";
+    fn wanted(tls: Option<Tls>) -> Wanted {
+        let address = "127.0.0.1:8443".parse().expect("an address");
+        Wanted { address, path: "/in".to_owned(), tls, limits: Limits::default() }
+    }
 
-    fn read(more: &str) -> WebhookSettings {
-        let text =
-            format!("listen = '127.0.0.1:8443'\npath = '/in'\nkey = '/id'\nbearer = {{ env = 'A' }}\n{more}");
-        let table = text.parse().expect("TOML");
-        let settings = Settings { table, data: "/data".into(), system: "till".to_owned() };
-        WebhookSettings::read(&settings).expect("settings")
+    fn with_tls() -> Wanted {
+        wanted(Some(Tls {
+            certificate: "/data/hub.pem".into(),
+            key: "/data/hub.key".into(),
+            client_ca: Some("/data/ca.pem".into()),
+        }))
     }
 
     #[test]
     fn an_address_shows_one_certificate_and_knows_senders_by_another() {
         assert_eq!(
-            read(TLS).certificates(),
+            with_tls().certificates(),
             [
                 CertificateAt::file("tls.certificate", CertificateRole::Own, "/data/hub.pem"),
                 CertificateAt::file("tls.client_ca", CertificateRole::ClientAuthority, "/data/ca.pem"),
             ]
         );
-        assert_eq!(read("").certificates(), []);
+        assert_eq!(wanted(None).certificates(), []);
     }
 
     #[test]
@@ -77,10 +78,10 @@ mod tests {
             trouble("127.0.0.1:8443", "/data/hub.key"),
             trouble("127.0.0.1:8443", "/data/ca.pem"),
         ];
-        let told = read(TLS).troubles(&troubles);
+        let told = with_tls().troubles(&troubles);
         let keys: Vec<_> = told.iter().map(|error| error.key.as_str()).collect();
         assert_eq!(keys, ["tls.certificate", "tls.key", "tls.client_ca"]);
         assert_eq!(told[1].words, "/data/hub.key: is none");
-        assert_eq!(read("").troubles(&troubles), []);
+        assert_eq!(wanted(None).troubles(&troubles), []);
     }
 }
