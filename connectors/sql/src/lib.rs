@@ -1,7 +1,7 @@
 //! Databases (PostgreSQL, MariaDB and MySQL, SQLite) as sources of records and as targets of messages.
 //!
-//! [`SqlSource`] reads rows from an outbox table, which it deletes or marks once they were confirmed, or rows that have changed by a
-//! watermark column. [`SqlSink`] runs a statement or calls a procedure with values of the message, and stores the id of
+//! [`SqlSource`] reads rows from an outbox table, which it deletes or marks once they were confirmed, rows that have changed by a
+//! watermark column, or a whole table from time to time. [`SqlSink`] runs a statement or calls a procedure with values of the message, and stores the id of
 //! the dispatch in the same transaction, so that what comes twice is done once. Neither knows what a row means, and no value of a row
 //! or message is in an error.
 

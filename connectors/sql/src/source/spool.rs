@@ -153,7 +153,7 @@ fn nameless(folder: &Path) -> io::Result<fs::File> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { rows: 2, row_bytes: 20, bytes: 30 };
+    const LIMITS: Limits = Limits { rows: 2, row_bytes: 25, bytes: 35 };
 
     fn row(text: &str) -> Vec<Cell> {
         vec![Cell::Text(text.to_owned())]
@@ -196,9 +196,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_over_a_limit_is_refused_by_that_limit_and_without_a_value() {
         for (rows, words) in [
-            (vec!["Canary-7f3a-and-more"], "20 bytes"),
+            (vec!["Canary-7f3a-and-so-much-more"], "25 bytes"),
             (vec!["a", "b", "c"], "2 rows"),
-            (vec!["sixteen-letters!", "sixteen-letters!"], "30 bytes"),
+            (vec!["sixteen-letters!", "sixteen-letters!"], "35 bytes"),
         ] {
             let (_folder, mut spool) = spool("").await;
             let (last, fitting) = rows.split_last().expect("a row");

@@ -71,7 +71,8 @@ impl WholeReader {
         let spool = Spool::open(self.folder.clone(), &plan.head(), LIMITS).await?;
         let spooled = self.copy(&mut session, &plan, spool).await?;
         session.say("COMMIT").await.map_err(|trouble| trouble.doing("ending to read the table"))?;
-        session.release();
+        // Closed, and not kept: a connection remembers the columns that the table had, and the next look is far.
+        drop(session);
         let (label, pause) = (self.whole.table.join("."), AGAIN.min(done.every));
         let (chunk, chunk_bytes) = (Vec::new(), 0);
         Ok(Some((Box::new(WholeBatch { label, plan, spooled, taken: 0, chunk, chunk_bytes, done }), pause)))

@@ -32,6 +32,7 @@ pub(crate) fn on_a_server() -> Vec<(&'static str, Promise)> {
 
 const OUTBOX: &str = "outbox = { table = 'records', id = 'number', done = 'delete' }";
 const WATERMARK: &str = "watermark = { table = 'records', column = 'number', key = ['number'], overlap = 2 }";
+const WHOLE: &str = "whole = { table = 'records', order = ['number'] }";
 const TARGET: &str = "receipts = { table = 'postroom_delivered', create = true }\ntimeout = '2s'\n\
                       statement = 'INSERT INTO messages (number, name) VALUES (:number, :name)'";
 
@@ -52,7 +53,9 @@ impl source::Ground for Records {
     }
 
     fn settings(&self) -> Settings {
-        self.place.settings(&format!("every = '20ms'\nrows = 5\n{}", self.settings))
+        // A whole table would come again and again.
+        let pace = if self.settings == WHOLE { "every = '1d'" } else { "every = '20ms'\nrows = 5" };
+        self.place.settings(&format!("{pace}\n{}", self.settings))
     }
 
     async fn put(&mut self, numbers: Range<u64>) {
@@ -76,13 +79,20 @@ async fn nothing_behind_a_watermark_is_lost_or_doubled(place: Place) {
 }
 
 async fn what_is_taken_is_not_read_again(place: Place) {
-    source::what_is_taken_is_not_read_again(&mut records(place, OUTBOX).await).await;
+    let mut ground = records(place, OUTBOX).await;
+    source::what_is_taken_is_not_read_again(&mut ground).await;
+    ground.settings = WHOLE;
+    ground.place.run("DELETE FROM records").await;
+    source::what_is_taken_is_not_read_again(&mut ground).await;
 }
 
 async fn what_came_to_nothing_comes_again(place: Place) {
     let mut ground = records(place, OUTBOX).await;
     source::what_came_to_nothing_comes_again(&mut ground).await;
     ground.settings = WATERMARK;
+    ground.place.run("DELETE FROM records").await;
+    source::what_came_to_nothing_comes_again(&mut ground).await;
+    ground.settings = WHOLE;
     ground.place.run("DELETE FROM records").await;
     source::what_came_to_nothing_comes_again(&mut ground).await;
 }
@@ -181,6 +191,7 @@ async fn settings_that_are_wrong_are_told_with_their_key_and_checking_opens_noth
             ("outbox.done", "outbox = { table = 'a', done = true }"),
             ("outbox", "watermark = { table = 'a', column = 'b', key = ['c'], overlap = 1 }"),
             ("every", "every = 'often'"),
+            ("outbox", "whole = { table = 'a', order = ['b'] }"),
         ],
     );
     settings_errors_name_their_key(
@@ -193,7 +204,21 @@ async fn settings_that_are_wrong_are_told_with_their_key_and_checking_opens_noth
         |address| at(address.port(), &format!("{text}{OUTBOX}")),
     );
     check_opens_nothing(
+        |settings| SqlSource.check(settings),
+        |address| at(address.port(), &format!("{text}{WHOLE}")),
+    );
+    check_opens_nothing(
         |settings| SqlSink.check(settings),
         |address| at(address.port(), &format!("{text}{TARGET}")),
     );
+}
+
+#[tokio::test]
+async fn only_a_whole_table_gives_wholes() {
+    let place = Place::file().await;
+    let gives = |text: &str| SqlSource.gives_wholes(&place.settings(text));
+    assert!(gives(WHOLE));
+    assert!(!gives(OUTBOX));
+    assert!(!gives(WATERMARK));
+    assert!(!gives("whole = { table = 'homes' }"), "settings that are wrong give nothing");
 }

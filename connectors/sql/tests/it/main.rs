@@ -33,3 +33,4 @@ mod reading;
 mod troubles;
 mod values;
 mod watermark;
+mod whole;

@@ -15,6 +15,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
     [
         crate::outbox::all(),
         crate::watermark::all(),
+        crate::whole::all(),
         crate::values::all(),
         crate::handing_over::all(),
         crate::conformance::all(),
