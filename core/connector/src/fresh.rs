@@ -59,7 +59,7 @@ impl<T> Fresh<T> {
     /// The value, as new as the files were some seconds ago.
     ///
     /// # Errors
-    /// When nothing could be made of the files for [`MENDED_WITHIN`].
+    /// When nothing could be made of the files for a minute.
     pub fn current(&self) -> Result<Arc<T>, SettingsError> {
         self.at(Instant::now())
     }
