@@ -203,12 +203,13 @@ pub(crate) async fn systems(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
 pub(crate) async fn forget(conn: &mut Conn, system: &str, most: u32) -> Result<u64> {
     let Some(last) = of(conn, system).await? else { return Ok(0) };
     let first = "(SELECT id FROM snapshot_key WHERE snapshot = $1 ORDER BY id LIMIT $2)";
-    for table in ["snapshot_kept WHERE key", "snapshot_key WHERE id"] {
-        let sql = format!("DELETE FROM {table} IN {first}");
-        let forgotten = conn.query_said(&sql).bind(last.id).bind(i64::from(most)).execute().await?;
-        if table.starts_with("snapshot_key") && forgotten > 0 {
-            return Ok(forgotten);
-        }
+    let mut forgotten = 0;
+    for these in ["snapshot_kept WHERE key", "snapshot_key WHERE id"] {
+        let sql = format!("DELETE FROM {these} IN {first}");
+        forgotten = conn.query_said(&sql).bind(last.id).bind(i64::from(most)).execute().await?;
+    }
+    if forgotten > 0 {
+        return Ok(forgotten);
     }
     // The number of the last one stays: ids of events are made of it, and none may come twice.
     for sql in [
