@@ -37,8 +37,7 @@ pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
 pub use watching::HealthAt;
-pub use written::AfterDeadLetter;
-pub use written::Purpose;
+pub use written::{AfterDeadLetter, Purpose, Reload};
 
 /// Default prefix of every object on the broker.
 pub const DEFAULT_PREFIX: &str = "postroom.";

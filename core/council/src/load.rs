@@ -71,6 +71,7 @@ impl Council {
             in_place,
             health,
             otlp,
+            reload: written.reload,
             vocabulary,
             systems: BTreeMap::new(),
             routes: Vec::new(),

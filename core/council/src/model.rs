@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule};
+use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -42,6 +42,8 @@ pub struct Council {
     pub health: HealthAt,
     /// The OpenTelemetry collector that is told of every step, as `http://host:port`.
     pub otlp: Option<String>,
+    /// When a hub that runs takes over a text that was changed.
+    pub reload: Reload,
     /// The event types.
     pub vocabulary: Vocabulary,
     /// The systems by name.

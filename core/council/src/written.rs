@@ -33,6 +33,19 @@ pub(crate) struct CouncilText {
     pub(crate) health: HealthText,
     #[serde(default)]
     pub(crate) telemetry: TelemetryText,
+    #[serde(default)]
+    pub(crate) reload: Reload,
+}
+
+/// When a hub that runs takes over a text that was changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reload {
+    /// Once the folder has changed and is left alone, and on SIGHUP.
+    #[default]
+    OnChange,
+    /// On SIGHUP alone.
+    OnSignal,
 }
 
 #[derive(Deserialize, Default)]

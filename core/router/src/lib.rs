@@ -9,6 +9,7 @@ mod attempts;
 mod batches;
 mod clock;
 mod codes;
+mod configuration;
 mod decide;
 mod decisions;
 mod delivery;
@@ -54,6 +55,7 @@ pub mod sums;
 mod supervise;
 mod table;
 mod taker;
+mod topology;
 mod traced;
 mod traffic;
 mod unrouted;
@@ -66,6 +68,7 @@ pub use attempt::ATTEMPT_TIMEOUT;
 pub use codes::{
     Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
 };
+pub use configuration::Configuration;
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
 pub use exceptions::Exceptions;
@@ -91,4 +94,5 @@ pub use replay::{
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
+pub use topology::topology;
 pub use work_items::want_told;

@@ -9,7 +9,7 @@ mod officers;
 mod pause;
 mod publish;
 mod reconcile;
-mod removed;
+pub(crate) mod removed;
 mod replay;
 mod run;
 mod standing;
