@@ -56,11 +56,7 @@ pub struct Certificates {
 
 impl Certificates {
     /// Those of the systems, and the hub's `own`.
-    pub fn new(
-        configuration: Configuration,
-        connectors: Arc<Connectors>,
-        own: Vec<CertificateAt>,
-    ) -> Self {
+    pub fn new(configuration: Configuration, connectors: Arc<Connectors>, own: Vec<CertificateAt>) -> Self {
         Self { configuration, connectors, own }
     }
 

@@ -24,8 +24,8 @@ use crate::health::Health;
 use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
 use crate::session::{Connected, WorkerError, blocked_for_long, pause};
-use crate::unserved::Unserved;
 use crate::topology::topology;
+use crate::unserved::Unserved;
 use crate::work_items::want_told;
 
 /// Longest wait for the workers of a session to finish what they have in hand.

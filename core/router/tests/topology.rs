@@ -10,7 +10,8 @@ fn the_journal_is_declared_with_the_age_that_the_council_writes() {
     let folder = tempfile::tempdir().unwrap();
     let text = "name = \"Small\"\n[journal]\nmax_age = \"36h\"\n";
     std::fs::write(folder.path().join("council.toml"), text).unwrap();
-    let council = Council::load(folder.path(), None, &Connectors::default()).expect("a council without problems");
+    let council =
+        Council::load(folder.path(), None, &Connectors::default()).expect("a council without problems");
     let names = Names::new("t.");
     let age = topology(&council).declarations(&names).into_iter().find_map(|one| match one {
         Declaration::Queue { name, arguments } if name == names.journal() => {

@@ -81,7 +81,8 @@ async fn what_is_on_offer_when_the_hub_is_killed_is_on_offer_again_under_its_id_
             assert_eq!(all.get(&id), Some(&number), "{number} is on offer under another id");
             // What was answered just before a kill may come again; nothing else does, and nothing is overtaken.
             let before = last.insert(number % PARCELS, number);
-            let expected = before.map_or(number <= PARCELS, |before| [before, before + PARCELS].contains(&number));
+            let expected =
+                before.map_or(number <= PARCELS, |before| [before, before + PARCELS].contains(&number));
             assert!(expected, "{number} came after {before:?}");
             if hatch.answers(&id) {
                 taken.insert(id);
@@ -95,9 +96,7 @@ async fn what_is_on_offer_when_the_hub_is_killed_is_on_offer_again_under_its_id_
         hatch.hub.kill();
         hatch.start();
     }
-    until("the last message", || {
-        (take(&hatch, usize::MAX) == EVENTS).then_some(())
-    });
+    until("the last message", || (take(&hatch, usize::MAX) == EVENTS).then_some(()));
     let status = until_number(&hatch.hub, "/targets/hatch/delivered", EVENTS);
     assert_eq!((number(&status, "/targets/hatch/held"), number(&status, "/targets/hatch/dead")), (0, 0));
     hatch.hub.settled();
