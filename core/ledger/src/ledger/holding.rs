@@ -128,7 +128,7 @@ impl Ledger {
         after: i64,
         most: usize,
     ) -> Result<WaitingPage, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = unreceived::page(reader.conn(), target, after, most).await;
         reader.end(found).await
     }

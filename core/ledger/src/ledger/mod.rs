@@ -186,7 +186,7 @@ impl Ledger {
         self.shared.readers.reader().await
     }
 
-    async fn snapshot(&self) -> Result<Reader<'_>, LedgerError> {
-        self.shared.readers.snapshot().await
+    async fn consistent_reader(&self) -> Result<Reader<'_>, LedgerError> {
+        self.shared.readers.consistent_reader().await
     }
 }
