@@ -13,10 +13,12 @@ fn read(headers: &[(String, String)], content_type: &str, body: &Bytes) -> Optio
 fuzz_target!(|bytes: &[u8]| {
     let body = Bytes::copy_from_slice(bytes);
     if let Some(event) = read(&[], STRUCTURED, &body) {
-        let again = read(&[], STRUCTURED, &Bytes::from(event.to_bytes())).expect("its own bytes are an event");
+        let again =
+            read(&[], STRUCTURED, &Bytes::from(event.to_bytes())).expect("its own bytes are an event");
         assert_eq!(event, again);
     }
-    let attributes = [("specversion", "1.0"), ("id", "a"), ("source", "/a"), ("type", "a.b.v1"), ("subject", "a:1")];
+    let attributes =
+        [("specversion", "1.0"), ("id", "a"), ("source", "/a"), ("type", "a.b.v1"), ("subject", "a:1")];
     let headers = attributes.map(|(name, value)| (format!("cloudEvents:{name}"), value.to_owned()));
     read(&headers, "application/json", &body);
 });
