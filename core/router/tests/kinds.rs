@@ -12,6 +12,8 @@ use postroom_router::{Certificates, Configuration, Connect, Hub};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+const TYPE: &str = "thing.changed.v1";
+
 /// A kind that notes whom it hears of, and has a trouble with the files of each.
 #[derive(Clone, Default)]
 struct Heard(Arc<watch::Sender<Vec<String>>>);
@@ -81,9 +83,20 @@ impl SourceKind for Heard {
 /// A council of a system with both sides, and what its kind hears.
 fn council(folder: &Path) -> (Arc<Council>, Arc<Connectors>, Heard) {
     std::fs::write(folder.join("council.toml"), "name = \"Small\"\n").unwrap();
-    std::fs::create_dir_all(folder.join("systems/both")).unwrap();
-    let sides = "title = \"Both\"\n[source]\nconnector = \"heard\"\n[target]\nconnector = \"heard\"\n";
-    std::fs::write(folder.join("systems/both/system.toml"), sides).unwrap();
+    let sides = format!(
+        "title = \"Both\"\n[source]\nconnector = \"heard\"\n[[source.map]]\nrule = \"all\"\nevent = \"{TYPE}\"\n\
+         [target]\nconnector = \"heard\"\n"
+    );
+    let files = [
+        ("systems/both/system.toml".to_owned(), sides),
+        (format!("systems/both/events/{TYPE}.vrl"), "[]".to_owned()),
+        (format!("schemas/{TYPE}/schema.json"), r#"{"type": "object"}"#.to_owned()),
+        (format!("schemas/{TYPE}/valid/empty.json"), "{}".to_owned()),
+    ];
+    for (file, text) in files {
+        std::fs::create_dir_all(folder.join(&file).parent().unwrap()).unwrap();
+        std::fs::write(folder.join(file), text).unwrap();
+    }
     let heard = Heard::default();
     let connectors = Connectors::default().with_source(heard.clone()).with_sink(heard.clone());
     let council = Council::load(folder, None, &connectors).expect("a council without problems");
