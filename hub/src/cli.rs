@@ -1,6 +1,7 @@
 //! The command line.
 
 mod officers;
+mod whatif;
 mod worklist;
 mod xref;
 
@@ -14,6 +15,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use whatif::WhatIfArgs;
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Takes in again what is in the journal and not in the ledger, and what lanes should hold.
     Reconcile(ReconcileArgs),
+    /// Says what a changed configuration would do otherwise with the events of the journal; nothing is delivered.
+    #[command(name = "whatif")]
+    WhatIf(WhatIfArgs),
     /// What systems call the things that events are about.
     Xref {
         #[command(subcommand)]

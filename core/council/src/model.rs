@@ -130,6 +130,22 @@ impl Route {
     pub fn makes_the_same(&self, other: &Self) -> bool {
         self.mapping.is_same(&other.mapping) && Arc::ptr_eq(&self.accepts, &other.accepts)
     }
+
+    /// Whether the other, which may be of another configuration, makes the same message of the same events.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let filters = match (&self.when, &other.when) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_alike(other),
+            _ => false,
+        };
+        let lookups = self.lookups.iter().zip(&other.lookups).all(|(one, other)| one.is_alike(other));
+        self.from == other.from
+            && filters
+            && self.mapping.is_alike(&other.mapping)
+            && self.lookups.len() == other.lookups.len()
+            && lookups
+            && self.accepts.is_alike(&other.accepts)
+    }
 }
 
 /// One way of an event to a system.

@@ -83,6 +83,11 @@ impl<T: Compile> Program<T> {
         Arc::ptr_eq(&self.compiled, &other.compiled)
     }
 
+    /// Whether the other does the same with the same data, though it may stand in another configuration.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        self.source == other.source && self.context == other.context && self.shape == other.shape
+    }
+
     /// The compiled form.
     ///
     /// # Errors

@@ -97,6 +97,13 @@ pub struct Dispatch {
     pub told: Vec<Told>,
 }
 
+/// What a route makes of an event that it wants.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) route: Arc<str>,
+    pub(crate) message: Result<Arc<Data>, Unmappable>,
+}
+
 /// How a dispatch goes on.
 #[derive(Debug)]
 pub enum Way {
@@ -239,11 +246,45 @@ impl Decider {
     /// The event of `system` in a delivery, where it breaks no rule.
     pub(crate) fn valid(&self, system: &str, delivery: &Delivery) -> Option<Event<Data>> {
         self.check_properties(system, delivery).ok()?;
+        self.read(system, delivery).ok()
+    }
+
+    /// The event of `system` in a delivery, however it was sent.
+    pub(crate) fn read(&self, system: &str, delivery: &Delivery) -> Result<Event<Data>, Refusal> {
         let headers = &delivery.headers;
         let content_type = delivery.content_type.as_deref();
         let received = Received { content_type, headers, body: &delivery.body };
-        let event = decode(&received, self.council.max_body).ok()?;
-        self.check_event(system, &event).ok().map(|()| event)
+        let event = decode(&received, self.council.max_body)?;
+        self.check_event(system, &event)?;
+        Ok(event)
+    }
+
+    /// What each route makes of a valid event that is `chosen` and wants it, whichever target it has: the message, or why
+    /// there is none.
+    pub(crate) fn messages(&mut self, event: Event<Data>, chosen: impl Fn(&Route) -> bool) -> Vec<Made> {
+        let (head, rest, data) = Head::split(event);
+        let table = Arc::clone(&self.table);
+        let candidates = table.candidates(&head.event_type, &data);
+        let envelope = Envelope(&head, &rest);
+        let mut input = Input::new(data, &envelope);
+        let mut mapped: Vec<(&Route, Result<Arc<Data>, Unmappable>)> = Vec::new();
+        let mut made = Vec::with_capacity(candidates.len());
+        for Candidate { route, filter } in candidates.into_iter().filter(|one| chosen(one.route)) {
+            let message = match self.holds(route, filter, &mut input) {
+                Ok(true) => match mapped.iter().find(|(other, _)| other.makes_the_same(route)) {
+                    Some((_, message)) => message.clone(),
+                    None => {
+                        let message = self.mapper.map(route, &mut input, &head.subject).map(Arc::new);
+                        mapped.push((route, message.clone()));
+                        message
+                    }
+                },
+                Ok(false) => continue,
+                Err(unmappable) => Err(unmappable),
+            };
+            made.push(Made { route: Arc::clone(&route.name), message });
+        }
+        made
     }
 
     /// Whether `route` wants an event.
@@ -253,7 +294,7 @@ impl Decider {
     }
 
     /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
-    fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
+    pub(crate) fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
         if let Some(property) = delivery.forbidden.first() {
             let words = format!("the AMQP property `{property}` is not allowed");
             return Err(Refusal::new(Rule::ForbiddenProperty, *property, words));

@@ -59,6 +59,7 @@ mod traffic;
 mod unrouted;
 mod unserved;
 mod watch;
+mod whatif;
 mod work;
 mod work_items;
 
@@ -91,4 +92,7 @@ pub use replay::{
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
+pub use whatif::{
+    Differences, Example, ExampleField, MOST_EXAMPLES, MOST_FIELDS, OTHERS, Reach, RouteDifferences, Standing, Trial, what_if,
+};
 pub use work_items::want_told;

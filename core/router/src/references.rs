@@ -2,6 +2,7 @@
 //! decides again; what is to be noted is told in the same write as what it is a consequence of.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use postroom_council::{Code, Council, Fill, FillId, Route};
 use postroom_event::{Event, Received, decode};
@@ -12,8 +13,8 @@ use crate::decide::Decider;
 use crate::work::Work;
 
 /// What the ledger knows of what was asked.
-#[derive(Debug, Default)]
-pub struct References(HashMap<XrefKey, String>);
+#[derive(Debug, Clone, Default)]
+pub struct References(Arc<HashMap<XrefKey, String>>);
 
 impl References {
     /// What the ledger knows of `asked`.
@@ -30,7 +31,7 @@ impl References {
 
 impl FromIterator<(XrefKey, String)> for References {
     fn from_iter<I: IntoIterator<Item = (XrefKey, String)>>(known: I) -> Self {
-        Self(known.into_iter().collect())
+        Self(Arc::new(known.into_iter().collect()))
     }
 }
 

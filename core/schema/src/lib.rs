@@ -14,6 +14,7 @@ mod words;
 pub use classes::Classes;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary};
+pub use words::is_name;
 
 /// Most violations that are told of one value.
 pub const MAX_VIOLATIONS: usize = 20;

@@ -58,6 +58,11 @@ impl Validator {
             .map_err(|error| problem(&error))
     }
 
+    /// Whether the other is made of the same schema.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.schema == other.schema
+    }
+
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
     pub fn classes_at(&self, path: &str) -> Option<Classes> {
         classes::at(&self.schema, path)

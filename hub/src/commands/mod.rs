@@ -15,6 +15,7 @@ mod run;
 mod standing;
 mod status;
 mod trace;
+mod whatif;
 mod xref;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Ledger { command } => wait(ledger::ledger(cli, command)),
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
+        Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
         Command::Xref { command } => wait(xref::xref(cli, command)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }

@@ -45,6 +45,7 @@ mod sources;
 mod status;
 mod sums;
 mod unsendable;
+mod whatif;
 mod work;
 mod worklist;
 mod xrefs;
