@@ -1,5 +1,6 @@
 //! The command line.
 
+mod case;
 mod officers;
 mod whatif;
 mod worklist;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use postroom_council::HealthAt;
 
+pub(crate) use case::{CaseCommand, CaseNewArgs};
 pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
@@ -99,6 +101,11 @@ pub(crate) enum Command {
     /// Says what a changed configuration would do otherwise with the events of the journal; nothing is delivered.
     #[command(name = "whatif")]
     WhatIf(WhatIfArgs),
+    /// Golden cases: what routes must make of examples.
+    Case {
+        #[command(subcommand)]
+        command: CaseCommand,
+    },
     /// What systems call the things that events are about.
     Xref {
         #[command(subcommand)]

@@ -28,6 +28,7 @@ mod written;
 
 pub use fill::{Fill, FillId};
 pub use key::{Code, Key};
+pub use load::is_name;
 pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
 pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};

@@ -231,7 +231,7 @@ fn subfolders(parent: &Path, most: usize, reading: &mut Reading<'_>) -> Vec<(Str
 }
 
 /// Whether `name` can be a system or route: it becomes part of names on the broker.
-pub(crate) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -7,6 +7,7 @@
 mod attempt;
 mod attempts;
 mod batches;
+mod case;
 mod clock;
 mod codes;
 mod decide;
@@ -64,6 +65,7 @@ mod work;
 mod work_items;
 
 pub use attempt::ATTEMPT_TIMEOUT;
+pub use case::{CaseAsked, CaseError, NewCase, Seed, Unclassed, new_case};
 pub use codes::{
     Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
 };

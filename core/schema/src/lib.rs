@@ -7,11 +7,13 @@ mod classes;
 mod data;
 mod examples;
 mod rules;
+mod said;
 mod validator;
 mod vocabulary;
 mod words;
 
 pub use classes::Classes;
+pub use said::Said;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary};
 pub use words::is_name;

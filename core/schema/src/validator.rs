@@ -7,7 +7,7 @@ use postroom_transform::Data;
 use serde_json::Value;
 
 use crate::data::OfData;
-use crate::{Classes, MAX_VIOLATIONS, classes, words};
+use crate::{Classes, MAX_VIOLATIONS, Said, classes, said, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
@@ -66,6 +66,12 @@ impl Validator {
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
     pub fn classes_at(&self, path: &str) -> Option<Classes> {
         classes::at(&self.schema, path)
+    }
+
+    /// Hands each value of `data` that is neither a list nor an object to `visit`, with its JSON pointer and what the schema
+    /// says of it.
+    pub fn each_value(&self, data: &mut Value, visit: &mut dyn FnMut(&str, &Said, &mut Value)) {
+        said::each(&self.schema, data, visit);
     }
 
     /// Validates data as it is.

@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod case;
 mod check;
 mod docs;
 mod explain;
@@ -20,7 +21,7 @@ mod xref;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{CaseCommand, Cli, Command};
 use crate::failure::Failure;
 
 /// Runs the command of the line.
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
         Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
+        Command::Case { command: CaseCommand::New(args) } => case::new(cli, args),
         Command::Xref { command } => wait(xref::xref(cli, command)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }
