@@ -131,6 +131,9 @@ pub(crate) struct CheckArgs {
     /// Looks into the ledger too: whether anything still waits for a system that was removed.
     #[arg(long)]
     pub(crate) ledger: bool,
+    /// Says what schemas that differ from an older configuration mean for each route, by the fields that it reads.
+    #[arg(long, value_name = "REVISION|FOLDER")]
+    pub(crate) against: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -63,7 +63,10 @@ fn a_case_has_the_form_of_the_event_and_tells_where_it_differs() {
         let data = &event["data"];
         assert_eq!(data["tenure"], "owner-occupier", "what the schema lists stays");
         assert_eq!(event["type"], "resident.moved.v1");
-        assert_eq!((&event["source"], &event["channel"]), (&json!("/systems/customer-services"), &json!("online")));
+        assert_eq!(
+            (&event["source"], &event["channel"]),
+            (&json!("/systems/customer-services"), &json!("online"))
+        );
         assert_eq!(event["subject"], format!("person:{}", data["person_reference"].as_str().unwrap()));
         assert_eq!(event["effectivetime"], data["move_date"], "one value, one fictitious value");
         assert_eq!(data["name"]["family"], data["household"][0]["name"]["family"]);
@@ -124,7 +127,8 @@ fn every_source_mapping_and_every_route_of_the_example_has_a_case() {
     let mut without = Vec::new();
     for system in folders(&council.join("systems")) {
         let cases = folders(&system.join("cases")).into_iter();
-        let told: String = cases.filter_map(|case| fs::read_to_string(case.join("events.json")).ok()).collect();
+        let told: String =
+            cases.filter_map(|case| fs::read_to_string(case.join("events.json")).ok()).collect();
         for mapping in files(&system.join("events")) {
             let event_type = mapping.trim_end_matches(".vrl");
             if !told.contains(&format!("\"{event_type}\"")) {
@@ -166,7 +170,10 @@ fn a_case_that_was_written_is_a_golden_case_and_is_never_written_over() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("household[].name.given") && !said.contains("Penhallow"), "{said}");
     let folder = hub.council.folder().join("routes/resident-moved-to-letters/cases");
-    assert_eq!(files(&folder.join("from-a-real-one")), ["event.json", "message.json"].map(str::to_owned).into());
+    assert_eq!(
+        files(&folder.join("from-a-real-one")),
+        ["event.json", "message.json"].map(str::to_owned).into()
+    );
     let before = fs::read_to_string(folder.join("from-a-real-one/event.json")).unwrap();
     assert!(!before.contains("Penhallow") && !before.to_lowercase().contains("orla"));
     assert!(hub.say(&["check"]).contains("no problems"));

@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
 use crate::{
     Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, reveals, route, system,
-    watching,
+    versions, watching,
 };
 
 impl Council {
@@ -86,6 +86,7 @@ impl Council {
         let in_place = in_place(&text, &written, &mut reading);
         let (health, otlp) = watching::read(&text, &written, &mut reading);
         let vocabulary = vocabulary(folder, &written.schemas.folders, &mut reading);
+        let versions = versions::read(&vocabulary, &mut reading);
         let purposes = purposes(folder, &mut reading);
         let mut council = Self {
             name: written.name.clone(),
@@ -103,6 +104,7 @@ impl Council {
             health,
             otlp,
             vocabulary,
+            versions,
             systems: BTreeMap::new(),
             routes: Vec::new(),
             purposes,

@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule};
+use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule, Versions};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -44,6 +44,8 @@ pub struct Council {
     pub otlp: Option<String>,
     /// The event types.
     pub vocabulary: Vocabulary,
+    /// How events of one version of a type become those of another.
+    pub versions: Versions,
     /// The systems by name.
     pub systems: BTreeMap<String, System>,
     /// The routes, by name.

@@ -21,6 +21,7 @@ mod expiry;
 mod fail_point;
 mod golden;
 mod halts;
+mod head;
 mod health;
 mod ingress;
 mod intake;
@@ -59,6 +60,7 @@ mod traced;
 mod traffic;
 mod unrouted;
 mod unserved;
+mod versions;
 mod watch;
 mod whatif;
 mod work;
@@ -95,6 +97,7 @@ pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
 pub use whatif::{
-    Differences, Example, ExampleField, MOST_EXAMPLES, MOST_FIELDS, OTHERS, Reach, RouteDifferences, Standing, Trial, what_if,
+    Differences, Example, ExampleField, MOST_EXAMPLES, MOST_FIELDS, OTHERS, Reach, RouteDifferences,
+    Standing, Trial, what_if,
 };
 pub use work_items::want_told;

@@ -5,6 +5,7 @@
 
 mod classes;
 mod data;
+mod differences;
 mod examples;
 mod rules;
 mod said;
@@ -13,6 +14,7 @@ mod vocabulary;
 mod words;
 
 pub use classes::Classes;
+pub use differences::{Differs, FieldDifference};
 pub use said::Said;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary};

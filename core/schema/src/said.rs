@@ -60,9 +60,7 @@ fn walk(
         }
         Value::Array(items) => {
             for (number, item) in items.iter_mut().enumerate() {
-                let placed = |node: &&'_ Value| node.get("prefixItems").and_then(|items| items.get(number));
-                let below: Vec<&Value> =
-                    all.iter().filter_map(|node| placed(node).or_else(|| node.get("items"))).collect();
+                let below: Vec<&Value> = all.iter().filter_map(|node| of_item(node, number)).collect();
                 walk(inside, &below, (&format!("{at}/{number}"), item), visit);
             }
         }
@@ -76,6 +74,11 @@ fn walk(
             visit(at, &said, value);
         }
     }
+}
+
+/// The schema of the item of that number.
+fn of_item(node: &Value, number: usize) -> Option<&Value> {
+    node.get("prefixItems").and_then(|items| items.get(number)).or_else(|| node.get("items"))
 }
 
 fn lists(node: &Value, value: &Value) -> bool {

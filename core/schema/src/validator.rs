@@ -7,7 +7,7 @@ use postroom_transform::Data;
 use serde_json::Value;
 
 use crate::data::OfData;
-use crate::{Classes, MAX_VIOLATIONS, Said, classes, said, words};
+use crate::{Classes, FieldDifference, MAX_VIOLATIONS, Said, classes, differences, said, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
@@ -61,6 +61,11 @@ impl Validator {
     /// Whether the other is made of the same schema.
     pub fn is_alike(&self, other: &Self) -> bool {
         self.schema == other.schema
+    }
+
+    /// The fields that a newer schema of the same thing gives another form, in the order of their paths.
+    pub fn differences(&self, newer: &Self) -> Vec<FieldDifference> {
+        differences::between(&self.schema, &newer.schema)
     }
 
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.

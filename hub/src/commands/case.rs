@@ -22,9 +22,10 @@ const MOST_CASES: u32 = 1_000;
 pub(crate) fn new(cli: &Cli, args: &CaseNewArgs) -> Result<ExitCode, Failure> {
     let place = Place::load(cli)?;
     let routes = &place.council.routes;
-    let route = routes.iter().find(|route| *route.name == args.route).ok_or_else(|| {
-        unknown("route", &args.route, routes.iter().map(|route| &*route.name).collect())
-    })?;
+    let route = routes
+        .iter()
+        .find(|route| *route.name == args.route)
+        .ok_or_else(|| unknown("route", &args.route, routes.iter().map(|route| &*route.name).collect()))?;
     let folder = folder(route, args)?;
     let file = args.event.display();
     let body = std::fs::read(&args.event)

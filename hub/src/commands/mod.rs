@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod against;
 mod case;
 mod check;
 mod docs;

@@ -26,11 +26,11 @@ pub(crate) async fn whatif(cli: &Cli, args: &WhatIfArgs) -> Result<ExitCode, Fai
     }
     let since = u64::try_from(args.since / 1_000_000).unwrap_or(0);
     let bar = output::progress(0, "looking at the journal");
-    let found = what_if(&trial, (since, usize::from(args.sample)), &|done, all| {
+    let progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    });
-    let found = found.await;
+    };
+    let found = what_if(&trial, (since, usize::from(args.sample)), &progress).await;
     bar.finish_and_clear();
     broker.close().await;
     let mut found = found.map_err(|error| Failure::Unreachable(format!("reading the journal: {error}")))?;
@@ -51,7 +51,11 @@ fn changed(place: &Place, args: &WhatIfArgs) -> Result<Council, Failure> {
     let read =
         Council::read_changed(&council.folder, &args.routes, Some(council.data.as_path()), &place.connectors);
     let (changed, mut problems) = read.map_err(Failure::Configuration)?;
-    problems.extend(changed.compile());
+    changed.compile();
+    for route in &changed.routes {
+        problems.extend(route.mapping.get().err().unwrap_or_default());
+        problems.extend(route.when.as_ref().and_then(|when| when.get().err()).unwrap_or_default());
+    }
     if problems.is_empty() { Ok(changed) } else { Err(Failure::Configuration(problems)) }
 }
 

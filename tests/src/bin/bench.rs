@@ -18,8 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events of one drain, unless `--events` says otherwise.
 const EVENTS: usize = 20_000;
-const PARTS: [&str; 8] =
-    ["decide", "drain", "lanes", "latency", "ready", "import", "snapshot", "whatif"];
+const PARTS: [&str; 8] = ["decide", "drain", "lanes", "latency", "ready", "import", "snapshot", "whatif"];
 
 /// What the command line asks for.
 struct Asked {

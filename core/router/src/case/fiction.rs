@@ -119,7 +119,9 @@ impl Fiction {
         }
         let made = self.drawn("word", &small, |draws| Some(drawn_word(&small, draws)))?;
         let cased = made.chars().zip(word.chars());
-        Ok(cased.map(|(made, was)| if was.is_uppercase() { made.to_ascii_uppercase() } else { made }).collect())
+        Ok(cased
+            .map(|(made, was)| if was.is_uppercase() { made.to_ascii_uppercase() } else { made })
+            .collect())
     }
 
     fn whole(&self, number: i64, range: [Option<i64>; 2]) -> Result<i64, NotFound> {
@@ -161,7 +163,12 @@ impl Fiction {
                 && !self.words.iter().any(|word| small.contains(word.as_str()))
         };
         let mut tries = (0..MOST_TRIES).filter_map(|attempt| {
-            make(&mut Draws { seed: self.seed, of: format!("{kind}\n{of}\n{attempt}"), block: 0, left: Vec::new() })
+            make(&mut Draws {
+                seed: self.seed,
+                of: format!("{kind}\n{of}\n{attempt}"),
+                block: 0,
+                left: Vec::new(),
+            })
         });
         tries.find(fits).ok_or(NotFound)
     }
@@ -261,7 +268,9 @@ mod tests {
 
     #[test]
     fn a_fictitious_text_has_the_form_of_the_real_one() {
-        for text in ["Penhallow", "O'Brien-Smith", "JOSÉ ångström", "SR-26-0904", "3 Quince Lane", "£12.50", "x"] {
+        for text in
+            ["Penhallow", "O'Brien-Smith", "JOSÉ ångström", "SR-26-0904", "3 Quince Lane", "£12.50", "x"]
+        {
             let made = made(json!(text));
             let made = made.as_str().unwrap();
             assert_eq!(form(made), form(text));
@@ -275,13 +284,16 @@ mod tests {
             let made = made(json!(text));
             assert!(is(made.as_str().unwrap()) && made != json!(text), "{text}: {made}");
         };
-        let parsed = |form: &'static str| move |made: &str| chrono::NaiveDate::parse_from_str(made, form).is_ok();
+        let parsed =
+            |form: &'static str| move |made: &str| chrono::NaiveDate::parse_from_str(made, form).is_ok();
         check("2019-05-11", &parsed("%Y-%m-%d"));
         check("11/05/2019", &parsed("%d/%m/%Y"));
         check("2026-03-20T10:14:00.250+01:00", &|made| {
             chrono::DateTime::parse_from_rfc3339(made).is_ok() && made.ends_with("+01:00") && made.len() == 29
         });
-        check("orla.penhallow@example.org", &|made| made.ends_with("@example.org") && form(made).starts_with("aaaa.aaaaaaaaa@"));
+        check("orla.penhallow@example.org", &|made| {
+            made.ends_with("@example.org") && form(made).starts_with("aaaa.aaaaaaaaa@")
+        });
         check("ZZ2 3BB", &|made| made.starts_with('Z') && form(made) == "AA9 9AA");
         check("sw1a 1aa", &|made| made.starts_with('z') && form(made) == "aa9a 9aa");
         check("07700 900441", &|made| made.starts_with("07700 900"));
@@ -295,7 +307,9 @@ mod tests {
             let made = fiction(&[json!(number)]).value(&json!(number), range).unwrap();
             assert!(is(made.as_i64().unwrap()) && made != json!(number), "{number}: {made}");
         };
-        check(100_061_234_567, [Some(1), Some(999_999_999_999)], &|made| made.to_string().starts_with("99") && made.to_string().len() == 12);
+        check(100_061_234_567, [Some(1), Some(999_999_999_999)], &|made| {
+            made.to_string().starts_with("99") && made.to_string().len() == 12
+        });
         check(8841, [None, None], &|made| (1_000..10_000).contains(&made));
         check(-5, [None, None], &|made| (-9..0).contains(&made));
         check(12, [Some(1), Some(20)], &|made| (1..=20).contains(&made));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postroom_council::{Asks, Code, Council, Key, Listed, Route};
-use postroom_event::{Event, Refusal};
+use postroom_event::Event;
 use postroom_ledger::XrefKey;
 use postroom_schema::{EventType, Said};
 use postroom_transform::Data;
@@ -72,21 +72,18 @@ pub fn new_case(
 }
 
 /// The type of an event that the route could get.
-fn example<'c>(
-    council: &'c Council,
-    route: &Route,
-    event: &Event<Data>,
-) -> Result<&'c EventType, CaseError> {
-    let no_example = |words: String| Err(CaseError::NoExample(words));
+fn example<'c>(council: &'c Council, route: &Route, event: &Event<Data>) -> Result<&'c EventType, CaseError> {
+    let no_example = CaseError::NoExample;
     if event.event_type != route.from {
-        return no_example(format!("it is not of type `{}`", route.from));
+        return Err(no_example(format!("it is not of type `{}`", route.from)));
     }
     if council.owner_of(&event.source).is_none() {
-        return no_example("no system owns its source".to_owned());
+        return Err(no_example("no system owns its source".to_owned()));
     }
     check_data(council, &event.event_type, &event.data)
-        .or_else(|refusal: Refusal| no_example(format!("{}: {}", refusal.place, refusal.words)))?;
-    council.vocabulary.get(&event.event_type).map_or_else(|| no_example("its type is not known".to_owned()), Ok)
+        .map_err(|refusal| no_example(format!("{}: {}", refusal.place, refusal.words)))?;
+    let known = council.vocabulary.get(&event.event_type);
+    known.ok_or_else(|| no_example("its type is not known".to_owned()))
 }
 
 /// What a value is to a case.

@@ -47,7 +47,9 @@ pub enum CaseError {
         words: String,
     },
     /// The route wants the event, and not the fictitious one.
-    #[error("the route's `when` holds of the event and not of the fictitious one: it reads a field that was replaced")]
+    #[error(
+        "the route's `when` holds of the event and not of the fictitious one: it reads a field that was replaced"
+    )]
     NotWanted,
     /// The route makes no message of the fictitious event.
     #[error("the route makes no message of the fictitious event: {0}")]

@@ -143,8 +143,8 @@ impl Hand {
         let code = |refusal: Refusal| refusal.rule.code();
         // Who sent it, and how, was so when it came: that is for the configuration in use to judge.
         let sent = before.check_properties(system, delivery).map_err(code);
-        let events = [before, after]
-            .map(|side| sent.and_then(|()| side.read(system, delivery).map_err(code)));
+        let events =
+            [before, after].map(|side| sent.and_then(|()| side.read(system, delivery).map_err(code)));
         let head = events.iter().find_map(|event| event.as_ref().ok());
         let (id, subject) = head.map(|head| (head.id.clone(), head.subject.clone())).unwrap_or_default();
         let refused = [0, 1].map(|side| events[side].as_ref().err().copied());

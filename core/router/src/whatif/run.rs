@@ -99,7 +99,8 @@ impl Work {
     fn new(trial: &Trial, examples: usize) -> Self {
         let pairs = Pairs::of(&trial.council, &trial.changed);
         let tally = Tally::new(pairs.routes.clone(), examples);
-        let tables = [&trial.council, &trial.changed].map(|council| Arc::new(Table::new(Arc::clone(council))));
+        let tables =
+            [&trial.council, &trial.changed].map(|council| Arc::new(Table::new(Arc::clone(council))));
         let (council, broker) = (Arc::clone(&trial.council), Arc::clone(&trial.broker));
         let ground = Arc::new(Ground { council, broker, pairs, tables });
         let hands = (0..rayon::current_num_threads().max(1))

@@ -139,6 +139,7 @@ fn telephone(text: &str) -> Option<String> {
 
 fn dialled(text: &str, kept: &str, draws: &mut Draws) -> String {
     let mut kept = kept.chars();
-    let digit = |c: char| if c.is_ascii_digit() { kept.next().unwrap_or_else(|| draws.of(DIGITS)) } else { c };
+    let digit =
+        |c: char| if c.is_ascii_digit() { kept.next().unwrap_or_else(|| draws.of(DIGITS)) } else { c };
     text.chars().map(digit).collect()
 }
