@@ -1,6 +1,6 @@
 //! Golden cases written from real events: nobody's data is in them, and they are cases like any other.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

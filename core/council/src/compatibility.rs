@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postroom_schema::{Differs, FieldDifference, Validator};
+use postroom_transform::{Filter, Mapping};
 
 use crate::{Council, FillId, Key, Problem, Route};
 
@@ -121,8 +122,8 @@ impl Route {
     /// The fields of an event's data that it reads: by its `when`, its mapping, its lookups and its fills, as dotted paths. What
     /// is read of a field is read of all below it; the empty path is everything.
     pub fn reads(&self) -> BTreeSet<String> {
-        let filter = self.when.as_ref().and_then(|when| when.get().ok()).map(|when| when.reads());
-        let mapping = self.mapping.get().ok().map(|mapping| mapping.reads());
+        let filter = self.when.as_ref().and_then(|when| when.get().ok()).map(Filter::reads);
+        let mapping = self.mapping.get().ok().map(Mapping::reads);
         let told = self.fills.iter().filter_map(|fill| match &fill.id {
             FillId::Event { id, .. } => Some(id),
             FillId::Receipt => None,

@@ -80,10 +80,10 @@ pub(crate) fn read(vocabulary: &Vocabulary, reading: &mut Reading<'_>) -> Versio
     for mut family in families.into_values() {
         family.sort_by_key(|(version, known)| (*version, known.name.clone()));
         let (ups, downs) = steps(&family, reading);
-        for place in 0..family.len() {
+        for (place, (_, known)) in family.iter().enumerate() {
             let conversions = conversions(place, &ups, &downs);
             if !conversions.is_empty() {
-                versions.conversions.insert(family[place].1.name.clone(), conversions);
+                versions.conversions.insert(known.name.clone(), conversions);
             }
         }
     }

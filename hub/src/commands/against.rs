@@ -77,7 +77,9 @@ fn check_out((repository, commit): (&str, &str), to: &Path, path: &Path) -> Resu
 
 fn git(folder: &Path, arguments: &[&str], index: Option<&Path>) -> Result<String, Failure> {
     let mut command = Command::new("git");
-    OF_GIT.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in OF_GIT {
+        command.env_remove(name);
+    }
     // A hook of the repository has nothing to do with a copy.
     command
         .args(["-c", "core.hooksPath=/dev/null"])

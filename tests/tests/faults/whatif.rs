@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postroom_broker::Broker;
-use postroom_broker::memory::Server;
 use postroom_council::Council;
 use postroom_ledger::{Xref, XrefKey};
 use postroom_router::{Differences, RouteDifferences, Standing, Trial, UNKNOWN_REFERENCE, what_if};
@@ -47,7 +46,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(path, target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(path, target).unwrap();
+        }
     }
 }
 

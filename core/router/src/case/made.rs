@@ -232,7 +232,8 @@ fn somebody<'s, 'v>(subject: &'s str, mut nobodys: impl Iterator<Item = &'v Valu
     let about = subject.split_once(':').map_or(subject, |(_, about)| about);
     let is_it = |value: &Value| match value {
         Value::String(text) => text == about,
-        other => other.to_string() == about,
+        Value::Number(number) => number.to_string() == about,
+        _ => false,
     };
     (subject.starts_with(PERSON) || !nobodys.any(is_it)).then_some(about)
 }

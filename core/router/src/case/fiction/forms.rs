@@ -57,7 +57,7 @@ fn instant(text: &str) -> Option<NaiveDate> {
 
 fn moved(day: NaiveDate, draws: &mut Draws) -> Option<NaiveDate> {
     let days = DAYS[0] + i64::try_from(draws.number() % (DAYS[1] - DAYS[0]).unsigned_abs()).ok()?;
-    let days = if draws.byte() % 2 == 0 { days } else { -days };
+    let days = if draws.byte().is_multiple_of(2) { days } else { -days };
     day.checked_add_signed(TimeDelta::try_days(days)?)
 }
 
