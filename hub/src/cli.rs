@@ -134,6 +134,9 @@ pub(crate) struct CheckArgs {
     /// Says what schemas that differ from an older configuration mean for each route, by the fields that it reads.
     #[arg(long, value_name = "REVISION|FOLDER")]
     pub(crate) against: Option<String>,
+    /// Says who still reads, and who still publishes, a version of an event type of which there is a newer one.
+    #[arg(long)]
+    pub(crate) sunset: bool,
 }
 
 #[derive(Debug, Args)]

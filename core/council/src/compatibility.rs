@@ -42,7 +42,7 @@ pub enum Touch {
     Breaks(usize),
     /// It reads these of the fields that differ, or what they stand in, and has no new problem.
     Reads(Vec<String>),
-    /// It makes a message that still fits.
+    /// It makes the message, and nothing is found to be wrong with that.
     Fits,
     /// It reads nothing that differs.
     Untouched,

@@ -40,7 +40,7 @@ pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
-pub use versions::{Conversion, Step, Versions};
+pub use versions::{Conversion, Step, Sunset, Versions};
 pub use watching::HealthAt;
 pub use written::AfterDeadLetter;
 pub use written::Purpose;

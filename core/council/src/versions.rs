@@ -68,17 +68,67 @@ impl Versions {
     }
 }
 
-/// Reads what stands in the folders of the types.
-pub(crate) fn read(vocabulary: &Vocabulary, reading: &mut Reading<'_>) -> Versions {
+/// An event type of which there is a newer version, and who still has to do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sunset {
+    /// The type.
+    pub event_type: String,
+    /// The newest version.
+    pub newest: String,
+    /// The routes that read it.
+    pub read_by: Vec<String>,
+    /// The systems whose source mappings make it.
+    pub published_by: Vec<String>,
+    /// The versions that its events become.
+    pub becomes: Vec<String>,
+    /// The versions whose events become it.
+    pub made_of: Vec<String>,
+}
+
+impl Council {
+    /// Every version of which there is a newer one, by name.
+    pub fn sunset(&self) -> Vec<Sunset> {
+        let mut all = Vec::new();
+        for family in families(&self.vocabulary).into_values() {
+            let Some(((_, newest), older)) = family.split_last() else { continue };
+            all.extend(older.iter().map(|(_, known)| self.sunset_of(&known.name, &newest.name)));
+        }
+        all
+    }
+
+    fn sunset_of(&self, event_type: &str, newest: &str) -> Sunset {
+        let read_by = self.routes.iter().filter(|route| route.from == event_type);
+        let makes = |map: &crate::MapRule| map.event_type == event_type;
+        let published_by = self.sources().filter(|(_, side)| side.maps.iter().any(makes));
+        let versions = &self.versions;
+        let made_of = self.vocabulary.names().filter(|name| versions.between(name, event_type).is_some());
+        Sunset {
+            event_type: event_type.to_owned(),
+            newest: newest.to_owned(),
+            read_by: read_by.map(|route| route.name.to_string()).collect(),
+            published_by: published_by.map(|(system, _)| system.name.clone()).collect(),
+            becomes: versions.of(event_type).iter().map(|conversion| conversion.to.clone()).collect(),
+            made_of: made_of.map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// The versions of each type, the oldest first.
+fn families(vocabulary: &Vocabulary) -> BTreeMap<&str, Vec<(u64, &EventType)>> {
     let mut families: BTreeMap<&str, Vec<(u64, &EventType)>> = BTreeMap::new();
     for known in vocabulary.names().filter_map(|name| vocabulary.get(name)) {
         let Some((family, version)) = known.name.rsplit_once(".v") else { continue };
         let Ok(version) = version.parse() else { continue };
         families.entry(family).or_default().push((version, known));
     }
+    families.values_mut().for_each(|family| family.sort_by_key(|(version, known)| (*version, &known.name)));
+    families
+}
+
+/// Reads what stands in the folders of the types.
+pub(crate) fn read(vocabulary: &Vocabulary, reading: &mut Reading<'_>) -> Versions {
     let mut versions = Versions::default();
-    for mut family in families.into_values() {
-        family.sort_by_key(|(version, known)| (*version, known.name.clone()));
+    for family in families(vocabulary).into_values() {
         let (ups, downs) = steps(&family, reading);
         for (place, (_, known)) in family.iter().enumerate() {
             let conversions = conversions(place, &ups, &downs);

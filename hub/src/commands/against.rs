@@ -107,7 +107,7 @@ fn one(change: &SchemaChange) {
         output::line(match touch {
             Touch::Breaks(problems) => format!("  breaks {route}: {}", count(*problems, "problem")),
             Touch::Reads(fields) => format!("  touches {route}, which reads {}", fields.join(", ")),
-            Touch::Fits => format!("  fits {route} still"),
+            Touch::Fits => format!("  no problem was found with {route}"),
             Touch::Untouched => format!("  does not touch {route}"),
         });
     }

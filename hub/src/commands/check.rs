@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{CheckArgs, Cli};
-use crate::commands::{against, removed};
+use crate::commands::{against, removed, sunset};
 use crate::failure::{Failure, count};
 use crate::output;
 use crate::place::{Place, VERSION};
@@ -15,6 +15,9 @@ pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failu
     problems.extend(unproved);
     if let Some(older) = &args.against {
         against::tell(&place, older, &problems)?;
+    }
+    if args.sunset {
+        sunset::tell(council);
     }
     if !problems.is_empty() {
         return Err(Failure::Configuration(problems));

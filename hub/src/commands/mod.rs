@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod standing;
 mod status;
+mod sunset;
 mod trace;
 mod whatif;
 mod xref;

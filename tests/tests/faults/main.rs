@@ -45,6 +45,7 @@ mod sources;
 mod status;
 mod sums;
 mod unsendable;
+mod versions;
 mod whatif;
 mod work;
 mod worklist;
