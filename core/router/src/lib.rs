@@ -97,7 +97,6 @@ pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
 pub use whatif::{
-    Differences, Example, ExampleField, MOST_EXAMPLES, MOST_FIELDS, OTHERS, Reach, RouteDifferences,
-    Standing, Trial, what_if,
+    Differences, Example, ExampleField, MOST_EXAMPLES, Reach, RouteDifferences, Standing, Trial, what_if,
 };
 pub use work_items::want_told;

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 pub use run::{Trial, what_if};
 
-/// Most fields of one route that are told apart; what is more is counted under [`OTHERS`].
-pub const MOST_FIELDS: usize = 500;
+/// Most fields of one route that are told apart; what is more is counted together.
+const MOST_FIELDS: usize = 500;
 /// Most examples of one route.
 pub const MOST_EXAMPLES: usize = 100;
 /// Most fields of one example.
@@ -21,7 +21,7 @@ const MOST_EXAMPLE_FIELDS: usize = 20;
 /// Largest value of an example, in bytes; of a larger one only that is told.
 const MAX_EXAMPLE_BYTES: usize = 1_000;
 /// What stands for fields beyond [`MOST_FIELDS`].
-pub const OTHERS: &str = "(others)";
+const OTHERS: &str = "(others)";
 
 /// What differs between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
