@@ -90,6 +90,7 @@ impl Place {
             bar.set_position(done as u64);
         });
         bar.finish_and_clear();
+        problems.extend(self.council.prove_versions());
         let (cases, ran) = postroom_router::prove_cases(&self.council);
         problems.extend(cases);
         (problems, ran)

@@ -3,6 +3,7 @@
 //! [`Council::load`] reads everything and reports every problem with file, line and column; nothing is started. What
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
+mod compatibility;
 mod fill;
 mod from_file;
 mod key;
@@ -23,12 +24,15 @@ mod shared;
 mod snapshot;
 mod system;
 mod verdict;
+mod versions;
 mod watching;
 mod written;
 
+pub use compatibility::{ChangedSchema, SchemaChange, Touch};
 pub use fill::{Fill, FillId};
 pub use key::{Code, Key};
 pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
+pub use load::is_name;
 pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use own::{OWN_SYSTEM, WORK_RAISED, WORK_SETTLED, WORK_TYPES};
@@ -36,6 +40,7 @@ pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
+pub use versions::{Conversion, Step, Sunset, Versions};
 pub use watching::HealthAt;
 pub use written::{AfterDeadLetter, Purpose, Reload};
 

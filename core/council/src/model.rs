@@ -9,7 +9,9 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule};
+use crate::{
+    AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule, Versions,
+};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -46,6 +48,8 @@ pub struct Council {
     pub reload: Reload,
     /// The event types.
     pub vocabulary: Vocabulary,
+    /// How events of one version of a type become those of another.
+    pub versions: Versions,
     /// The systems by name.
     pub systems: BTreeMap<String, System>,
     /// The routes, by name.
@@ -131,6 +135,22 @@ impl Route {
     /// same schema.
     pub fn makes_the_same(&self, other: &Self) -> bool {
         self.mapping.is_same(&other.mapping) && Arc::ptr_eq(&self.accepts, &other.accepts)
+    }
+
+    /// Whether the other, which may be of another configuration, makes the same message of the same events.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let filters = match (&self.when, &other.when) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_alike(other),
+            _ => false,
+        };
+        let lookups = self.lookups.iter().zip(&other.lookups).all(|(one, other)| one.is_alike(other));
+        self.from == other.from
+            && filters
+            && self.mapping.is_alike(&other.mapping)
+            && self.lookups.len() == other.lookups.len()
+            && lookups
+            && self.accepts.is_alike(&other.accepts)
     }
 }
 

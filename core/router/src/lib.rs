@@ -7,6 +7,7 @@
 mod attempt;
 mod attempts;
 mod batches;
+mod case;
 mod clock;
 mod codes;
 mod configuration;
@@ -21,6 +22,7 @@ mod expiry;
 mod fail_point;
 mod golden;
 mod halts;
+mod head;
 mod health;
 mod ingress;
 mod intake;
@@ -60,11 +62,14 @@ mod traced;
 mod traffic;
 mod unrouted;
 mod unserved;
+mod versions;
 mod watch;
+mod whatif;
 mod work;
 mod work_items;
 
 pub use attempt::ATTEMPT_TIMEOUT;
+pub use case::{CaseAsked, CaseError, NewCase, Seed, Unclassed, new_case};
 pub use codes::{
     Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
 };
@@ -95,4 +100,7 @@ pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
 pub use topology::topology;
+pub use whatif::{
+    Differences, Example, ExampleField, MOST_EXAMPLES, Reach, RouteDifferences, Standing, Trial, what_if,
+};
 pub use work_items::want_told;

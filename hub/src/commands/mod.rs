@@ -1,5 +1,7 @@
 //! One module a command.
 
+mod against;
+mod case;
 mod check;
 mod docs;
 mod explain;
@@ -14,12 +16,14 @@ mod replay;
 mod run;
 mod standing;
 mod status;
+mod sunset;
 mod trace;
+mod whatif;
 mod xref;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{CaseCommand, Cli, Command};
 use crate::failure::Failure;
 
 /// Runs the command of the line.
@@ -41,6 +45,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Ledger { command } => wait(ledger::ledger(cli, command)),
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
+        Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
+        Command::Case { command: CaseCommand::New(args) } => case::new(cli, args),
         Command::Xref { command } => wait(xref::xref(cli, command)),
         Command::Docs { page } => Ok(docs::docs(*page)),
     }

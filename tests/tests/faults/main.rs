@@ -47,6 +47,8 @@ mod sources;
 mod status;
 mod sums;
 mod unsendable;
+mod versions;
+mod whatif;
 mod work;
 mod worklist;
 mod xrefs;
