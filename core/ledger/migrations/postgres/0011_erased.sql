@@ -14,3 +14,5 @@ CREATE TABLE erasure (
     reason TEXT NOT NULL,
     counts TEXT NOT NULL
 );
+-- It was lowered when everything had been forgotten; on a server the index is always the truth.
+UPDATE mark SET indexed_to = 9223372036854775807;

@@ -42,7 +42,7 @@ pub(crate) async fn erase(conn: &mut Conn, asked: &Erase) -> Result<Erased> {
     let held = held(conn, &sought).await?;
     let open = open(conn, asked, &held).await?;
     if !open.is_empty() {
-        return Ok(Erased::Open(open.into_iter().collect()));
+        return Ok(Erased::Open(open));
     }
     let mut counts = Counts::new();
     events(conn, asked, &held, &mut counts).await?;
@@ -57,9 +57,7 @@ pub(crate) async fn erase(conn: &mut Conn, asked: &Erase) -> Result<Erased> {
     if asked.mentions {
         counts.insert("mentions".to_owned(), mentions(conn, &sought).await?);
     }
-    if conn.is_alone() {
-        prune::lower_marks(conn).await?;
-    }
+    prune::lower_marks(conn).await?;
     counts.retain(|_, count| *count > 0);
     let erasure = Erasure::new(asked, counts);
     note(conn, &erasure).await?;
@@ -95,7 +93,13 @@ async fn untold(conn: &mut Conn, subject: &str, events: &[Taken]) -> Result<u64>
     Ok(counted(count))
 }
 
-async fn open(conn: &mut Conn, asked: &Erase, held: &Held) -> Result<BTreeSet<Open>> {
+/// What of a subject is open.
+pub(crate) async fn open_of(conn: &mut Conn, asked: &Erase) -> Result<Vec<Open>> {
+    let held = held(conn, &Sought::new(&asked.subject)).await?;
+    open(conn, asked, &held).await
+}
+
+async fn open(conn: &mut Conn, asked: &Erase, held: &Held) -> Result<Vec<Open>> {
     let mut open = BTreeSet::new();
     for made in held.events.iter().flat_map(|event| &event.dispatches) {
         let (id, target) = (made.id.to_string(), made.target.clone());
@@ -121,7 +125,7 @@ async fn open(conn: &mut Conn, asked: &Erase, held: &Held) -> Result<BTreeSet<Op
     if held.untold > 0 && !asked.untold {
         open.insert(Open::Untold { receipts: held.untold });
     }
-    Ok(open)
+    Ok(open.into_iter().collect())
 }
 
 /// What is open by its own row.

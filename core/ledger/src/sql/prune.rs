@@ -166,8 +166,12 @@ pub(super) async fn remove_rows(conn: &mut Conn, gone: &[&Old], pruned: &mut Pru
     add_past(conn, "event", counts).await
 }
 
-/// A number that is free again is given to a new event: no mark stays above the newest.
+/// In a file a number that is free again is given to a new event: no mark stays above the newest. A server gives none twice, and
+/// its mark stands above all.
 pub(super) async fn lower_marks(conn: &mut Conn) -> Result<()> {
+    if !conn.is_alone() {
+        return Ok(());
+    }
     let newest = "(SELECT coalesce(max(id), 0) FROM event)";
     for (table, mark) in [("mark", "indexed_to"), ("settled", "event")] {
         let sql = format!("UPDATE {table} SET {mark} = {newest} WHERE {mark} > {newest}");
