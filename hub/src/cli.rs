@@ -1,6 +1,7 @@
 //! The command line.
 
 mod officers;
+mod subject;
 mod worklist;
 mod xref;
 
@@ -14,6 +15,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use subject::{EraseArgs, ExportArgs, SubjectArgs, SubjectCommand};
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
@@ -53,6 +55,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: FormArgs,
     },
+    /// What the hub itself holds of a person or a property: shown to whom it concerns, and erased.
+    Subject(SubjectArgs),
     /// What needs an officer who knows the case: since when, what, why, and who has it.
     Worklist(WorklistArgs),
     /// What could not be delivered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Ledger;
 use crate::LedgerError;
 use crate::db::{Conn, Home};
-use crate::erasure::{Erase, Erased, Erasure};
+use crate::erasure::{Erase, Erased, Erasure, Open};
 use crate::sql::{Result as SqlResult, erase, subject};
 use crate::subject::SubjectHeld;
 
@@ -20,6 +20,16 @@ impl Ledger {
     pub async fn subject(&self, subject: &str) -> Result<SubjectHeld, LedgerError> {
         let mut reader = self.consistent_reader().await?;
         let found = subject::held_of(reader.conn(), subject).await;
+        reader.end(found).await
+    }
+
+    /// What stands in the way of an erasure now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn open_of(&self, asked: &Erase) -> Result<Vec<Open>, LedgerError> {
+        let mut reader = self.consistent_reader().await?;
+        let found = erase::open_of(reader.conn(), asked).await;
         reader.end(found).await
     }
 
