@@ -2,6 +2,7 @@
 
 mod case;
 mod officers;
+mod subject;
 mod whatif;
 mod worklist;
 mod xref;
@@ -17,6 +18,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use subject::{EraseArgs, ExportArgs, SubjectArgs, SubjectCommand};
 pub(crate) use whatif::WhatIfArgs;
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
@@ -57,6 +59,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: FormArgs,
     },
+    /// What the hub itself holds of a person or a property: shown to whom it concerns, and erased.
+    Subject(SubjectArgs),
     /// What needs an officer who knows the case: since when, what, why, and who has it.
     Worklist(WorklistArgs),
     /// What could not be delivered.

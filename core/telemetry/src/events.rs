@@ -319,6 +319,14 @@ log_events! {
     /// A person read values that are masked otherwise. Kept for the record.
     info "operator.revealed" "values were revealed"
     fn operator_revealed(actor: &str, what: &str);
+
+    /// A person was shown everything that the ledger holds of a subject; `job` says of which. Kept for the record.
+    info "subject.exported" "what is held of a subject was shown"
+    fn subject_exported(actor: &str, reason: &str, job: i64);
+
+    /// What the ledger held of a subject was erased: so many things. The subject is not named. `postroom subject erasures` lists it.
+    info "subject.erased" "what was held of a subject is erased"
+    fn subject_erased(actor: &str, reason: &str, erased: u64);
 }
 
 #[cfg(test)]

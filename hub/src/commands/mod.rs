@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod standing;
 mod status;
+mod subject;
 mod sunset;
 mod trace;
 mod whatif;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Publish(args) => wait(publish::publish(cli, args)),
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
+        Command::Subject(args) => wait(subject::subject(cli, args)),
         Command::Worklist(args) => wait(officers::worklist(cli, args)),
         Command::Dead { command } => wait(officers::dead(cli, command)),
         Command::Holds { target, limit, form } => wait(holds::holds(cli, target.as_deref(), *limit, form)),

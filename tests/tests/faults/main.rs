@@ -45,6 +45,7 @@ mod simulation;
 mod skips;
 mod sources;
 mod status;
+mod subjects;
 mod sums;
 mod unsendable;
 mod versions;

@@ -3,6 +3,7 @@
 mod backup;
 mod comparing;
 mod deciding;
+mod erasing;
 mod holding;
 mod reading;
 mod referring;
