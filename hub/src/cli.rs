@@ -119,6 +119,9 @@ pub(crate) struct CheckArgs {
     /// Looks into the ledger too: whether anything still waits for a system that was removed.
     #[arg(long)]
     pub(crate) ledger: bool,
+    /// Lists what no type proves and validation tells at run time, for each mapping: patterns, formats, lengths ...
+    #[arg(long)]
+    pub(crate) unproved: bool,
 }
 
 #[derive(Debug, Args)]
@@ -290,6 +293,8 @@ pub(crate) enum DocsPage {
     Metrics,
     /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
     Codes,
+    /// Every function that a mapping may call, with examples: docs/functions.md.
+    Functions,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -32,10 +32,12 @@ pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, 
 pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use own::{OWN_SYSTEM, WORK_RAISED, WORK_SETTLED, WORK_TYPES};
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, in_order};
 pub use program::{Compile, Program};
+pub use prove::{Proof, Unproved};
 pub use route::{RETRY, nearest};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
+pub use verdict::Verdicts;
 pub use watching::HealthAt;
 pub use written::AfterDeadLetter;
 pub use written::Purpose;

@@ -50,7 +50,7 @@ impl Rule {
             let told: Vec<String> = problems.iter().map(|problem| placed(source, problem)).collect();
             SettingsError::new(key, format!("the rule does not compile\n{}", told.join("\n")))
         })?;
-        let misfits: Vec<String> = mapping.misfits(&verdicts()).iter().map(ToString::to_string).collect();
+        let misfits: Vec<String> = mapping.fit(&verdicts()).misfits.iter().map(ToString::to_string).collect();
         if misfits.is_empty() {
             return Ok(Self(mapping));
         }
