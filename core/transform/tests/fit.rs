@@ -32,11 +32,12 @@ fn told(fit: &Fit) -> (Vec<String>, Vec<String>) {
     (misfits.collect(), left.collect())
 }
 
-/// What is told of the field `f`, whose schema is `taken`, when it is made by `source`.
+/// What is told of the field `f`, whose schema is `taken`, when it is what the last line of `source` gives.
 fn check(source: &str, taken: &Value, misfits: &[&str], left: &[&str]) {
     let target = json!({"type": "object", "additionalProperties": false, "properties": {"f": taken},
         "$defs": {"word": {"type": "string", "minLength": 1}}});
-    let found = told(&fit(&format!("{{ \"f\": {source} }}"), &target));
+    let (lines, last) = source.rsplit_once('\n').unwrap_or(("", source));
+    let found = told(&fit(&format!("{lines}\n{{ \"f\": {last} }}"), &target));
     let expected = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
     assert_eq!(found, (expected(misfits), expected(left)), "{source} for {taken}");
 }
@@ -69,8 +70,8 @@ fn what_the_mapping_writes_itself_is_held_against_the_rules() {
     let word = json!({"type": "string", "enum": ["a", "b"]});
     check("\"a\"", &word, &[], &[]);
     check("\"c\"", &word, &[".f not-in-enum"], &[]);
-    check("if .n == 1 { \"a\" } else { .kind }", &word, &[], &[]);
-    check("if .n == 1 { \"x\" } else { .id }", &word, &[".f not-in-enum"], &[]);
+    check("x = if .n == 1 { \"a\" } else { .kind }\nx", &word, &[], &[]);
+    check("x = if .n == 1 { \"x\" } else { .id }\nx", &word, &[".f not-in-enum"], &[]);
     check("1", &json!({"const": 1.0}), &[], &[]);
     check("2", &json!({"type": "integer", "minimum": 2, "maximum": 3}), &[], &[]);
     check("\"\"", &json!({"type": "string", "minLength": 1}), &[], &[".f minLength"]);

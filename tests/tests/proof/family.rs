@@ -123,7 +123,7 @@ fn made(name: &str, known: &[&str], taken: &Value, dice: &mut Dice) -> String {
         0 | 1 | 2 => format!(".{from}"),
         3 => format!("string(.{from}) ?? \"a\""),
         4 => format!("int(.{from}) ?? 1"),
-        5 => format!("if exists(.{from}) {{ .{from} }} else {{ \"b\" }}"),
+        5 => format!("string(.{from}) ?? .{from}"),
         6 => format!("array(.{from}) ?? []"),
         7 => format!("to_string(.{from}) ?? \"\""),
         8 => format!("map(array(.{from}) ?? []) -> |item| {{ {{ \"x\": item, \"y\": \"b\" }} }}"),

@@ -277,7 +277,7 @@ mod tests {
         check("x = 0\nif .n == 1 { x = 1 } else { x = 2 }\n{ \"a\": x }", a, &["1", "2"]);
         check("if .n == 1 { return { \"a\": 1 } }\n{ \"a\": 2 }", a, &["1", "2"]);
         check("x = 1\nif .n == 1 {\n x = 2\n return { \"a\": 0 }\n}\n{ \"a\": x }", a, &["0", "1"]);
-        check("{ \"a\": if .n == 1 { \"y\" } else { \"n\" } }", a, &["\"y\"", "\"n\""]);
+        check("x = if .n == 1 { \"y\" } else { \"n\" }\n{ \"a\": x }", a, &["\"y\"", "\"n\""]);
     }
 
     #[test]

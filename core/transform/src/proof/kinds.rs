@@ -91,6 +91,10 @@ pub(super) fn as_json(kind: &Kind) -> Kind {
     if kind.is_never() {
         return kind;
     }
+    if is_anything(&kind) {
+        // Of what is read from data nothing is a pattern.
+        kind.remove_regex();
+    }
     if kind.contains_timestamp() {
         kind.remove_timestamp();
         kind.add_bytes();
