@@ -50,6 +50,8 @@ fn is_announced(fit: &Fit, pointer: &str, rule: &str) -> bool {
     let told = fit.left.iter().map(|left| (left.path.as_str(), left.rule.as_str()));
     let told = told.chain(fit.misfits.iter().map(|it| (it.path.as_str(), it.problem.code.as_str())));
     told.into_iter().any(|(at, told)| match told {
+        // What fits no form is told of the whole, and announced of what is inside.
+        _ if matches!(rule, "anyOf" | "oneOf") && is_below(at, &path) => true,
         "missing" | "may-be-missing" => rule == "required" && parent(at) == path,
         "unknown-field" => rule == "additionalProperties" && parent(at) == path,
         "not-in-enum" => at == path && matches!(rule, "enum" | "const"),

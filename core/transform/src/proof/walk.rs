@@ -170,7 +170,9 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     fn wrong_type(&mut self, made: &Kind, taken: &Kind, at: &At<'a>) {
         let left = surplus(made, taken);
-        let always = parts(&left).len() == parts(made).len();
+        // A number with a fraction of nothing is a whole one.
+        let may_be_whole = left.contains_float() && taken.contains_integer() && !taken.is_never();
+        let always = parts(&left).len() == parts(made).len() && !may_be_whole;
         let verb = if always { "is" } else { "may be" };
         let may_be = if is_anything(made) { "anything".to_owned() } else { types(&left).join(" or ") };
         let words = format!("{} {verb} {may_be}, and {} takes {}", shown(&at.path), self.taker, words(taken));
