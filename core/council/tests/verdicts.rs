@@ -1,6 +1,6 @@
 //! What was proved once is not proved again, until something changes that it depends on.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! How what a mapping makes and a schema fit: where it does not, and what is left to validation.
 
+#![expect(clippy::panic, reason = "what goes wrong in a test fails it")]
+
 use postroom_transform::{Context, Fit, Happens, Mapping, Shape};
 use serde_json::{Value, json};
 
@@ -144,12 +146,7 @@ fn rules_beside_a_reference_are_not_overlooked() {
 fn of_what_may_be_anything_every_rule_is_left() {
     let source = "get(., [.id]) ?? null";
     check(source, &json!({}), &[], &[]);
-    check(
-        source,
-        &json!({"type": "string", "maxLength": 3}),
-        &[".f wrong-type", ".f may-be-null"],
-        &[".f maxLength"],
-    );
+    check(source, &json!({"type": "string", "maxLength": 3}), &[".f wrong-type"], &[".f maxLength"]);
     let all = json!({"type": ["null", "boolean", "integer", "number", "string", "array", "object"],
         "required": ["x"], "properties": {"x": {"type": "string"}}});
     check(source, &all, &[], &[".f properties", ".f required"]);

@@ -47,6 +47,9 @@ pub(crate) fn source(dice: &mut Dice) -> Value {
 
 /// The schema of what is taken: often the one of what comes, with other rules.
 pub(crate) fn target(source: &Value, dice: &mut Dice) -> Value {
+    if dice.happens(30) {
+        return source.clone();
+    }
     let mut target = if dice.happens(60) { source.clone() } else { with_words(object(&NAMES, 2, dice)) };
     for name in NAMES {
         if dice.happens(15) {
@@ -120,7 +123,7 @@ fn made(name: &str, known: &[&str], taken: &Value, dice: &mut Dice) -> String {
         dice.one_of(known)
     };
     match dice.below(13) {
-        0 | 1 | 2 => format!(".{from}"),
+        0..=2 => format!(".{from}"),
         3 => format!("string(.{from}) ?? \"a\""),
         4 => format!("int(.{from}) ?? 1"),
         5 => format!("string(.{from}) ?? .{from}"),

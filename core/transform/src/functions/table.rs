@@ -33,9 +33,7 @@ pub const FUNCTIONS: &[Allowed] = &[
     allowed(
         "array",
         "`array(value)`: the value if it is a list; an error otherwise.",
-        &[
-            ("array(.note) ?? []", "[]"),
-        ],
+        &[("array(.note) ?? []", "[]")],
     ),
     allowed(
         "bool",

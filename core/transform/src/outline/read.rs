@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{
-    Assignment, AssignmentOp, AssignmentTarget, Container, Expr, FunctionCall, Ident, IfStatement, Literal, Node,
-    Opcode, Program, Query, QueryTarget, RootExpr,
+    Assignment, AssignmentOp, AssignmentTarget, Container, Expr, FunctionCall, Ident, IfStatement, Literal,
+    Node, Opcode, Program, Query, QueryTarget, RootExpr,
 };
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
@@ -268,6 +268,7 @@ fn deep(span: Span, old: Arc<Piece>, segments: &[OwnedSegment], made: Arc<Piece>
 
 fn literal(literal: &Literal) -> What {
     match literal {
+        Literal::String(text) if text.0.is_empty() => What::Literal(Value::from("")),
         Literal::String(text) => {
             text.as_literal_string().map_or(What::Unknown, |text| What::Literal(Value::from(text)))
         }

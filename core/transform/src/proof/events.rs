@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use postroom_event::CHANNELS;
 use serde_json::{Value, json};
 use vrl::value::Kind;
-use vrl::value::kind::Collection;
+use vrl::value::kind::{Collection, Field};
 
 use super::walk::{Asked, At, Walk, shown};
 use super::{Found, Happens, Left, Made};
@@ -56,7 +56,7 @@ pub(super) fn compare<'a>(made: &Made<'a>, data: &'a Value) -> (Vec<Found>, Vec<
 fn event<'a>(walk: &mut Walk<'_, 'a>, of_data: &mut Walk<'_, 'a>, kind: &Kind, at: &At<'a>, data: &'a Value) {
     walk.compare(kind, envelope(), at);
     let Some(fields) = kind.as_object() else { return };
-    for name in fields.known().keys().map(|name| name.as_str()).filter(|name| !is_attribute(name)) {
+    for name in fields.known().keys().map(Field::as_str).filter(|name| !is_attribute(name)) {
         let at = walk.below(at, &Step::Field(name.to_owned()), Asked::Optional);
         let words = format!("{} is no name of an attribute: small letters and digits", shown(&at.path));
         walk.note(Found { happens: Happens::Always, ..walk.of(&at, "unknown-field", words) });

@@ -71,7 +71,9 @@ impl<'a> Walk<'_, 'a> {
                 self.taker
             );
             let hint = Some(all_named(&taken.names()));
-            self.note(Found { hint, ..self.of(at, "open-object", words) });
+            let unknown = at.spots.iter().find(|spot| matches!(spot.is, Is::Unknown));
+            let span = unknown.map_or(at.span, |spot| spot.entry);
+            self.note(Found { hint, span, ..self.of(at, "open-object", words) });
         }
         for name in taken.names() {
             match made.known().get(&Field::from(name)) {
@@ -85,12 +87,9 @@ impl<'a> Walk<'_, 'a> {
         }
         if taken.has_patterns {
             self.leave(at, "patternProperties");
-        } else if let Some(schema) = taken.others.filter(|_| !is_open) {
-            if !rest.is_never() {
-                let any =
-                    At { path: format!("{}.*", at.path.trim_end_matches('.')), spots: vec![], ..at.clone() };
-                self.compare(&rest, schema, &any);
-            }
+        } else if let Some(schema) = taken.others.filter(|_| !is_open && !rest.is_never()) {
+            let path = format!("{}.*", at.path.trim_end_matches('.'));
+            self.compare(&rest, schema, &At { path, spots: vec![], ..at.clone() });
         }
     }
 
@@ -110,8 +109,8 @@ impl<'a> Walk<'_, 'a> {
     fn lacking(&mut self, name: &str, set: &Kind, at: &At<'a>, around: &At<'a>) {
         if set.is_never() {
             let words = format!("`{}` is required, and never set", at.path);
-            let objects = around.spots.iter().filter(|spot| matches!(spot.is, Is::Object(_)));
-            let span = objects.last().map_or(around.span, |spot| spot.own);
+            let object = around.spots.iter().rfind(|spot| matches!(spot.is, Is::Object(_)));
+            let span = object.map_or(around.span, |spot| spot.own);
             let hint = Some(format!("add `\"{name}\": ...` to the object"));
             let found = Found { happens: Happens::Always, hint, span, ..self.of(at, "missing", words) };
             return self.note(found);

@@ -13,8 +13,9 @@ pub(crate) fn words(kind: &Kind) -> String {
 pub(super) fn types(kind: &Kind) -> Vec<&'static str> {
     let all = [
         (kind.contains_bytes(), "a text"),
-        (kind.contains_integer(), "a whole number"),
-        (kind.contains_float(), "a number with a fraction"),
+        (kind.contains_integer() && kind.contains_float(), "a number"),
+        (kind.contains_integer() && !kind.contains_float(), "a whole number"),
+        (kind.contains_float() && !kind.contains_integer(), "a number with a fraction"),
         (kind.contains_boolean(), "true or false"),
         (kind.contains_timestamp(), "a timestamp"),
         (kind.contains_regex(), "a pattern"),
@@ -25,13 +26,16 @@ pub(super) fn types(kind: &Kind) -> Vec<&'static str> {
     all.map(|(_, words)| words).collect()
 }
 
+/// Takes one type out of a kind.
+type Remove = fn(&mut Kind) -> bool;
+
 /// What the kind is apart from the types that `taken` has, without what is inside either.
 pub(super) fn surplus(kind: &Kind, taken: &Kind) -> Kind {
     let mut left = kind.clone();
     if taken.is_never() || left.is_never() {
         return left;
     }
-    let drop: [(bool, fn(&mut Kind) -> bool); 9] = [
+    let drop: [(bool, Remove); 9] = [
         (taken.contains_bytes(), Kind::remove_bytes),
         (taken.contains_integer(), Kind::remove_integer),
         (taken.contains_float(), Kind::remove_float),

@@ -93,7 +93,8 @@ impl<'a> Walk<'_, 'a> {
             Is::Literal(value) if !value.is_null() && !has(values, value) => Some((spot, value)),
             _ => None,
         });
-        if let Some((spot, value)) = wrong {
+        let is_told = self.found.iter().any(|found| found.path == at.path && found.code == "wrong-type");
+        if let Some((spot, value)) = wrong.filter(|_| !is_told) {
             let all_wrong =
                 at.spots.iter().all(|spot| matches!(spot.is, Is::Literal(value) if !has(values, value)));
             let verb = if all_wrong { "is" } else { "may be" };
@@ -195,7 +196,8 @@ fn has(values: &[Value], value: &Value) -> bool {
 const MAX_TOLD: usize = 8;
 
 fn in_words(values: &[Value]) -> String {
-    let told: Vec<String> = values.iter().take(MAX_TOLD).map(Value::to_string).collect();
+    let told: Vec<String> =
+        values.iter().filter(|value| !value.is_null()).take(MAX_TOLD).map(Value::to_string).collect();
     let more = if values.len() > MAX_TOLD { ", ..." } else { "" };
     format!("{}{more}", told.join(", "))
 }

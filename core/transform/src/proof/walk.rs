@@ -159,7 +159,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if !types(&left).is_empty() {
             self.wrong_type(made, taken, at);
         }
-        if left.contains_null() {
+        if left.contains_null() && !is_anything(made) {
             let happens = if made.is_null() { Happens::Always } else { Happens::Sometimes };
             let verb = if made.is_null() { "is" } else { "may be" };
             let words = format!("{} {verb} null, and {} takes {}", shown(&at.path), self.taker, words(taken));
@@ -177,7 +177,11 @@ impl<'w, 'a> Walk<'w, 'a> {
         let may_be = if is_anything(made) { "anything".to_owned() } else { types(&left).join(" or ") };
         let words = format!("{} {verb} {may_be}, and {} takes {}", shown(&at.path), self.taker, words(taken));
         let happens = if always { Happens::Always } else { Happens::Sometimes };
-        let hint = written(&left, taken, at.path.rsplit('.').next().unwrap_or_default());
+        let hint = written(
+            if is_anything(made) { made } else { &left },
+            taken,
+            at.path.rsplit('.').next().unwrap_or_default(),
+        );
         let wrong = at.spots.iter().find(|spot| match spot.is {
             Is::Literal(value) => !surplus(&Shape::of_value(value), taken).is_never(),
             _ => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vrl::value::Kind;
 
-use super::kinds::types;
+use super::kinds::{is_anything, types};
 use super::walk::{Asked, At};
 
 /// Most names that a hint lists.
@@ -37,17 +37,25 @@ pub(super) fn default_for(at: &At<'_>, taken: &Kind) -> String {
 
 /// For a value of another type, by what it is and what is taken.
 pub(super) fn written(made: &Kind, taken: &Kind, name: &str) -> Option<String> {
+    if is_anything(made) {
+        return Some(match types(taken).first().copied()? {
+            "a text" => "read it as a text: `string(...) ?? \"\"`".to_owned(),
+            "a whole number" => "read it as a number: `int(...) ?? 0`".to_owned(),
+            "a list" => "read it as a list: `array(...) ?? []`".to_owned(),
+            _ => return None,
+        });
+    }
     let hint = match (types(made).first().copied()?, types(taken).first().copied()?) {
-        ("a text", "a whole number") if taken.contains_float() => "read the number: `parse_float(...) ?? 0`",
+        ("a text", "a number") => "read the number: `parse_float(...) ?? 0`",
         ("a text", "a whole number") => "read the number: `parse_int(...) ?? 0`",
         ("a text", "a number with a fraction") => "read the number: `parse_float(...) ?? 0.0`",
         ("a text", "true or false") => "compare it: `... == \"yes\"`, or `to_bool(...) ?? false`",
-        ("a whole number" | "a number with a fraction" | "true or false", "a text") => {
+        ("a number" | "a whole number" | "a number with a fraction" | "true or false", "a text") => {
             "write it as a text: `to_string(...)`"
         }
         ("a number with a fraction", "a whole number") => "`to_int(round(...)) ?? 0` makes it whole",
         ("a list", "a text") => "join its items: `join(..., \", \")`",
-        (_, "a list") => return Some(format!("put it in a list: `\"{name}\": [ ... ]`")),
+        (_, "a list") if !name.is_empty() => return Some(format!("put it in a list: `\"{name}\": [ ... ]`")),
         _ => return None,
     };
     Some(hint.to_owned())
