@@ -214,7 +214,7 @@ fn no_mapping_of_a_generated_family_fails_in_a_way_that_was_not_announced() {
         proved += members.iter().filter(|member| member.fit == Fit::default()).count();
     }
     assert!(
-        proved > 9 && refused > 500 && never > 50,
+        proved > 5 && refused > 500 && never > 50,
         "too few to tell anything: {proved} {refused} {never}"
     );
 }

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_rule_that_gives_something_else_is_refused() {
         for (source, told) in [
-            ("true", "may be true or false"),
+            ("true", "is true or false"),
             ("{ \"words\": \"x\" }", "outcome"),
             ("{ \"outcome\": .status }", "whole number"),
             ("{ \"outcome\": \"again\", \"wrods\": 1 }", "wrods"),
