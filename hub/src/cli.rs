@@ -141,6 +141,9 @@ pub(crate) struct CheckArgs {
     /// Says who still reads, and who still publishes, a version of an event type of which there is a newer one.
     #[arg(long)]
     pub(crate) sunset: bool,
+    /// Lists what no type proves and validation tells at run time, for each mapping: patterns, formats, lengths ...
+    #[arg(long)]
+    pub(crate) unproved: bool,
 }
 
 #[derive(Debug, Args)]
@@ -312,6 +315,8 @@ pub(crate) enum DocsPage {
     Metrics,
     /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
     Codes,
+    /// Every function that a mapping may call, with examples: docs/functions.md.
+    Functions,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

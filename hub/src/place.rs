@@ -1,11 +1,12 @@
 //! Where this hub works: its council, its ledger, its broker.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::{CertificateAt, CertificateRole, Connectors};
-use postroom_council::{Council, Problem};
+use postroom_council::{Council, Problem, Unproved, Verdicts, in_order};
 use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace, ROOT_CERTIFICATE};
 use postroom_router::{Certificates, Configuration, want_told};
 
@@ -24,6 +25,17 @@ const AMQP_URL: &str = "AMQP_URL";
 const MANAGEMENT_URL: &str = "POSTROOM_MANAGEMENT_URL";
 /// The environment's name for the URL of a ledger on a server; it wins over council.toml.
 const LEDGER_URL: &str = "POSTROOM_LEDGER_URL";
+
+/// How long a check goes on before its progress is shown.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What a check found.
+pub(crate) struct Checked {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) unproved: Vec<Unproved>,
+    /// How many golden cases there are.
+    pub(crate) cases: usize,
+}
 
 /// A council that was read, with the connectors that it was read with.
 pub(crate) struct Place {
@@ -73,7 +85,7 @@ impl Place {
         if self.council.is_proved(&fingerprint) {
             return Ok(());
         }
-        let (problems, _) = self.prove();
+        let Checked { problems, .. } = self.prove();
         if !problems.is_empty() {
             return Err(Failure::Configuration(problems));
         }
@@ -82,18 +94,25 @@ impl Place {
         })
     }
 
-    /// Proves what was read; every problem, and how many golden cases ran.
-    pub(crate) fn prove(&self) -> (Vec<Problem>, usize) {
-        let bar = crate::output::progress(0, "checking");
-        let mut problems = self.council.prove(&|done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
+    /// Proves what was read, but for what is known from before.
+    pub(crate) fn prove(&self) -> Checked {
+        let verdicts = Verdicts::read(&self.council.data, VERSION);
+        let (begun, shown) = (Instant::now(), OnceLock::new());
+        let proof = self.council.prove(&verdicts, &|done, all| {
+            if begun.elapsed() > SOON {
+                let bar = shown.get_or_init(|| crate::output::progress(all as u64, "checking"));
+                bar.set_position(done as u64);
+            }
         });
-        bar.finish_and_clear();
-        problems.extend(self.council.prove_versions());
-        let (cases, ran) = postroom_router::prove_cases(&self.council);
-        problems.extend(cases);
-        (problems, ran)
+        if let Some(bar) = shown.get() {
+            bar.finish_and_clear();
+        }
+        let (wrong, cases) = postroom_router::prove_cases(&self.council, &verdicts);
+        // What cannot be kept is proved again.
+        let _not_kept = verdicts.write(&self.council.data);
+        let versions = self.council.prove_versions();
+        let problems = in_order([proof.problems, versions, wrong].concat());
+        Checked { problems, unproved: proof.unproved, cases }
     }
 
     /// The ledger: on its server, or in its file, made where it is missing.

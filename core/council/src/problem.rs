@@ -109,6 +109,14 @@ impl Problem {
     }
 }
 
+/// The problems by file and place, each once.
+pub fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let place = |problem: &Problem| problem.place.map(|place| (place.line, place.column));
+    problems.sort_by(|one, other| one.file.cmp(&other.file).then_with(|| place(one).cmp(&place(other))));
+    problems.dedup();
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,14 @@
 //!
 //! Compiling one takes 20 to 40 ms, so a hub that was checked before starts without compiling any.
 
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use postroom_transform::{Context, Filter, Mapping, Shape};
+use serde_json::Value;
 
-use crate::{Place, Problem};
+use crate::{Place, Problem, Verdicts};
 
 /// What can be compiled from a text against a shape.
 pub trait Compile: Sized {
@@ -83,11 +85,6 @@ impl<T: Compile> Program<T> {
         Arc::ptr_eq(&self.compiled, &other.compiled)
     }
 
-    /// The file that it is written in.
-    pub fn file(&self) -> &Path {
-        &self.file
-    }
-
     /// Whether the other does the same with the same data, though it may stand in another configuration.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         self.source == other.source && self.context == other.context && self.shape == other.shape
@@ -102,7 +99,23 @@ impl<T: Compile> Program<T> {
         compiled.as_ref().map_err(|problems| problems.iter().map(|problem| self.placed(problem)).collect())
     }
 
-    fn placed(&self, problem: &postroom_transform::Problem) -> Problem {
+    /// The file that it is written in.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The fingerprint of all that the verdict on it depends on.
+    pub(crate) fn fingerprint(&self, verdicts: &Verdicts, target: Option<&Value>) -> String {
+        verdicts.fingerprint(|told| {
+            std::any::type_name::<T>().hash(told);
+            (&self.source, format!("{:?}", self.context)).hash(told);
+            self.shape.tell(told);
+            target.map(Value::to_string).hash(told);
+        })
+    }
+
+    /// A problem of the text as one of its file.
+    pub(crate) fn placed(&self, problem: &postroom_transform::Problem) -> Problem {
         let (line, column) = self.origin;
         let place = Place {
             line: problem.line + line,

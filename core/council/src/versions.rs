@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postroom_schema::{EventType, Vocabulary};
-use postroom_transform::{Context, Data, Input, Mapping, MetaValue, Runner, Shape};
+use postroom_transform::{Context, Data, Input, Mapping, MetaValue, Misfit, Runner, Shape};
 use serde_json::Value;
 
 use crate::reading::Reading;
@@ -59,7 +59,7 @@ impl Versions {
     }
 
     /// Every step, each once.
-    fn steps(&self) -> impl Iterator<Item = &Step> {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         let all = self.conversions.values().flatten();
         all.filter_map(|conversion| match conversion.steps.as_slice() {
             [step] => Some(step),
@@ -212,9 +212,12 @@ impl Council {
             return Vec::new();
         };
         let wrong = |words: String| Problem::new(step.program.file(), "version", words);
-        let misfits = mapping.misfits(&to.schema).into_iter();
-        let mut problems: Vec<Problem> =
-            misfits.map(|misfit| wrong(format!("what it makes may be no `{}`: {misfit}", to.name))).collect();
+        let misfits = mapping.fit(&to.schema).misfits.into_iter();
+        let placed = |misfit: Misfit| {
+            let problem = step.program.placed(&misfit.problem);
+            Problem { words: format!("what it makes may be no `{}`: {}", to.name, problem.words), ..problem }
+        };
+        let mut problems: Vec<Problem> = misfits.map(placed).collect();
         for (name, example) in examples(from) {
             let made = Runner::default().map(mapping, &mut Input::new(Data::from(example), &NOTHING));
             let words = match made {

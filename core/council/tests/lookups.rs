@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use postroom_connector::Connectors;
-use postroom_council::{Asks, Case, Council, FillId, Key, Listed, Problem};
+use postroom_council::{Asks, Case, Council, FillId, Key, Listed, Problem, Verdicts};
 
 const SCHEMA: &str = r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
     "description": "A collection was missed.", "additionalProperties": false, "required": ["reason", "crew"],
@@ -67,7 +67,7 @@ impl Written {
     fn problems(&self) -> Vec<(String, String, usize, String)> {
         let read = Council::read(self.folder.path(), None, &Connectors::default());
         let (council, mut problems) = read.unwrap();
-        problems.extend(council.prove(&|_, _| {}));
+        problems.extend(council.prove(&Verdicts::default(), &|_, _| {}).problems);
         let file = |file: &Path| file.strip_prefix(self.folder.path()).unwrap().display().to_string();
         let told =
             |one: Problem| (one.code, file(&one.file), one.place.map_or(0, |place| place.line), one.words);
@@ -87,7 +87,7 @@ fn a_route_knows_its_lookups_and_what_its_lists_say() {
     assert_eq!((reasons.column_name(), reasons.case), ("meaning", Case::Told));
     assert_eq!(reasons.says("not out"), Listed::As("not-presented"));
     assert_eq!(crews.says("2"), Listed::As("Bea"));
-    assert_eq!(council.prove(&|_, _| {}), []);
+    assert_eq!(council.prove(&Verdicts::default(), &|_, _| {}).problems, []);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_route_looks_up_the_ids_of_its_target_and_notes_those_that_its_events_tell()
     assert_eq!((&route.lookups[0].asks, &route.lookups[0].from), (&asks, &Key::Subject));
     let id = FillId::Event { id: Key::Field(vec!["crew".into()]), system: "rounds".into() };
     assert_eq!((&route.fills[0].key, &route.fills[0].id), (&Key::Subject, &id));
-    assert_eq!(council.prove(&|_, _| {}), []);
+    assert_eq!(council.prove(&Verdicts::default(), &|_, _| {}).problems, []);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
-use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem};
+use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem, Verdicts};
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
 use postroom_ledger::XrefKey;
 use postroom_transform::Data;
@@ -18,25 +18,66 @@ use crate::{Decider, Table, Verdict};
 /// Most places told of one case.
 const MAX_PLACES: usize = 10;
 
-/// Runs every golden case of the council whose programs compile; every problem, and how many cases ran.
-pub fn prove_cases(council: &Arc<Council>) -> (Vec<Problem>, usize) {
-    let mut problems = Vec::new();
-    let mut ran = 0;
+/// Runs every golden case of the council whose programs compile, but for those that are known to be right; every problem,
+/// and how many cases there are.
+pub fn prove_cases(council: &Arc<Council>, verdicts: &Verdicts) -> (Vec<Problem>, usize) {
+    let mut run = Run { verdicts, problems: Vec::new(), ran: 0 };
     let mut decider =
         Decider::new(Arc::clone(council), Arc::new(Table::new(Arc::clone(council))), String::new());
-    for route in council.routes.iter().filter(|route| compiles(route)) {
-        for case in cases(&route.folder) {
-            ran += 1;
-            problems.extend(route_case(council, &mut decider, route, &case).err());
+    for route in &council.routes {
+        let fingerprint = || council.route_cases(route, verdicts);
+        run.cases(
+            &route.folder,
+            fingerprint,
+            || compiles(route),
+            |case| route_case(council, &mut decider, route, case),
+        );
+    }
+    for (system, side) in council.sources() {
+        let fingerprint = || council.source_cases(&system.name, side, verdicts);
+        let folder = council.folder.join("systems").join(&system.name);
+        run.cases(
+            &folder,
+            fingerprint,
+            || all_compile(side),
+            |case| source_case(council, side, &system.name, case),
+        );
+    }
+    (run.problems, run.ran)
+}
+
+/// A run of golden cases.
+struct Run<'a> {
+    verdicts: &'a Verdicts,
+    problems: Vec<Problem>,
+    ran: usize,
+}
+
+impl Run<'_> {
+    /// Runs the cases below `folder`, unless they are known to be right, or cannot be run.
+    fn cases(
+        &mut self,
+        folder: &Path,
+        fingerprint: impl FnOnce() -> Option<String>,
+        compiles: impl FnOnce() -> bool,
+        mut prove: impl FnMut(&Path) -> Result<(), Problem>,
+    ) {
+        let cases = cases(folder);
+        if cases.is_empty() {
+            return;
+        }
+        let fingerprint = fingerprint();
+        if fingerprint.as_ref().is_some_and(|fingerprint| self.verdicts.known(fingerprint).is_some()) {
+            self.ran += cases.len();
+        } else if compiles() {
+            self.ran += cases.len();
+            let found: Vec<Problem> = cases.iter().filter_map(|case| prove(case).err()).collect();
+            if let (Some(fingerprint), true) = (fingerprint, found.is_empty()) {
+                self.verdicts.keep(&fingerprint, vec![]);
+            }
+            self.problems.extend(found);
         }
     }
-    for (system, side) in council.sources().filter(|(_, side)| all_compile(side)) {
-        for case in cases(&council.folder.join("systems").join(&system.name)) {
-            ran += 1;
-            problems.extend(source_case(council, side, &system.name, &case).err());
-        }
-    }
-    (problems, ran)
 }
 
 fn compiles(route: &Route) -> bool {

@@ -7,6 +7,7 @@ mod classes;
 mod data;
 mod differences;
 mod examples;
+mod references;
 mod rules;
 mod said;
 mod validator;
@@ -22,5 +23,7 @@ pub use words::is_name;
 
 /// Most violations that are told of one value.
 pub const MAX_VIOLATIONS: usize = 20;
+/// Most references of a schema that lead on one from another.
+pub const MAX_REFERENCES: usize = 64;
 /// Classes of data that a field may have (`x-class`): none, personal, special category, council tax, social security.
 pub const CLASSES: [&str; 5] = ["none", "P", "S", "C", "B"];

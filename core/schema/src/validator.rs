@@ -7,7 +7,7 @@ use postroom_transform::Data;
 use serde_json::Value;
 
 use crate::data::OfData;
-use crate::{Classes, FieldDifference, MAX_VIOLATIONS, Said, classes, differences, said, words};
+use crate::{Classes, FieldDifference, MAX_VIOLATIONS, Said, classes, differences, references, said, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct Violation {
 }
 
 impl Validator {
-    /// Compiles a schema: its own form is checked first, and formats that are not known are errors.
+    /// Compiles a schema: its own form is checked first, formats that are not known are errors, and it contains itself nowhere.
     ///
     /// # Errors
     /// The first place at which the schema is wrong.
@@ -49,6 +49,7 @@ impl Validator {
             words: error.to_string(),
         };
         jsonschema::draft202012::meta::validate(schema).map_err(|error| problem(&error))?;
+        references::check(schema)?;
         jsonschema::options_for::<OfData>()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
@@ -56,6 +57,11 @@ impl Validator {
             .build(schema)
             .map(|compiled| Self { compiled, schema: Arc::new(schema.clone()) })
             .map_err(|error| problem(&error))
+    }
+
+    /// The schema as it is written.
+    pub fn schema(&self) -> &Value {
+        &self.schema
     }
 
     /// Whether the other is made of the same schema.

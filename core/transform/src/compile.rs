@@ -12,8 +12,9 @@ use vrl::value::Kind;
 
 use crate::fields::{self, Fields};
 use crate::guard::Guard;
+use crate::outline::Outline;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
-use crate::proof::{self, Misfit};
+use crate::proof::{self, Fit, Made};
 use crate::rules::Held;
 use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules};
 
@@ -35,6 +36,13 @@ pub(crate) struct Compiled {
     pub(crate) program: Program,
     pub(crate) reads_metadata: bool,
     result: Kind,
+    outline: Outline,
+}
+
+impl Compiled {
+    fn made(&self) -> Made<'_> {
+        Made { source: Source(&self.source), kind: &self.result, outline: &self.outline }
+    }
 }
 
 impl Mapping {
@@ -46,11 +54,14 @@ impl Mapping {
         on_a_stack_of_its_own(|| compile(source, parse(source)?, shape, context)).map(Self)
     }
 
-    /// Where the result cannot be shown to fit the JSON Schema `target` by its types; empty if it always fits them.
-    ///
-    /// Types are compared, not patterns, formats, lengths or ranges: the result still has to be validated.
-    pub fn misfits(&self, target: &Value) -> Vec<Misfit> {
-        proof::misfits(&self.0.result, target)
+    /// How the result fits the JSON Schema `target`: where it may not, and what is left to validation.
+    pub fn fit(&self, target: &Value) -> Fit {
+        self.0.made().fit(target)
+    }
+
+    /// The same for the events that a source mapping makes, whose data keep the JSON Schema `data`.
+    pub fn fit_events(&self, data: &Value) -> Fit {
+        self.0.made().fit_events(data)
     }
 
     /// The fields of the data that it reads, as dotted paths; what is read of a field is read of all below it.
@@ -153,6 +164,7 @@ fn compile(
 ) -> Result<Compiled, Vec<Problem>> {
     let source = Source(text);
     let (data, meta) = (shape.kind.clone(), context.meta(shape));
+    let outline = Outline::of(&program, shape.schema.clone());
     let (program, held) = rules::hold(source, Fields::new(data.clone(), meta.clone()), program);
     if held.too_large {
         return Err(in_order(held.problems));
@@ -166,7 +178,13 @@ fn compile(
             let result = result.kind().clone().union(result.returns().clone());
             let queries = &compiled.program.info().target_queries;
             let reads_metadata = queries.iter().any(|path| path.prefix == PathPrefix::Metadata);
-            Ok(Compiled { source: text.to_owned(), program: compiled.program, reads_metadata, result })
+            Ok(Compiled {
+                source: text.to_owned(),
+                program: compiled.program,
+                reads_metadata,
+                result,
+                outline,
+            })
         }
         Ok(_) => Err(in_order(held.problems)),
         Err(found) => {

@@ -3,7 +3,10 @@
 //! Every shape over-approximates: a value that the schema allows is always inside it, once numbers are normalised as
 //! `postroom_event` does. Patterns, formats, lengths, ranges and conditions are left to validation.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use vrl::path::{OwnedSegment, OwnedValuePath};
@@ -16,6 +19,10 @@ use crate::fields::{self, Missing};
 const MAX_HOPS: usize = 8;
 /// How many elements that a list certainly has are told apart.
 const MAX_CERTAIN: u64 = 4;
+/// Most parts of a schema that are told apart, references followed; any JSON is allowed by the rest.
+const MAX_PARTS: usize = 5_000;
+/// The same of a branch whose types alone are asked for.
+const MAX_PARTS_OF_BRANCH: usize = 50;
 
 /// What the data of a program may be, and which lookups answer it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +33,8 @@ pub struct Shape {
     pub(crate) old: Option<Kind>,
     /// What stands under `%lookup`, by name.
     pub(crate) lookups: BTreeMap<Field, Kind>,
+    /// The schema that the data keeps, where one tells all of it.
+    pub(crate) schema: Option<Arc<Value>>,
 }
 
 impl Shape {
@@ -38,12 +47,34 @@ impl Shape {
     /// What a JSON Schema (2020-12) allows; `$ref` is followed inside `schema` only.
     #[must_use]
     pub fn of_schema(schema: &Value) -> Self {
-        Self::of_part(schema, schema)
+        let kind = Reader { root: schema, left: Cell::new(MAX_PARTS) }.kind(schema, MAX_HOPS);
+        Self { schema: Some(Arc::new(schema.clone())), ..Self::of(kind) }
     }
 
-    /// What a part of the schema `root` allows.
-    pub(crate) fn of_part(root: &Value, part: &Value) -> Self {
-        Self::of(Reader { root }.kind(part, MAX_HOPS))
+    /// The types that a branch in the schema `root` allows; what is inside them is told of a few parts only.
+    pub(crate) fn of_branch(root: &Value, branch: &Value) -> Kind {
+        Reader { root, left: Cell::new(MAX_PARTS_OF_BRANCH) }.kind(branch, MAX_HOPS)
+    }
+
+    /// The kind of a value that a schema lists; lists and objects are only told to be such.
+    pub(crate) fn of_value(value: &Value) -> Kind {
+        match value {
+            Value::Null => Kind::null(),
+            Value::Bool(_) => Kind::boolean(),
+            Value::String(_) => Kind::bytes(),
+            Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
+                Kind::integer()
+            }
+            Value::Number(_) => Kind::float(),
+            Value::Array(_) => Kind::array(Collection::json()),
+            Value::Object(_) => Kind::object(Collection::json()),
+        }
+    }
+
+    /// What the keyword `type` allows, whatever is inside; none where it names an unknown type.
+    pub(crate) fn of_types(types: &Value) -> Option<Kind> {
+        let rules = Map::from_iter([("type".to_owned(), types.clone())]);
+        Reader { root: &Value::Null, left: Cell::new(MAX_PARTS) }.typed(&rules, 0)
     }
 
     /// An object that has exactly these fields, each a text: a row with these columns.
@@ -98,7 +129,7 @@ impl Shape {
     /// Either this or the other, e.g. rows of several kinds in one file.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { kind: self.kind.union(other.kind), ..self }
+        Self { kind: self.kind.union(other.kind), schema: None, ..self }
     }
 
     /// The same for records of snapshots, of which `kept` is left when the next one comes: `%old` holds that, and so does
@@ -108,8 +139,17 @@ impl Shape {
         Self { old: Some(kept.kind.clone()), ..self.or(kept) }
     }
 
+    /// Tells all that a program compiled against it depends on.
+    pub fn tell(&self, told: &mut impl Hasher) {
+        match &self.schema {
+            Some(schema) => schema.to_string().hash(told),
+            None => format!("{:?} {:?}", self.kind, self.old).hash(told),
+        }
+        format!("{:?}", self.lookups).hash(told);
+    }
+
     fn of(kind: Kind) -> Self {
-        Self { kind, old: None, lookups: BTreeMap::new() }
+        Self { kind, old: None, lookups: BTreeMap::new(), schema: None }
     }
 }
 
@@ -138,11 +178,15 @@ pub enum NoCode {
 
 struct Reader<'a> {
     root: &'a Value,
+    /// How many parts may still be read.
+    left: Cell<usize>,
 }
 
 impl<'a> Reader<'a> {
     fn kind(&self, schema: &'a Value, hops: usize) -> Kind {
+        self.left.set(self.left.get().saturating_sub(1));
         let rules = match schema {
+            _ if self.left.get() == 0 => return Kind::json(),
             Value::Object(rules) => rules,
             Value::Bool(false) => return Kind::never(),
             _ => return Kind::json(),
@@ -157,10 +201,10 @@ impl<'a> Reader<'a> {
 
     fn listed(&self, rules: &'a Map<String, Value>) -> Option<Kind> {
         if let Some(value) = rules.get("const") {
-            return Some(kind_of(value));
+            return Some(Shape::of_value(value));
         }
         let values = rules.get("enum")?.as_array()?;
-        Some(values.iter().map(kind_of).fold(Kind::never(), |all, kind| all.union(kind)))
+        Some(values.iter().map(Shape::of_value).fold(Kind::never(), |all, kind| all.union(kind)))
     }
 
     fn typed(&self, rules: &'a Map<String, Value>, hops: usize) -> Option<Kind> {
@@ -244,21 +288,6 @@ impl<'a> Reader<'a> {
 
 fn texts(list: Option<&Value>) -> BTreeSet<&str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-/// The kind of a value that a schema lists; lists and objects are only told to be such.
-fn kind_of(value: &Value) -> Kind {
-    match value {
-        Value::Null => Kind::null(),
-        Value::Bool(_) => Kind::boolean(),
-        Value::String(_) => Kind::bytes(),
-        Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
-            Kind::integer()
-        }
-        Value::Number(_) => Kind::float(),
-        Value::Array(_) => Kind::array(Collection::json()),
-        Value::Object(_) => Kind::object(Collection::json()),
-    }
 }
 
 #[cfg(test)]

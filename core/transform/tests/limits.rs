@@ -40,6 +40,24 @@ fn two_thousand_brackets_are_refused_and_nothing_overflows() {
 }
 
 #[test]
+fn a_source_of_ten_megabytes_is_refused_by_its_size() {
+    for line in ["x = 1\n", "# a comment\n", "[["] {
+        assert_eq!(code(&line.repeat(10 * 1024 * 1024 / line.len())).as_deref(), Some("too-large"), "{line}");
+    }
+}
+
+#[test]
+fn a_schema_that_refers_to_itself_in_many_places_is_read_and_compared_in_a_moment() {
+    let mut schema = json!({"type": "object", "additionalProperties": false, "properties": {}});
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        schema["properties"][name] = json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}, {"type": "null"}]});
+    }
+    let shape = Shape::of_schema(&schema);
+    let mapping = Mapping::compile(".", &shape, Context::Route).expect("right");
+    assert!(!mapping.fit(&schema).left.is_empty());
+}
+
+#[test]
 fn a_chain_at_the_limit_is_compiled_and_a_longer_one_refused() {
     let chain = |link: &str, links: usize| format!("{}true", link.repeat(links));
     for link in ["1 == 2 || ", "!", ".a || "] {

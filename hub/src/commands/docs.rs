@@ -15,6 +15,7 @@ pub(crate) fn docs(page: DocsPage) -> ExitCode {
         DocsPage::Logs => output::line(telemetry::as_markdown(telemetry::EVENTS).trim_end()),
         DocsPage::Metrics => output::line(telemetry::metrics_as_markdown().trim_end()),
         DocsPage::Codes => codes(),
+        DocsPage::Functions => output::line(postroom_transform::functions_as_markdown().trim_end()),
     }
     ExitCode::SUCCESS
 }

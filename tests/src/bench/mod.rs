@@ -1,4 +1,4 @@
-//! What the house measures of itself: the decide step, the ways from queue to queue and through a lane, latency, start,
+//! What the house measures of itself: the check, the decide step, the ways from queue to queue and through a lane, latency, start,
 //! memory, import and snapshots.
 //!
 //! Everything is generated in a temporary folder, and every figure is a median with its least and greatest run. Nothing
@@ -6,6 +6,7 @@
 
 pub(crate) mod arrivals;
 pub(crate) mod broker;
+pub(crate) mod check;
 pub(crate) mod council;
 pub(crate) mod decide;
 pub(crate) mod drain;

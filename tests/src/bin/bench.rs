@@ -1,4 +1,4 @@
-//! `bench [decide] [drain] [lanes] [latency] [ready] [import] [snapshot] [whatif] [--events N]`: measures the house and prints one JSON document.
+//! `bench [check] [decide] [drain] [lanes] [latency] [ready] [import] [snapshot] [whatif] [--events N]`: measures the house and prints one JSON document.
 //!
 //! Without a name it measures everything. `./deploy/bench` brings a broker and builds what is measured.
 
@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 use bench::broker::Bench;
 use bench::figure::{Target, table};
-use bench::{Outcome, decide, drain, import, lanes, latency, machine, pump, ready, snapshot, whatif};
+use bench::{Outcome, check, decide, drain, import, lanes, latency, machine, pump, ready, snapshot, whatif};
 use serde_json::{Value, json};
 
 /// As in the hub, which runs in this process where each arrival is to be seen.
@@ -18,7 +18,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events of one drain, unless `--events` says otherwise.
 const EVENTS: usize = 20_000;
-const PARTS: [&str; 8] = ["decide", "drain", "lanes", "latency", "ready", "import", "snapshot", "whatif"];
+const PARTS: [&str; 9] =
+    ["check", "decide", "drain", "lanes", "latency", "ready", "import", "snapshot", "whatif"];
 
 /// What the command line asks for.
 struct Asked {
@@ -64,6 +65,7 @@ async fn measure(asked: &Asked) -> Outcome<(Value, Vec<Target>)> {
     let mut targets = Vec::new();
     for part in &asked.parts {
         let (figures, set) = match part.as_str() {
+            "check" => check::measure().await?,
             "decide" => tokio::task::spawn_blocking(decide::measure).await??,
             part => with_broker(part, asked.events).await?,
         };

@@ -50,7 +50,7 @@ impl Rule {
             let told: Vec<String> = problems.iter().map(|problem| placed(source, problem)).collect();
             SettingsError::new(key, format!("the rule does not compile\n{}", told.join("\n")))
         })?;
-        let misfits: Vec<String> = mapping.misfits(&verdicts()).iter().map(ToString::to_string).collect();
+        let misfits: Vec<String> = mapping.fit(&verdicts()).misfits.iter().map(ToString::to_string).collect();
         if misfits.is_empty() {
             return Ok(Self(mapping));
         }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_rule_that_gives_something_else_is_refused() {
         for (source, told) in [
-            ("true", "may be true or false"),
+            ("true", "is true or false"),
             ("{ \"words\": \"x\" }", "outcome"),
             ("{ \"outcome\": .status }", "whole number"),
             ("{ \"outcome\": \"again\", \"wrods\": 1 }", "wrods"),

@@ -1,0 +1,170 @@
+//! What `postroom check` says of mappings that do not make what is taken: five of each kind, in exact words.
+//!
+//! `told/CODE.vrl` holds five wrong mappings, `told/CODE.txt` all that `check` prints of them.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong in a test fails it")]
+
+mod family;
+mod sample;
+mod sound;
+
+use std::fs;
+
+use postroom_tests::council::{TestCouncil, house};
+use postroom_tests::hub::TestHub;
+use serde_json::{Value, json};
+
+/// Between two mappings of a file.
+const DIVIDER: &str = "# ---\n";
+
+/// The event type, with an object, lists, and fields that may be absent or null.
+fn event() -> Value {
+    let mut classed = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
+        "description": "A tree was reported.",
+        "required": ["reference", "kind", "girth", "photo", "tags", "place", "seen"],
+        "properties": {
+            "reference": {"type": "string"}, "kind": {"enum": ["fallen", "diseased", "dangerous"]},
+            "height": {"type": "integer"}, "girth": {"type": "number"}, "photo": {"type": "boolean"},
+            "note": {"type": ["string", "null"]}, "tags": {"type": "array", "items": {"type": "string"}},
+            "place": {"type": "object", "additionalProperties": false, "required": ["town"],
+                "properties": {"town": {"type": "string"}, "street": {"type": "string"}}},
+            "seen": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["on"],
+                "properties": {"on": {"type": "string"}, "by": {"type": "string"}}}}
+        }
+    });
+    class(&mut classed);
+    classed
+}
+
+/// Gives every field of a schema what the house asks of it.
+fn class(schema: &mut Value) {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(|fields| fields.values_mut()) {
+        field["description"] = "A field.".into();
+        class(field);
+        if field.get("items").is_some() {
+            field["items"]["x-class"] = "none".into();
+            class(&mut field["items"]);
+        }
+        field["x-class"] = "none".into();
+    }
+}
+
+/// What the crew takes.
+fn message() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "required": ["reference", "what", "place", "metres"],
+        "properties": {
+            "reference": {"type": "string"}, "what": {"type": "string", "enum": ["fell", "prune", "inspect"]},
+            "place": {"type": "object", "additionalProperties": false, "required": ["street", "town"],
+                "properties": {"street": {"type": "string"}, "town": {"type": "string"}}},
+            "metres": {"type": "integer"}, "urgent": {"type": "boolean"}, "note": {"type": "string"},
+            "form": {"const": 1},
+            "photos": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+                "required": ["name"], "properties": {"name": {"type": "string"}, "taken": {"type": "string"}}}}
+        }
+    })
+}
+
+const TREE: &str = "tree.reported.v1";
+
+/// The small council with trees, and a crew that takes jobs.
+fn council() -> TestCouncil {
+    let council = TestCouncil::small();
+    council.write(&format!("schemas/{TREE}/schema.json"), &event().to_string());
+    let valid = json!({"reference": "a", "kind": "fallen", "girth": 1.5, "photo": false, "tags": [],
+        "place": {"town": "Zedbury"}, "seen": []});
+    council.write(&format!("schemas/{TREE}/valid/plain.json"), &valid.to_string());
+    council.write(&format!("schemas/{TREE}/invalid/empty.json"), "{}");
+    council.write("systems/crew/system.toml", "title = \"Crew\"\n[target]\nconnector = \"queue\"\n");
+    council.write("systems/crew/messages/job.schema.json", &message().to_string());
+    council
+}
+
+fn wrong(code: &str) -> Vec<String> {
+    let file = house().join(format!("tests/tests/proof/told/{code}.vrl"));
+    let text = fs::read_to_string(file).expect("the wrong mappings");
+    text.split(DIVIDER).map(str::to_owned).collect()
+}
+
+/// A route for each mapping.
+fn with_routes(code: &str) -> TestCouncil {
+    let council = council();
+    for (number, mapping) in (1..).zip(wrong(code)) {
+        let route = format!("from = \"{TREE}\"\nto = \"crew\"\nmessage = \"job\"\n");
+        council.write(&format!("routes/{number}-to-crew/route.toml"), &route);
+        council.write(&format!("routes/{number}-to-crew/mapping.vrl"), &mapping);
+    }
+    council
+}
+
+/// A system for each mapping, that exports trees.
+fn with_sources() -> TestCouncil {
+    let council = council();
+    for (number, mapping) in (1..).zip(wrong("source")) {
+        let system = format!(
+            "title = \"Trees\"\n[source]\nconnector = \"file\"\n[source.settings]\nfolder = \"{number}/in\"\n\
+             [[source.settings.files]]\npattern = \"*.csv\"\nformat = {{ kind = \"csv\", delimiter = \",\", \
+             encoding = \"utf-8\", header = true, required = [\"id\", \"town\", \"girth\", \"photo\"] }}\n\
+             [[source.map]]\nrule = \"all\"\nevent = \"{TREE}\"\n"
+        );
+        council.write(&format!("systems/trees-{number}/system.toml"), &system);
+        council.write(&format!("systems/trees-{number}/events/{TREE}.vrl"), &mapping);
+    }
+    council
+}
+
+/// Asserts that `check` prints what `told/CODE.txt` holds, and nothing else.
+fn assert_told(code: &str, council: TestCouncil) {
+    let folder = format!("{}/", council.folder().display());
+    let output = TestHub::new(council, "amqp://nobody@127.0.0.1:1").run(&["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).replace(&folder, "");
+    let file = house().join(format!("tests/tests/proof/told/{code}.txt"));
+    if std::env::var_os("POSTROOM_WRITE_TOLD").is_some() {
+        fs::write(&file, &said).expect("written");
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(said, expected, "{code}");
+}
+
+#[test]
+fn a_required_field_that_is_never_set_is_told() {
+    assert_told("missing", with_routes("missing"));
+}
+
+#[test]
+fn a_required_field_that_is_not_always_set_is_told() {
+    assert_told("may-be-missing", with_routes("may-be-missing"));
+}
+
+#[test]
+fn a_value_that_may_be_null_is_told() {
+    assert_told("may-be-null", with_routes("may-be-null"));
+}
+
+#[test]
+fn a_value_of_another_type_is_told() {
+    assert_told("wrong-type", with_routes("wrong-type"));
+}
+
+#[test]
+fn a_field_that_the_target_does_not_have_is_told() {
+    assert_told("unknown-field", with_routes("unknown-field"));
+}
+
+#[test]
+fn an_object_with_fields_of_any_name_is_told() {
+    assert_told("open-object", with_routes("open-object"));
+}
+
+#[test]
+fn a_literal_that_is_none_of_the_values_is_told() {
+    assert_told("not-in-enum", with_routes("not-in-enum"));
+}
+
+#[test]
+fn what_a_source_mapping_never_makes_right_is_told() {
+    assert_told("source", with_sources());
+}

@@ -1,0 +1,123 @@
+//! Random data that keep a schema, as far as the vocabulary's schemas and those of the family go.
+
+use postroom_tests::dice::Dice;
+use serde_json::{Map, Value, json};
+
+/// Most items of a list beyond those that it must have.
+const MORE_ITEMS: u64 = 2;
+/// How often in a hundred an optional field is set.
+const SET: u64 = 60;
+
+/// What has a form, by the pattern or format that asks for it.
+const FORMS: &[(&str, &[&str])] = &[
+    ("date", &["2026-03-20", "1999-12-31"]),
+    ("date-time", &["2026-03-20T10:14:00Z", "2026-10-25T01:30:00+01:00"]),
+    ("email", &["ann@zedshire.example"]),
+    ("uri", &["https://zedshire.example/a"]),
+    ("^[+0-9][0-9 ]{5,24}$", &["+44 1632 960001"]),
+    ("^[A-Z]{1,2}([0-9]{2}([A-Z]{2})?)?$", &["R", "PP03", "BL"]),
+    ("^[A-Z]{1,2}[0-9R][0-9A-Z]? [0-9][ABD-HJLNP-UW-Z]{2}$", &["ZE1 1AA", "Z1 9ZZ"]),
+    ("^[a-z0-9]+(-[a-z0-9]+)*$", &["a", "garden-waste"]),
+    ("^[a-z][A-Za-z0-9]*(\\.[A-Za-z0-9]+)*$", &["pp.full.householder", "a"]),
+    ("^[a-z]+$", &["a", "bcd"]),
+];
+
+/// Texts without a form: short, long, not ASCII, and such that look like something else.
+const TEXTS: [&str; 10] =
+    ["a", "B", "12", "0", "true", "é☃", " x ", "-", "two words", "a text that is rather long"];
+
+/// A value that keeps `schema`, a part of `root`.
+pub(crate) fn value(root: &Value, schema: &Value, dice: &mut Dice) -> Value {
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(target.trim_start_matches('#')).expect("the reference leads somewhere");
+        return value(root, target, dice);
+    }
+    if let Some(only) = schema.get("const") {
+        return only.clone();
+    }
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return pick(values, dice).clone();
+    }
+    let types = match schema.get("type") {
+        Some(Value::String(only)) => vec![only.as_str()],
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        _ => match schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array) {
+            Some(branches) => return value(root, pick(branches, dice), dice),
+            None => vec!["null", "string", "integer", "boolean"],
+        },
+    };
+    match dice.one_of(&types) {
+        "null" => Value::Null,
+        "boolean" => json!(dice.happens(50)),
+        "integer" => whole(schema, dice),
+        "number" if dice.happens(40) => whole(schema, dice),
+        "number" => {
+            json!(whole(schema, dice).as_i64().map_or(0.5, |whole| whole as f64 + 0.5).min(most(schema)))
+        }
+        "string" => json!(text(schema, dice)),
+        "array" => list(root, schema, dice),
+        _ => object(root, schema, dice),
+    }
+}
+
+fn pick<'a>(all: &'a [Value], dice: &mut Dice) -> &'a Value {
+    let at = dice.below(all.len() as u64);
+    &all[usize::try_from(at).expect("small")]
+}
+
+fn most(schema: &Value) -> f64 {
+    schema.get("maximum").and_then(Value::as_f64).unwrap_or(f64::MAX)
+}
+
+fn whole(schema: &Value, dice: &mut Dice) -> Value {
+    let bound = |name: &str, otherwise: i64| schema.get(name).and_then(Value::as_i64).unwrap_or(otherwise);
+    let (least, most) = (bound("minimum", -1_000), bound("maximum", 1_000_000));
+    json!(match dice.below(6) {
+        0 => least,
+        1 => most,
+        _ => least + i64::try_from(dice.below((most - least).unsigned_abs() + 1)).expect("within the bounds"),
+    })
+}
+
+fn text(schema: &Value, dice: &mut Dice) -> String {
+    let limit = |name: &str, otherwise: u64| schema.get(name).and_then(Value::as_u64).unwrap_or(otherwise);
+    let form = schema.get("pattern").or(schema.get("format")).and_then(Value::as_str);
+    if let Some(form) = form {
+        let samples = FORMS.iter().find(|(known, _)| *known == form).map(|(_, samples)| *samples);
+        return dice.one_of(samples.unwrap_or_else(|| panic!("no sample of {form}"))).to_owned();
+    }
+    let least = usize::try_from(limit("minLength", 0)).expect("small");
+    if least == 0 && dice.happens(20) {
+        return String::new();
+    }
+    let most = usize::try_from(limit("maxLength", 40)).expect("small");
+    let mut text: String = dice.one_of(&TEXTS).chars().take(most).collect();
+    while text.chars().count() < least {
+        text.push('x');
+    }
+    text
+}
+
+fn list(root: &Value, schema: &Value, dice: &mut Dice) -> Value {
+    let limit = |name: &str, otherwise: u64| schema.get(name).and_then(Value::as_u64).unwrap_or(otherwise);
+    let least = limit("minItems", 0);
+    let count = (least + dice.below(MORE_ITEMS + 1)).min(limit("maxItems", u64::MAX));
+    let any = Value::Bool(true);
+    let items = schema.get("items").unwrap_or(&any);
+    (0..count).map(|_| value(root, items, dice)).collect()
+}
+
+fn object(root: &Value, schema: &Value, dice: &mut Dice) -> Value {
+    let mut required: Vec<&Value> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().collect();
+    if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
+        required.extend(pick(branches, dice).get("required").and_then(Value::as_array).into_iter().flatten());
+    }
+    let mut fields = Map::new();
+    for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if dice.happens(SET) || required.iter().any(|needed| *needed == name) {
+            fields.insert(name.clone(), value(root, field, dice));
+        }
+    }
+    Value::Object(fields)
+}

@@ -1,0 +1,229 @@
+//! What `check` says holds: whatever keeps a source's schema, a mapping of it fails in no way that was not announced.
+
+use std::fs;
+use std::path::Path;
+
+use postroom_schema::Validator;
+use postroom_tests::council::house;
+use postroom_tests::dice::Dice;
+use postroom_transform::{
+    Context, Fit, Happens, Input, Mapping, MetaValue, Metadata, Presence, Runner, Shape,
+};
+use serde_json::Value;
+
+use crate::{family, sample};
+
+/// Random events in all, over the routes of the example and the generated family.
+const EVENTS: usize = 20_000;
+/// How many of them go to the family.
+const OF_FAMILY: usize = 8_000;
+/// Pairs of schemas in the family, each with some mappings.
+const PAIRS: usize = 40;
+/// Mappings that are tried for each pair.
+const TRIES: usize = 5;
+
+const META: &dyn Metadata = &[
+    ("id", MetaValue::Text("e1")),
+    ("source", MetaValue::Text("/systems/shop")),
+    ("type", MetaValue::Text("t.v1")),
+    ("subject", MetaValue::Text("uprn:1")),
+];
+
+/// Rules whose violations are told by another rule, or further down.
+const WIDE: [&str; 11] = [
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "not",
+    "if",
+    "wrong-type",
+    "may-be-null",
+    "open-object",
+    "everything below",
+    "patternProperties",
+    "prefixItems",
+];
+
+/// Whether it was announced that the rule may be broken at that place.
+fn is_announced(fit: &Fit, pointer: &str, rule: &str) -> bool {
+    let path = dotted(pointer);
+    let told = fit.left.iter().map(|left| (left.path.as_str(), left.rule.as_str()));
+    let told = told.chain(fit.misfits.iter().map(|it| (it.path.as_str(), it.problem.code.as_str())));
+    told.into_iter().any(|(at, told)| match told {
+        // What fits no form is told of the whole, and announced of what is inside.
+        _ if matches!(rule, "anyOf" | "oneOf") && is_below(at, &path) => true,
+        "missing" | "may-be-missing" => rule == "required" && parent(at) == path,
+        "unknown-field" => rule == "additionalProperties" && parent(at) == path,
+        "not-in-enum" => at == path && matches!(rule, "enum" | "const"),
+        _ if WIDE.contains(&told) => is_below(&path, at),
+        _ => at == path && told == rule,
+    })
+}
+
+/// A JSON pointer as a path of the proof: `/a/0/b` is `.a[].b`.
+fn dotted(pointer: &str) -> String {
+    let steps = pointer.split('/').skip(1).map(|step| match step.parse::<usize>() {
+        Ok(_) => "[]".to_owned(),
+        Err(_) => format!(".{step}"),
+    });
+    let path: String = steps.collect();
+    if path.starts_with('.') { path } else { format!(".{path}") }
+}
+
+fn parent(path: &str) -> &str {
+    match path.rfind('.') {
+        Some(0) | None => ".",
+        Some(at) => &path[..at],
+    }
+}
+
+fn is_below(path: &str, at: &str) -> bool {
+    at == "." || path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with(['.', '[']))
+}
+
+/// A mapping, with what it is proved against.
+struct Proved {
+    name: String,
+    mapping: Mapping,
+    fit: Fit,
+    takes: Validator,
+    lookups: Vec<String>,
+}
+
+impl Proved {
+    fn assert_holds(&self, data: &Value, runner: &mut Runner) -> Ended {
+        let mut input = Input::new(data.clone().into(), META);
+        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some("1"))));
+        let result = runner.map(&self.mapping, &mut input);
+        let result = result.unwrap_or_else(|error| panic!("{}: {error}\n{data}", self.name));
+        let Err(violations) = self.takes.validate(&result) else { return Ended::Taken };
+        for violation in violations {
+            let announced = is_announced(&self.fit, &violation.pointer, &violation.rule);
+            assert!(announced, "{}: {violation} was not announced\n{data}\n{:#?}", self.name, self.fit);
+        }
+        Ended::Refused
+    }
+
+    /// Whether the result is wrong whatever the data is.
+    fn is_never_taken(&self) -> bool {
+        let certain = |path: &str| !path.trim_start_matches('.').contains(['.', '[']);
+        let never = |code: &str| code == "missing";
+        self.fit.misfits.iter().any(|misfit| {
+            misfit.happens == Happens::Always && never(&misfit.problem.code) && certain(&misfit.path)
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Taken,
+    Refused,
+}
+
+/// Valid data of a schema; other data would tell nothing.
+fn samples(schema: &Value, count: usize, dice: &mut Dice) -> Vec<Value> {
+    let validator = Validator::compile(schema).expect("a schema");
+    let all: Vec<Value> = (0..count).map(|_| sample::value(schema, schema, dice)).collect();
+    for data in &all {
+        let valid = validator.validate(&data.clone().into());
+        assert!(valid.is_ok(), "{:?}: {data}\n{schema}", valid.err());
+    }
+    all
+}
+
+fn read(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// A route of the example council, and the schema of its events.
+fn route(folder: &Path) -> (Proved, Value) {
+    let house = house();
+    let council = house.join("deploy/council");
+    let text = fs::read_to_string(folder.join("route.toml")).expect("a route");
+    let written: toml::Table = text.parse().expect("TOML");
+    let named = |key: &str| written[key].as_str().expect("a name").to_owned();
+    let schema = |root: &Path| read(&root.join("schemas").join(named("from")).join("schema.json"));
+    let event = schema(&house).or_else(|| schema(&council)).expect("the schema of the event");
+    let message = format!("systems/{}/messages/{}.schema.json", named("to"), named("message"));
+    let takes = read(&council.join(message)).expect("the schema of the message");
+    let lookups = written.get("lookup").and_then(toml::Value::as_array).into_iter().flatten();
+    let lookups: Vec<String> =
+        lookups.map(|lookup| lookup["name"].as_str().expect("a name").to_owned()).collect();
+    let names = lookups.iter().map(|name| (name.as_str(), Presence::Certain));
+    let shape = Shape::of_schema(&event).with_lookups(names);
+    let source = fs::read_to_string(folder.join("mapping.vrl")).expect("a mapping");
+    let mapping = Mapping::compile(&source, &shape, Context::Route)
+        .unwrap_or_else(|problems| panic!("{}: {problems:?}", folder.display()));
+    let fit = mapping.fit(&takes);
+    let takes = Validator::compile(&takes).expect("a schema");
+    (Proved { name: folder.display().to_string(), mapping, fit, takes, lookups }, event)
+}
+
+#[test]
+fn no_route_of_the_example_fails_in_a_way_that_was_not_announced() {
+    let mut dice = Dice::new(5);
+    let folder = house().join("deploy/council/routes");
+    let routes: Vec<(Proved, Value)> = fs::read_dir(folder)
+        .expect("the routes")
+        .map(|entry| route(&entry.expect("a route").path()))
+        .collect();
+    let (mut runner, mut taken) = (Runner::default(), 0);
+    let each = (EVENTS - OF_FAMILY) / routes.len();
+    for (proved, event) in &routes {
+        assert_eq!(proved.fit.misfits, [], "{}", proved.name);
+        for data in samples(event, each, &mut dice) {
+            taken += usize::from(proved.assert_holds(&data, &mut runner) == Ended::Taken);
+        }
+    }
+    assert!(taken * 4 > each * routes.len(), "too few are taken for the test to tell anything: {taken}");
+}
+
+/// Mappings between two schemas of the family, those that compile.
+fn members(source: &Value, dice: &mut Dice) -> Vec<Proved> {
+    let shape = Shape::of_schema(source);
+    let mut members = Vec::new();
+    for _ in 0..TRIES {
+        let target = family::target(source, dice);
+        let text = family::mapping(source, &target, dice);
+        let Ok(mapping) = Mapping::compile(&text, &shape, Context::Route) else { continue };
+        let fit = mapping.fit(&target);
+        let takes = Validator::compile(&target).expect("a schema");
+        members.push(Proved { name: format!("{text}\n{target}"), mapping, fit, takes, lookups: vec![] });
+    }
+    members
+}
+
+#[test]
+fn no_mapping_of_a_generated_family_fails_in_a_way_that_was_not_announced() {
+    let mut dice = Dice::new(8);
+    let mut runner = Runner::default();
+    let (mut proved, mut refused, mut never) = (0, 0, 0);
+    for _ in 0..PAIRS {
+        let source = family::source(&mut dice);
+        let members = members(&source, &mut dice);
+        for data in samples(&source, OF_FAMILY / PAIRS / TRIES, &mut dice) {
+            for member in &members {
+                let ended = member.assert_holds(&data, &mut runner);
+                refused += usize::from(ended == Ended::Refused);
+                if member.is_never_taken() {
+                    never += 1;
+                    assert_eq!(ended, Ended::Refused, "{}: told to be wrong always\n{data}", member.name);
+                }
+            }
+        }
+        proved += members.iter().filter(|member| member.fit == Fit::default()).count();
+    }
+    assert!(
+        proved > 5 && refused > 500 && never > 50,
+        "too few to tell anything: {proved} {refused} {never}"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_result_is_looked_for_where_it_was_announced() {
+    assert_eq!(dotted("/a/0/b"), ".a[].b");
+    assert_eq!(dotted(""), ".");
+    assert_eq!(dotted("/0"), ".[]");
+    assert_eq!((parent(".a.b"), parent(".a"), parent(".")), (".a", ".", "."));
+    assert!(is_below(".a[].b", ".a") && is_below(".a", ".a") && !is_below(".ab", ".a"));
+}
