@@ -73,7 +73,7 @@ async fn what_is_held_of_a_person_is_shown_in_a_file_for_its_owner_alone_and_tha
     let document: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     let parts = ["events", "dead_letters", "invalid_events", "holds", "work_items"];
     let counts = parts.map(|part| document[part].as_array().unwrap().len());
-    assert_eq!(counts, [2, 2, 2, 0, 4], "{document:#}");
+    assert_eq!(counts, [2, 2, 2, 0, 3], "{document:#}");
     assert!(document["dead_letters"][0]["event"]["data"]["place"].as_str().unwrap().contains(NAME));
     let invalid = document["invalid_events"].to_string();
     assert!(invalid.contains("of-zebediah-2") && invalid.contains("of-zebediah-3"), "{invalid}");
