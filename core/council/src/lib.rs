@@ -12,6 +12,7 @@ mod lookup;
 mod masked;
 mod model;
 mod own;
+mod personal;
 mod problem;
 mod program;
 mod prove;
@@ -32,6 +33,8 @@ pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, 
 pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use own::{OWN_SYSTEM, WORK_RAISED, WORK_SETTLED, WORK_TYPES};
+pub use personal::{Carried, Reaches};
+pub use postroom_transform::{FieldPath, Flow, How, Of};
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};

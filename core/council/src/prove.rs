@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::load::file_problem;
-use crate::{Compile, Council, Problem, Program};
+use crate::{Compile, Council, Problem, Program, personal};
 
 /// One step of the proof.
 type Step<'a> = Box<dyn Fn() -> Vec<Problem> + Send + Sync + 'a>;
@@ -31,6 +31,8 @@ impl Council {
 
     fn steps(&self) -> Vec<Step<'_>> {
         let mut steps = self.programs();
+        let personal = |route| Box::new(move || personal::check(self, route)) as Step<'_>;
+        steps.extend(self.routes.iter().map(personal));
         steps.push(Box::new(|| self.vocabulary.check_examples().into_iter().map(file_problem).collect()));
         steps
     }

@@ -6,16 +6,16 @@ use super::ITEMS;
 use super::tree::{Origins, Tree, add, deciding};
 use super::walk::Walk;
 
+/// The functions that tell whether something is there, of which type it is, and how much there is.
+const OF_PRESENCE: [&str; 8] =
+    ["exists", "is_array", "is_integer", "is_null", "is_nullish", "is_object", "is_string", "length"];
+
 impl Walk {
     pub(super) fn call(&mut self, call: &FunctionCall) -> Tree {
         let exprs: Vec<&Node<Expr>> = call.arguments.iter().map(|argument| &argument.inner().expr).collect();
         let in_order = call.arguments.iter().all(|argument| argument.inner().ident.is_none());
         match (call.ident.inner().as_ref(), exprs.as_slice()) {
-            (
-                "exists" | "is_null" | "is_nullish" | "is_string" | "is_integer" | "is_array" | "is_object",
-                [one],
-            ) => Tree::of(self.looked_at(one).1),
-            ("length", [one]) => Tree::of(self.looked_at(one).1),
+            (name, [one]) if OF_PRESENCE.contains(&name) => Tree::of(self.looked_at(one).1),
             ("string" | "int" | "float" | "bool" | "array" | "object", [one]) => self.looked_at(one).0,
             ("compact", [one]) => compact(self.expr(one)),
             ("unique", [one]) => {
