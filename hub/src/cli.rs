@@ -1,6 +1,7 @@
 //! The command line.
 
 mod officers;
+mod reveal;
 mod worklist;
 mod xref;
 
@@ -14,6 +15,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use reveal::RevealArgs;
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
@@ -190,9 +192,8 @@ pub(crate) enum LogForm {
 pub(crate) struct ExplainArgs {
     /// A file with one CloudEvent in structured mode.
     pub(crate) event: PathBuf,
-    /// Shows the values, which are masked otherwise; that you looked is logged.
-    #[arg(long)]
-    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
 }
@@ -290,6 +291,23 @@ pub(crate) enum DocsPage {
     Metrics,
     /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
     Codes,
+    /// The draft record of processing (UK GDPR Article 30): which personal data goes where, why, and how long it is kept.
+    Ropa {
+        /// How it is written.
+        #[arg(long, value_enum, default_value_t = RopaFormat::Md)]
+        format: RopaFormat,
+    },
+}
+
+/// How the record of processing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RopaFormat {
+    /// Markdown.
+    Md,
+    /// For a spreadsheet, a row for each field.
+    Csv,
+    /// A page for a browser.
+    Html,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -11,6 +11,8 @@ mod publish;
 mod reconcile;
 mod removed;
 mod replay;
+mod revealing;
+mod ropa;
 mod run;
 mod standing;
 mod status;
@@ -42,7 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
         Command::Xref { command } => wait(xref::xref(cli, command)),
-        Command::Docs { page } => Ok(docs::docs(*page)),
+        Command::Docs { page } => docs::docs(cli, *page),
     }
 }
 

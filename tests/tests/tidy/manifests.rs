@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::tree::{Offence, Tree};
 
 /// Which crates of the house a crate may name: the arrows of the design. `hub` and `tests` may name all.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("postroom-event", &[]),
     ("postroom-telemetry", &[]),
     ("postroom-lane", &[]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("postroom-connector", &["postroom-event"]),
     ("postroom-listener", &["postroom-connector"]),
     ("postroom-request", &["postroom-connector"]),
+    ("postroom-documents", &["postroom-council"]),
     (
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],

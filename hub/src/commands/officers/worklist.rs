@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::{consent, dead, invalid, show};
 use crate::cli::{
-    Cli, Consent, DeadDiscardArgs, Deciding, FormArgs, InvalidDiscardArgs, ShowArgs, WhichDead, WhichInvalid,
-    WorkForm, WorkListing, WorklistArgs, WorklistCommand,
+    Cli, Consent, DeadDiscardArgs, Deciding, FormArgs, InvalidDiscardArgs, RevealArgs, ShowArgs, WhichDead,
+    WhichInvalid, WorkForm, WorkListing, WorklistArgs, WorklistCommand,
 };
 use crate::failure::{FOUND_WRONG, Failure, count};
 use crate::output;
@@ -30,7 +30,7 @@ pub(crate) async fn worklist(cli: &Cli, args: &WorklistArgs) -> Result<ExitCode,
     let ledger = place.ledger().await?;
     match &args.command {
         None => list(&place, &ledger, &args.listing).await,
-        Some(WorklistCommand::Show { id, reveal, form }) => show_one(&ledger, *id, (*reveal, form)).await,
+        Some(WorklistCommand::Show { id, reveal, form }) => show_one(&ledger, *id, (reveal, form)).await,
         Some(WorklistCommand::Take { ids, by }) => {
             let by = by.clone().unwrap_or_else(output::actor);
             take(&ledger, ids, Some(by)).await
@@ -135,9 +135,9 @@ fn csv(items: &[WorkItem]) -> Result<String, Failure> {
 async fn show_one(
     ledger: &Ledger,
     id: WorkId,
-    (reveal, form): (bool, &FormArgs),
+    (reveal, form): (&RevealArgs, &FormArgs),
 ) -> Result<ExitCode, Failure> {
-    let args = |id: String| ShowArgs { id, reveal, form: FormArgs { json: form.json } };
+    let args = |id: String| ShowArgs { id, reveal: reveal.clone(), form: FormArgs { json: form.json } };
     match id {
         WorkId::Dispatch(dispatch) => show::dead(ledger, &args(dispatch.to_string())).await,
         WorkId::Event(number) => show::invalid(ledger, &args(number.to_string())).await,
