@@ -2,6 +2,7 @@
 
 mod case;
 mod officers;
+mod reveal;
 mod subject;
 mod whatif;
 mod worklist;
@@ -18,6 +19,7 @@ pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use reveal::RevealArgs;
 pub(crate) use subject::{EraseArgs, ExportArgs, SubjectArgs, SubjectCommand};
 pub(crate) use whatif::WhatIfArgs;
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
@@ -215,9 +217,8 @@ pub(crate) enum LogForm {
 pub(crate) struct ExplainArgs {
     /// A file with one CloudEvent in structured mode.
     pub(crate) event: PathBuf,
-    /// Shows the values, which are masked otherwise; that you looked is logged.
-    #[arg(long)]
-    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
 }
@@ -317,6 +318,23 @@ pub(crate) enum DocsPage {
     Codes,
     /// Every function that a mapping may call, with examples: docs/functions.md.
     Functions,
+    /// The draft record of processing (UK GDPR Article 30): which personal data goes where, why, and how long it is kept.
+    Ropa {
+        /// How it is written.
+        #[arg(long, value_enum, default_value_t = RopaFormat::Md)]
+        format: RopaFormat,
+    },
+}
+
+/// How the record of processing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RopaFormat {
+    /// Markdown.
+    Md,
+    /// For a spreadsheet, a row for each field.
+    Csv,
+    /// A page for a browser.
+    Html,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -439,7 +439,7 @@ fn explain_shows_what_was_looked_up_and_what_a_list_does_not_know() {
     let explained = |event: &serde_json::Value| {
         hub.council.write("event.json", &event.to_string());
         let file = hub.council.folder().join("event.json").display().to_string();
-        let told = hub.json(&["explain", &file, "--json", "--reveal"]);
+        let told = hub.json(&["explain", &file, "--json", "--reveal", "--reason", "a test"]);
         let routes = told["routes"].as_array().cloned().unwrap_or_default();
         routes.into_iter().find(|route| route["route"] == "looking-to-dock").expect("the route")
     };

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use postroom_transform::{Context, Filter, Mapping, Shape};
+use postroom_transform::{Context, Filter, Flow, Mapping, Shape};
 use serde_json::Value;
 
 use crate::{Place, Problem, Verdicts};
@@ -116,18 +116,33 @@ impl<T: Compile> Program<T> {
 
     /// A problem of the text as one of its file.
     pub(crate) fn placed(&self, problem: &postroom_transform::Problem) -> Problem {
-        let (line, column) = self.origin;
-        let place = Place {
-            line: problem.line + line,
-            column: if problem.line == 1 { problem.column + column } else { problem.column },
-            length: problem.length,
-        };
-        Problem {
-            file: self.file.clone(),
-            place: Some(place),
-            code: problem.code.clone(),
-            words: problem.words.clone(),
-            hint: problem.hint.clone().map(String::into_boxed_str),
-        }
+        let place = self.place((problem.line, problem.column), problem.length);
+        let found = Problem::new(self.file.clone(), problem.code.clone(), problem.words.clone()).at(place);
+        Problem { hint: problem.hint.clone().map(String::into_boxed_str), ..found }
+    }
+
+    /// The place in the file of one in the text.
+    fn place(&self, (line, column): (usize, usize), length: usize) -> Place {
+        let (lines, columns) = self.origin;
+        Place { line: line + lines, column: if line == 1 { column + columns } else { column }, length }
+    }
+}
+
+impl Program<Mapping> {
+    /// What reaches what; nothing where the text is no program, which compiling tells.
+    pub(crate) fn flows(&self) -> Vec<Flow> {
+        Flow::of_mapping(&self.source, &self.shape, self.context).unwrap_or_default()
+    }
+
+    /// A problem where a flow begins.
+    pub(crate) fn problem(&self, flow: &Flow, code: &str, words: impl Into<String>) -> Problem {
+        Problem::new(self.file.clone(), code, words).at(self.place((flow.line, flow.column), flow.length))
+    }
+}
+
+impl Program<Filter> {
+    /// What decides; nothing where the text is no program.
+    pub(crate) fn decides(&self) -> Vec<Flow> {
+        Flow::of_filter(&self.source, &self.shape, self.context).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::load::file_problem;
-use crate::{Compile, Council, MapRule, Problem, Program, Route, Verdicts};
+use crate::{Compile, Council, MapRule, Problem, Program, Route, Verdicts, personal};
 
 /// What a proof tells.
 #[derive(Debug, Default)]
@@ -80,6 +80,7 @@ impl Council {
         let mut steps: Vec<Step<'a>> = Vec::new();
         for route in &self.routes {
             steps.push(Box::new(move || of_route(route, verdicts)));
+            steps.push(Box::new(move || Proof::of(personal::check(self, route))));
         }
         for map in self.sources().flat_map(|(_, side)| &side.maps) {
             steps.push(Box::new(move || self.of_source(map, verdicts)));

@@ -1,2 +1,6 @@
 //! Documents written from the council's text: what it says, in the forms that others read. Pure: a council in, text out;
 //! it starts nothing, asks no ledger and no broker, and holds no value of an event.
+
+mod ropa;
+
+pub use ropa::{RopaForm, ropa};

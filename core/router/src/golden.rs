@@ -244,7 +244,7 @@ fn compare(file: &Path, made: &Value) -> Result<(), Problem> {
     places.truncate(MAX_PLACES);
     let words = format!("the case gives something else: {}", places.join(", "));
     Err(Problem::new(file, "case", words)
-        .hint("`postroom explain EVENT.json --reveal` shows what is made now"))
+        .hint("`postroom explain EVENT.json --reveal --reason WHY` shows what is made now"))
 }
 
 /// The places at which two values differ, as JSON pointers with what is the matter.

@@ -17,16 +17,30 @@ const NOT_LOOKED_AT: [&str; 5] =
 pub struct Classes {
     /// Those that stand at it or below.
     pub known: BTreeSet<String>,
+    /// Those of them that everything there has, as far as it has a class.
+    pub everywhere: BTreeSet<String>,
     /// Whether something may stand at it or below that has no class.
     pub unclassed: bool,
 }
 
-/// The classes of the field at a dotted path; `None` where nothing can stand.
-pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
-    let (mut here, mut unsure) = (vec![schema], false);
-    for name in path.split('.') {
+/// The step from a list to its items.
+const ITEMS: &str = "[]";
+
+/// The classes of the field to which `steps` lead, [`ITEMS`] for the items of a list; `None` where nothing can stand.
+pub(crate) fn at<'p>(schema: &Value, steps: impl IntoIterator<Item = &'p str>) -> Option<Classes> {
+    let (mut here, mut unsure, mut around) = (vec![schema], false, Vec::new());
+    for name in steps {
         let all: Vec<&Value> = here.iter().flat_map(|node| same(schema, node, &BRANCHES)).collect();
         unsure |= all.iter().any(|node| says_more(node));
+        let own: Vec<&str> = all.iter().flat_map(|node| written(node)).collect();
+        around = if own.is_empty() { around } else { own };
+        if name == ITEMS {
+            here = all.iter().flat_map(|node| items(node)).collect();
+            if here.is_empty() {
+                return Some(undescribed(&around, unsure));
+            }
+            continue;
+        }
         let mut next: Vec<&Value> = all.iter().filter_map(|node| node.get("properties")?.get(name)).collect();
         if next.is_empty() {
             next = all.iter().filter_map(|node| others(node)).collect();
@@ -35,7 +49,7 @@ pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
         // A branch that is closed closes nothing beside it.
         let is_shut = |node: &&Value| same(schema, node, &["allOf"]).iter().any(is_closed);
         if next.is_empty() && (unsure || !here.iter().all(is_shut)) {
-            return Some(Classes { unclassed: true, ..Classes::default() });
+            return Some(undescribed(&around, unsure));
         }
         here = next;
     }
@@ -43,11 +57,23 @@ pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
         return None;
     }
     let found = Classes { unclassed: unsure, ..Classes::default() };
-    let mut walk = Walk { root: schema, found, seen: BTreeMap::new() };
+    let mut walk = Walk { root: schema, found, everywhere: None, seen: BTreeMap::new() };
     for node in here {
         walk.found.unclassed |= !walk.collect(node);
     }
-    Some(walk.found)
+    if walk.found.unclassed && !unsure && !around.is_empty() {
+        // What has no class of its own has that of the whole.
+        walk.note(&around);
+        walk.found.unclassed = false;
+    }
+    Some(Classes { everywhere: walk.everywhere.unwrap_or_default(), ..walk.found })
+}
+
+/// The classes of what the schema does not describe: those of the whole, if it is certain that no others are meant.
+fn undescribed(around: &[&str], unsure: bool) -> Classes {
+    let known: BTreeSet<String> = around.iter().map(|class| (*class).to_owned()).collect();
+    let known = if unsure { BTreeSet::new() } else { known };
+    Classes { unclassed: known.is_empty(), everywhere: known.clone(), known }
 }
 
 /// Whether a node has a keyword that is not looked at.
@@ -81,11 +107,25 @@ pub(crate) fn others(node: &Value) -> Option<&Value> {
 struct Walk<'a> {
     root: &'a Value,
     found: Classes,
+    /// The classes that all have which have any; `None` before the first.
+    everywhere: Option<BTreeSet<String>>,
     /// The nodes that were met, and whether there is any class at or below each; of one that is being looked at, yes.
     seen: BTreeMap<*const Value, bool>,
 }
 
 impl<'a> Walk<'a> {
+    fn note(&mut self, own: &[&str]) {
+        if own.is_empty() {
+            return;
+        }
+        let own: BTreeSet<String> = own.iter().map(|class| (*class).to_owned()).collect();
+        self.everywhere = Some(match self.everywhere.take() {
+            Some(known) => known.intersection(&own).cloned().collect(),
+            None => own.clone(),
+        });
+        self.found.known.extend(own);
+    }
+
     /// Adds the classes at `node` and below; whether there is any.
     fn collect(&mut self, node: &'a Value) -> bool {
         if let Some(classed) = self.seen.insert(node, true) {
@@ -94,7 +134,7 @@ impl<'a> Walk<'a> {
         }
         let all = same(self.root, node, &BRANCHES);
         let own: Vec<&str> = all.iter().flat_map(|node| written(node)).collect();
-        self.found.known.extend(own.iter().map(|class| (*class).to_owned()));
+        self.note(&own);
         let mut any = !own.is_empty();
         for child in all.iter().flat_map(|node| children(node)) {
             let classed = self.collect(child);
@@ -115,8 +155,13 @@ impl<'a> Walk<'a> {
 /// The schemas of what stands in a value.
 fn children(node: &Value) -> impl Iterator<Item = &Value> {
     let properties = node.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    let items = node.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
-    properties.chain(node.get("items")).chain(items).chain(others(node))
+    properties.chain(items(node)).chain(others(node))
+}
+
+/// The schemas of the items of a list.
+fn items(node: &Value) -> impl Iterator<Item = &Value> {
+    let first = node.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
+    first.chain(node.get("items").filter(|items| items.is_object()))
 }
 
 /// The classes that are written at a node.
@@ -133,6 +178,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn at(schema: &Value, path: &str) -> Option<Classes> {
+        super::at(schema, path.split('.').filter(|step| !step.is_empty()))
+    }
 
     fn schema() -> Value {
         json!({
@@ -164,7 +213,8 @@ mod tests {
     fn a_field_has_the_classes_of_everything_below_it() {
         let check = |path: &str, known: &[&str], unclassed: bool| {
             let known = known.iter().map(|class| (*class).to_owned()).collect();
-            assert_eq!(at(&schema(), path), Some(Classes { known, unclassed }), "{path}");
+            let found = at(&schema(), path).map(|found| (found.known, found.unclassed));
+            assert_eq!(found, Some((known, unclassed)), "{path}");
         };
         check("uprn", &["none"], false);
         check("name", &["C", "P"], false);
@@ -173,6 +223,12 @@ mod tests {
         check("address", &["P", "none"], false);
         check("address.town", &["none"], false);
         check("people", &["P"], true);
+        check("people.[].age", &["P"], false);
+        check("people.[].note", &[], true);
+        check("whole.part", &["P"], false);
+        check("name.[]", &["C", "P"], false);
+        check("whole.other", &["P"], false);
+        check("bare.[]", &[], true);
         check("whole", &["P"], false);
         check("open", &["none"], true);
         check("open.b", &[], true);
@@ -181,6 +237,20 @@ mod tests {
         check("loop", &[], true);
         check("tree", &["P"], false);
         check("tree.left.right.name", &["P"], false);
+    }
+
+    #[test]
+    fn what_everything_has_is_less_than_what_something_has() {
+        let check = |path: &str, expected: &[&str]| {
+            let found = at(&schema(), path).map(|found| found.everywhere.into_iter().collect::<Vec<_>>());
+            assert_eq!(found.unwrap_or_default(), expected, "{path}");
+        };
+        check("name", &["C", "P"]);
+        check("address", &[]);
+        check("tree", &["P"]);
+        check("people", &["P"]);
+        check("whole", &["P"]);
+        check("", &[]);
     }
 
     #[test]

@@ -76,7 +76,13 @@ impl Validator {
 
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
     pub fn classes_at(&self, path: &str) -> Option<Classes> {
-        classes::at(&self.schema, path)
+        classes::at(&self.schema, path.split('.'))
+    }
+
+    /// The classes of the field to which `steps` lead, `[]` for the items of a list, with everything below it; no steps
+    /// lead to the whole. `None` where nothing can stand.
+    pub fn classes_of<'p>(&self, steps: impl IntoIterator<Item = &'p str>) -> Option<Classes> {
+        classes::at(&self.schema, steps)
     }
 
     /// Hands each value of `data` that is neither a list nor an object to `visit`, with its JSON pointer and what the schema

@@ -316,9 +316,9 @@ log_events! {
     info "job.ended" "an officer's job has ended"
     fn job_ended(job: i64, kind: &str, lease: &str, carried_out: u64, left: usize);
 
-    /// A person read values that are masked otherwise. Kept for the record.
+    /// A person read values that are masked otherwise: who, at what, and why. Kept for the record.
     info "operator.revealed" "values were revealed"
-    fn operator_revealed(actor: &str, what: &str);
+    fn operator_revealed(actor: &str, what: &str, why: &str);
 
     /// A person was shown everything that the ledger holds of a subject; `job` says of which. Kept for the record.
     info "subject.exported" "what is held of a subject was shown"

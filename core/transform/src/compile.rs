@@ -116,7 +116,7 @@ impl Filter {
 }
 
 /// Runs `work` in a thread whose stack holds whatever the limits let through.
-fn on_a_stack_of_its_own<T: Send>(
+pub(crate) fn on_a_stack_of_its_own<T: Send>(
     work: impl FnOnce() -> Result<T, Vec<Problem>> + Send,
 ) -> Result<T, Vec<Problem>> {
     let failed = || Err(vec![Source("").problem((0, 1), "not-compiled", "the compiler could not finish")]);
@@ -126,7 +126,7 @@ fn on_a_stack_of_its_own<T: Send>(
     })
 }
 
-fn parse(source: &str) -> Result<ast::Program, Vec<Problem>> {
+pub(crate) fn parse(source: &str) -> Result<ast::Program, Vec<Problem>> {
     if let Some(problem) = limits::broken(source) {
         return Err(vec![problem]);
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::value::into_vrl;
 use crate::{Context, Filter, Input, Mapping, Runner, Says, Shape, proof};
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     json!({
         "type": "object", "additionalProperties": false, "required": ["n", "name", "people", "kind"],
         "properties": {
@@ -40,7 +40,7 @@ fn person() -> impl Strategy<Value = Value> {
     })
 }
 
-fn data() -> impl Strategy<Value = Value> {
+pub(crate) fn data() -> impl Strategy<Value = Value> {
     let rate =
         of(prop_oneof![any::<i16>().prop_map(Value::from), (-9.0..9.0).prop_map(|rate: f64| json!(rate))]);
     let note = of(prop_oneof![Just(Value::Null), Just(json!("")), Just(json!("12")), Just(json!("x"))]);

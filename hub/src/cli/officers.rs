@@ -5,7 +5,7 @@ use chrono_tz::Europe::London;
 use clap::{Args, Subcommand};
 use postroom_event::Concern;
 
-use super::FormArgs;
+use super::{FormArgs, RevealArgs};
 
 /// Most sent again in a second, unless told otherwise.
 const REDRIVES_A_SECOND: u32 = 50;
@@ -145,9 +145,8 @@ pub(crate) struct InvalidListArgs {
 pub(crate) struct ShowArgs {
     /// The id that `list` prints.
     pub(crate) id: String,
-    /// Shows the values, which are masked otherwise; that you looked is logged.
-    #[arg(long)]
-    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use postroom_router::MOST_EXAMPLES;
 
-use super::FormArgs;
 use super::officers::moment;
+use super::{FormArgs, RevealArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct WhatIfArgs {
@@ -19,9 +19,8 @@ pub(crate) struct WhatIfArgs {
     /// Shows the first so many differences of each route.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=MOST_EXAMPLES as i64))]
     pub(crate) sample: u16,
-    /// Shows the values of the samples, which are masked otherwise; that you looked is logged.
-    #[arg(long, requires = "sample")]
-    pub(crate) reveal: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
 }

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use postroom_ledger::WorkId;
 
-use super::FormArgs;
 use super::officers::{Consent, moment};
+use super::{FormArgs, RevealArgs};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -52,9 +52,8 @@ pub(crate) enum WorklistCommand {
     Show {
         /// The id that the list prints.
         id: WorkId,
-        /// Shows the values, which are masked otherwise; that you looked is logged.
-        #[arg(long)]
-        reveal: bool,
+        #[command(flatten)]
+        reveal: RevealArgs,
         #[command(flatten)]
         form: FormArgs,
     },

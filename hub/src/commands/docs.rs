@@ -6,18 +6,21 @@ use postroom_event::Rule;
 use postroom_router::{Code, of_input, of_rule};
 use postroom_telemetry as telemetry;
 
-use crate::cli::DocsPage;
+use crate::cli::{Cli, DocsPage};
+use crate::commands::ropa;
+use crate::failure::Failure;
 use crate::output;
 use crate::registry::connectors;
 
-pub(crate) fn docs(page: DocsPage) -> ExitCode {
+pub(crate) fn docs(cli: &Cli, page: DocsPage) -> Result<ExitCode, Failure> {
     match page {
         DocsPage::Logs => output::line(telemetry::as_markdown(telemetry::EVENTS).trim_end()),
         DocsPage::Metrics => output::line(telemetry::metrics_as_markdown().trim_end()),
         DocsPage::Codes => codes(),
         DocsPage::Functions => output::line(postroom_transform::functions_as_markdown().trim_end()),
+        DocsPage::Ropa { format } => return ropa::ropa(cli, format),
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 fn codes() {

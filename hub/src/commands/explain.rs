@@ -7,11 +7,11 @@ use std::sync::Arc;
 use postroom_council::Route;
 use postroom_event::{Event, Received, STRUCTURED, decode};
 use postroom_router::{Decider, Table, Verdict};
-use postroom_telemetry as telemetry;
 use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ExplainArgs};
+use crate::commands::revealing::Revealing;
 use crate::failure::{FOUND_WRONG, Failure};
 use crate::output;
 use crate::place::Place;
@@ -25,11 +25,8 @@ pub(crate) async fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, F
     let received = Received { content_type: Some(STRUCTURED), headers: &[], body: &body };
     let event = decode(&received, place.council.max_body)
         .map_err(|refusal| Failure::Wrong(format!("{file}: invalid: {refusal}")))?;
-    if args.reveal {
-        telemetry::start(telemetry::Form::Text);
-        telemetry::operator_revealed(&output::actor(), &event.id);
-    }
-    let told = resolved(&place, &event, args.reveal).await?;
+    let revealing = Revealing::told(&args.reveal, &event.id);
+    let told = resolved(&place, &event, revealing).await?;
     if args.form.json {
         output::json(&told);
     } else {
@@ -40,11 +37,11 @@ pub(crate) async fn explain(cli: &Cli, args: &ExplainArgs) -> Result<ExitCode, F
 }
 
 /// What becomes of the event, once the ledger was asked for what its routes look up there.
-async fn resolved(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
+async fn resolved(place: &Place, event: &Event<Data>, revealing: Revealing) -> Result<Value, Failure> {
     let council = &place.council;
     let table = Arc::new(Table::new(Arc::clone(council)));
     let mut decider = Decider::new(Arc::clone(council), table, String::new());
-    let mut told = tell(place, &mut decider, event, reveal)?;
+    let mut told = tell(place, &mut decider, event, revealing)?;
     let asked = decider.take_asked();
     if asked.is_empty() {
         return Ok(told);
@@ -54,12 +51,17 @@ async fn resolved(place: &Place, event: &Event<Data>, reveal: bool) -> Result<Va
         told["unresolved"] = unresolved.collect();
         return Ok(told);
     };
-    let tell = |decider: &mut Decider| tell(place, decider, event, reveal);
+    let tell = |decider: &mut Decider| tell(place, decider, event, revealing);
     postroom_router::resolved(&ledger, &mut decider, tell).await?
 }
 
 /// What becomes of the event: its verdict, and each route of its type with what the target would get, or why not.
-fn tell(place: &Place, decider: &mut Decider, event: &Event<Data>, reveal: bool) -> Result<Value, Failure> {
+fn tell(
+    place: &Place,
+    decider: &mut Decider,
+    event: &Event<Data>,
+    revealing: Revealing,
+) -> Result<Value, Failure> {
     let council = &place.council;
     let Some(owner) = council.owner_of(&event.source) else {
         return Err(Failure::Wrong("invalid: no system owns the event's source".to_owned()));
@@ -84,7 +86,7 @@ fn tell(place: &Place, decider: &mut Decider, event: &Event<Data>, reveal: bool)
                 Some(unmappable) => json!({
                     "route": &*route.name, "target": &*route.to, "sent": false, "why": unmappable.to_string(),
                 }),
-                None => sent(decider, route, event.clone(), reveal),
+                None => sent(decider, route, event.clone(), revealing),
             },
         });
     }
@@ -94,12 +96,11 @@ fn tell(place: &Place, decider: &mut Decider, event: &Event<Data>, reveal: bool)
     }))
 }
 
-fn sent(decider: &mut Decider, route: &Route, event: Event<Data>, reveal: bool) -> Value {
+fn sent(decider: &mut Decider, route: &Route, event: Event<Data>, revealing: Revealing) -> Value {
     let id = event.dispatch_id(&route.name).to_string();
     match decider.message(route, event) {
         Ok(message) => {
-            let message = Value::from(message);
-            let message = if reveal { message } else { output::masked(&message) };
+            let message = revealing.value(&Value::from(message));
             json!({
                 "route": &*route.name, "target": &*route.to, "sent": true, "dispatch": id,
                 "kind": route.message, "message": message,

@@ -13,6 +13,8 @@ mod publish;
 mod reconcile;
 pub(crate) mod removed;
 mod replay;
+mod revealing;
+mod ropa;
 mod run;
 mod standing;
 mod status;
@@ -50,7 +52,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
         Command::Case { command: CaseCommand::New(args) } => case::new(cli, args),
         Command::Xref { command } => wait(xref::xref(cli, command)),
-        Command::Docs { page } => Ok(docs::docs(*page)),
+        Command::Docs { page } => docs::docs(cli, *page),
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use postroom_council::Council;
 use postroom_router::{Differences, Example, RouteDifferences, Standing, Trial, what_if};
-use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, WhatIfArgs};
+use crate::commands::revealing::Revealing;
 use crate::failure::{DIFFERS, Failure, count};
 use crate::output;
 use crate::place::Place;
@@ -20,10 +20,7 @@ pub(crate) async fn whatif(cli: &Cli, args: &WhatIfArgs) -> Result<ExitCode, Fai
     let ledger = if asks { place.known_ledger().await? } else { None };
     let broker = place.broker().await?;
     let trial = Trial { council: place.council.clone(), changed, broker: broker.clone(), ledger };
-    if args.reveal {
-        telemetry::start(telemetry::Form::Text);
-        telemetry::operator_revealed(&output::actor(), "a what-if");
-    }
+    let revealing = Revealing::told(&args.reveal, "a what-if");
     let since = u64::try_from(args.since / 1_000_000).unwrap_or(0);
     let bar = output::progress(0, "looking at the journal");
     let progress = |done, all| {
@@ -34,7 +31,7 @@ pub(crate) async fn whatif(cli: &Cli, args: &WhatIfArgs) -> Result<ExitCode, Fai
     bar.finish_and_clear();
     broker.close().await;
     let mut found = found.map_err(|error| Failure::Unreachable(format!("reading the journal: {error}")))?;
-    if !args.reveal {
+    if !revealing.is_on() {
         found.examples.iter_mut().for_each(mask);
     }
     if args.form.json {

@@ -40,6 +40,7 @@ async fn plant(hub: &mut TestHub) {
         event["data"]["place"] = json!(format!("with {NAME}, {TELEPHONE}"));
         event["id"] = json!("dead");
     });
+    hub.council.write("planted.json", &dead.to_string());
     publish(hub, &[dead]).await;
     let rows = format!(
         "{YARD_HEAD}{NAME},a,1,shelf,{NAME},{TELEPHONE}\nM,a,{NAME},shelf,{NAME},{TELEPHONE}\n\
@@ -52,33 +53,60 @@ async fn plant(hub: &mut TestHub) {
     hub.settled();
 }
 
-/// Every answer of the program that shows what is kept, with `more` arguments to those that show one.
-fn answers(hub: &TestHub, more: &[&str]) -> Vec<(String, String)> {
-    let mut commands: Vec<Vec<String>> = [
-        "status",
-        "status --json",
-        "dead list",
-        "dead list --json",
-        "invalid list",
-        "invalid list --json",
-        "trace dead",
-        "trace dead --json",
-        "trace parcel:a",
-        "trace parcel:a --json",
-    ]
-    .map(|line| line.split(' ').map(str::to_owned).collect())
-    .into();
+/// What shows what is kept, or is written from the council's text.
+const SHOWN: [&str; 24] = [
+    "status",
+    "status --json",
+    "dead list",
+    "dead list --json",
+    "dead list --groups",
+    "invalid list",
+    "invalid list --json",
+    "trace dead",
+    "trace dead --json",
+    "trace parcel:a",
+    "trace parcel:a --json",
+    "worklist",
+    "worklist --format json",
+    "worklist --format csv",
+    "holds",
+    "holds --json",
+    "jobs list",
+    "jobs list --json",
+    "check",
+    "docs ropa",
+    "docs ropa --format csv",
+    "docs ropa --format html",
+    "dead redrive --dry-run",
+    "invalid redrive --dry-run",
+];
+
+/// The commands that show one thing that is kept, each with its id.
+fn shows(hub: &TestHub) -> Vec<Vec<String>> {
     let ids = |list: &Value, field: &str| -> Vec<String> {
         let rows = list.as_array().expect("a list").iter();
         rows.map(|row| row[field].to_string().trim_matches('"').to_owned()).collect()
     };
     let dead = ids(&hub.json(&["dead", "list", "--json"]), "dispatch");
     let invalid = ids(&hub.json(&["invalid", "list", "--json"])["events"], "id");
+    let items = ids(&hub.json(&["worklist", "--format", "json"]), "id");
     assert_eq!((dead.len(), invalid.len()), (2, 5));
-    for (kind, id) in dead.iter().map(|id| ("dead", id)).chain(invalid.iter().map(|id| ("invalid", id))) {
+    assert!(!items.is_empty());
+    let command = |kind: &'static str| move |id: String| vec![kind.to_owned(), "show".to_owned(), id];
+    let all = dead.into_iter().map(command("dead")).chain(invalid.into_iter().map(command("invalid")));
+    all.chain(items.into_iter().map(command("worklist"))).collect()
+}
+
+/// Every answer of the program that shows what is kept, with `more` arguments to those that show one.
+fn answers(hub: &TestHub, more: &[&str]) -> Vec<(String, String)> {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut commands: Vec<Vec<String>> = SHOWN.map(words).into();
+    let explained = hub.council.folder().join("planted.json").display().to_string();
+    commands.push(vec!["explain".to_owned(), explained]);
+    for show in shows(hub) {
         for form in [&[][..], &["--json"][..]] {
-            let line = [&[kind, "show", id], form, more].concat();
-            commands.push(line.into_iter().map(str::to_owned).collect());
+            let rest = [form, more].concat().into_iter().map(str::to_owned);
+            commands.push(show.iter().cloned().chain(rest).collect());
         }
     }
     let answer = |command: Vec<String>| {
@@ -104,10 +132,12 @@ async fn no_value_of_a_person_is_in_a_log_line_or_an_answer_unless_it_is_asked_f
             assert!(!text.contains(planted), "{place}: {text}");
         }
     }
-    let revealed = answers(&hub, &["--reveal"]);
-    let shown = revealed.iter().filter(|(command, _)| command.ends_with("--json --reveal"));
-    for (command, text) in shown {
-        assert!(text.contains(NAME) && text.contains("operator.revealed"), "{command}: {text}");
+    let revealed = answers(&hub, &["--reveal", "--reason", "looked-for"]);
+    let kept = |command: &str| command.contains("show") && !command.contains("show input-");
+    for (command, text) in revealed.iter().filter(|(command, _)| kept(command) && command.contains("--json"))
+    {
+        assert!(text.contains(NAME), "{command}: {text}");
+        assert!(text.contains("operator.revealed") && text.contains("looked-for"), "{command}: {text}");
     }
 }
 

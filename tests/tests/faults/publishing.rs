@@ -123,7 +123,8 @@ async fn bodies_that_break_a_rule_are_kept_as_invalid_with_that_rule() {
         .and_then(|rows| rows.iter().find(|row| row["code"] == "too-large").cloned())
         .expect("the oversized one");
     assert!(large["body_size"].as_u64().is_some_and(|size| size > OVERSIZE as u64));
-    let shown = hub.json(&["invalid", "show", &large["id"].to_string(), "--json", "--reveal"]);
+    let (id, revealing) = (large["id"].to_string(), ["--json", "--reveal", "--reason", "a test"]);
+    let shown = hub.json(&[&["invalid", "show", &id][..], &revealing].concat());
     assert_eq!(shown["body"], Value::Null, "it is kept as its hash");
 }
 

@@ -218,7 +218,7 @@ async fn a_script_hears_by_the_exit_code_whether_anything_differs_and_no_value_i
     for form in [&[][..], &["--json"]] {
         let said = told(form);
         assert!(said.contains("event-1") && said.contains("owner") && !said.contains(PERSON), "{said}");
-        let said = told(&[form, &["--reveal"]].concat());
+        let said = told(&[form, &["--reveal", "--reason", "a test"]].concat());
         assert!(said.contains(PERSON) && said.contains("operator.revealed"), "{said}");
     }
     changed.edit("parcel-to-dock/mapping.vrl", ".number", ".numbr");

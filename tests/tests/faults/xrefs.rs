@@ -292,7 +292,7 @@ fn explain_asks_the_ledger_where_there_is_one_and_says_what_was_not_resolved_whe
     hub.council.write("event.json", &parcel_event("e2", "a", 2).to_string());
     let file = hub.council.folder().join("event.json").display().to_string();
     let explained = || {
-        let told = hub.json(&["explain", &file, "--json", "--reveal"]);
+        let told = hub.json(&["explain", &file, "--json", "--reveal", "--reason", "a test"]);
         let routes = told["routes"].as_array().cloned().unwrap();
         (routes.into_iter().find(|route| route["target"] == "dock").unwrap(), told["unresolved"].clone())
     };

@@ -4,25 +4,24 @@ use std::process::ExitCode;
 
 use postroom_event::{DispatchId, read_value};
 use postroom_ledger::{Attempt, DeadShown, InvalidShown, Ledger, Note};
-use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
 use crate::cli::{FormArgs, ShowArgs};
+use crate::commands::revealing::Revealing;
 use crate::failure::{FOUND_WRONG, Failure};
 use crate::output;
 
 pub(super) async fn dead(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode, Failure> {
-    let (id, reveal) = (&args.id, args.reveal);
+    let id = &args.id;
     let dispatch: DispatchId =
         id.parse().map_err(|_| Failure::Wrong(format!("`{id}` is not the id of a dispatch")))?;
     let Some(shown) = ledger.dead_show(dispatch).await? else { return Ok(unknown(id)) };
-    told(reveal, id);
-    show(&args.form, &letter(&shown, reveal));
+    show(&args.form, &letter(&shown, Revealing::told(&args.reveal, id)));
     Ok(ExitCode::SUCCESS)
 }
 
 /// A dead letter with everything that is kept of it.
-pub(crate) fn letter(shown: &DeadShown, reveal: bool) -> Value {
+pub(crate) fn letter(shown: &DeadShown, revealing: Revealing) -> Value {
     let letter = &shown.letter;
     json!({
         "dispatch": letter.dispatch.id.to_string(), "route": &*letter.dispatch.route,
@@ -33,31 +32,30 @@ pub(crate) fn letter(shown: &DeadShown, reveal: bool) -> Value {
         "failed_at": output::time(letter.failed_at),
         "failures": shown.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
-        "message": letter.message.as_ref().map(|message| value(message, reveal)),
-        "event": content(&letter.event.body, reveal),
+        "message": letter.message.as_ref().map(|message| revealing.value(message)),
+        "event": content(&letter.event.body, revealing),
     })
 }
 
 pub(super) async fn invalid(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode, Failure> {
-    let (id, reveal) = (&args.id, args.reveal);
+    let id = &args.id;
     let number = id.parse().map_err(|_| Failure::Wrong(format!("`{id}` is not the number of an event")))?;
     let Some(shown) = ledger.invalid_show(number).await? else { return Ok(unknown(id)) };
-    told(reveal, id);
-    show(&args.form, &event(&shown, reveal));
+    show(&args.form, &event(&shown, Revealing::told(&args.reveal, id)));
     Ok(ExitCode::SUCCESS)
 }
 
 /// An invalid event with everything that is kept of it.
-pub(crate) fn event(shown: &InvalidShown, reveal: bool) -> Value {
+pub(crate) fn event(shown: &InvalidShown, revealing: Revealing) -> Value {
     let summary = &shown.summary;
     json!({
         "id": summary.id, "system": summary.system, "code": summary.code, "place": summary.place,
         "words": summary.words, "bytes": summary.body_size,
         "received_at": output::time(summary.received_at), "state": summary.state,
         "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
-        "claims": value(&json!(summary.claims), reveal), "content_type": shown.content_type,
+        "claims": revealing.value(&json!(summary.claims)), "content_type": shown.content_type,
         "headers": shown.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-        "body": shown.body.bytes.as_deref().map(|bytes| content(bytes, reveal)),
+        "body": shown.body.bytes.as_deref().map(|bytes| content(bytes, revealing)),
     })
 }
 
@@ -111,23 +109,11 @@ fn unknown(id: &str) -> ExitCode {
     ExitCode::from(FOUND_WRONG)
 }
 
-/// Says in the log that values were shown.
-fn told(reveal: bool, what: &str) {
-    if reveal {
-        telemetry::start(telemetry::Form::Text);
-        telemetry::operator_revealed(&output::actor(), what);
-    }
-}
-
 /// A body as JSON, masked unless it is to be revealed; what is no JSON is told by its size.
-pub(crate) fn content(bytes: &[u8], reveal: bool) -> Value {
+pub(crate) fn content(bytes: &[u8], revealing: Revealing) -> Value {
     match read_value(bytes) {
-        Ok(json) => value(&json, reveal),
-        Err(_) if reveal => Value::from(String::from_utf8_lossy(bytes).into_owned()),
+        Ok(json) => revealing.value(&json),
+        Err(_) if revealing.is_on() => Value::from(String::from_utf8_lossy(bytes).into_owned()),
         Err(_) => Value::from(format!("<{} bytes>", bytes.len())),
     }
-}
-
-fn value(json: &Value, reveal: bool) -> Value {
-    if reveal { json.clone() } else { output::masked(json) }
 }

@@ -11,7 +11,9 @@ use postroom_router::{business_reasons, meaning};
 use serde_json::{Value, json};
 
 use super::{consent, give_up, show};
-use crate::cli::{Cli, Consent, FormArgs, ShowArgs, WorkForm, WorkListing, WorklistArgs, WorklistCommand};
+use crate::cli::{
+    Cli, Consent, FormArgs, RevealArgs, ShowArgs, WorkForm, WorkListing, WorklistArgs, WorklistCommand,
+};
 use crate::failure::{FOUND_WRONG, Failure, count};
 use crate::output;
 use crate::place::Place;
@@ -27,7 +29,7 @@ pub(crate) async fn worklist(cli: &Cli, args: &WorklistArgs) -> Result<ExitCode,
     let ledger = place.ledger().await?;
     match &args.command {
         None => list(&place, &ledger, &args.listing).await,
-        Some(WorklistCommand::Show { id, reveal, form }) => show_one(&ledger, *id, (*reveal, form)).await,
+        Some(WorklistCommand::Show { id, reveal, form }) => show_one(&ledger, *id, (reveal, form)).await,
         Some(WorklistCommand::Take { ids, by }) => {
             let by = by.clone().unwrap_or_else(output::actor);
             take(&ledger, ids, Some(by)).await
@@ -132,9 +134,9 @@ fn csv(items: &[WorkItem]) -> Result<String, Failure> {
 async fn show_one(
     ledger: &Ledger,
     id: WorkId,
-    (reveal, form): (bool, &FormArgs),
+    (reveal, form): (&RevealArgs, &FormArgs),
 ) -> Result<ExitCode, Failure> {
-    let args = |id: String| ShowArgs { id, reveal, form: FormArgs { json: form.json } };
+    let args = |id: String| ShowArgs { id, reveal: reveal.clone(), form: FormArgs { json: form.json } };
     match id {
         WorkId::Dispatch(dispatch) => show::dead(ledger, &args(dispatch.to_string())).await,
         WorkId::Event(number) => show::invalid(ledger, &args(number.to_string())).await,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::elsewhere::Elsewhere;
 use crate::commands::officers::show::{content, event, flat, letter};
+use crate::commands::revealing::Revealing;
 use crate::commands::trace;
 use crate::output;
 
@@ -79,11 +80,11 @@ fn parts<'h>(
 }
 
 fn whole_letter(shown: &postroom_ledger::DeadShown) -> Value {
-    with_headers(letter(shown, true), &shown.letter.event.headers)
+    with_headers(letter(shown, Revealing::logged()), &shown.letter.event.headers)
 }
 
 fn whole_event(shown: &postroom_ledger::InvalidShown) -> Value {
-    with_headers(event(shown, true), &shown.headers)
+    with_headers(event(shown, Revealing::logged()), &shown.headers)
 }
 
 fn hold(held: &HeldDispatch) -> Value {
@@ -92,7 +93,7 @@ fn hold(held: &HeldDispatch) -> Value {
         "dispatch": dispatch.id.to_string(), "route": &*dispatch.route, "target": &*dispatch.target,
         "type": &*dispatch.event_type, "code": held.reason.code, "words": held.reason.words,
         "detail": held.reason.detail, "attempts": held.attempts, "held_at": output::time(held.at),
-        "message": held.message.as_ref().map(|message| content(&message.bytes, true)),
+        "message": held.message.as_ref().map(|message| content(&message.bytes, Revealing::logged())),
     });
     with_event(shown, &held.event)
 }
@@ -106,7 +107,7 @@ fn staged(staged: &StagedKept) -> Value {
 }
 
 fn with_event(mut shown: Value, event: &Whole) -> Value {
-    shown["event"] = content(&event.body, true);
+    shown["event"] = content(&event.body, Revealing::logged());
     with_headers(shown, &event.headers)
 }
 

@@ -42,9 +42,12 @@ const NOBODY: &str = "127.0.0.1:1";
 /// The words of an operator, which the hub repeats.
 const REASON: &str = "the roof is mended";
 /// What shows what is kept, and nothing of a person in it.
-const SHOWN: [&str; 17] = [
+const SHOWN: [&str; 20] = [
     "check",
     "check --ledger",
+    "docs ropa",
+    "docs ropa --format csv",
+    "docs ropa --format html",
     "status",
     "status --json",
     "dead list",
@@ -278,7 +281,8 @@ async fn no_word_of_the_hub_holds_a_credential_or_a_value_of_a_person_whatever_f
     marked.lose_broker_and_ledger().await;
     marked.ask(&address).await;
     let dead = marked.dead();
-    let revealing = [format!("dead show {dead} --reveal"), format!("dead show {dead} --json --reveal")];
+    let why = "--reveal --reason asked";
+    let revealing = [format!("dead show {dead} {why}"), format!("dead show {dead} --json {why}")];
     let revealed = said(&marked.hub, &revealing.each_ref().map(String::as_str));
     let folder = marked.hub.council.data();
     let written = marked.end();
