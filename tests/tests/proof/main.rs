@@ -1,6 +1,7 @@
 //! What `postroom check` says of mappings that do not make what is taken: five of each kind, in exact words.
 //!
-//! `told/CODE.vrl` holds five wrong mappings, `told/CODE.txt` all that `check` prints of them.
+//! `told/CODE.vrl` holds five wrong mappings, `told/CODE.txt` all that `check` prints of them. With
+//! `POSTROOM_WRITE_TOLD` set, a test that fails writes down what is printed now.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong in a test fails it")]
 
@@ -122,10 +123,10 @@ fn assert_told(code: &str, council: TestCouncil) {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).replace(&folder, "");
     let file = house().join(format!("tests/tests/proof/told/{code}.txt"));
+    let expected = fs::read_to_string(&file).unwrap_or_default();
     if std::env::var_os("POSTROOM_WRITE_TOLD").is_some() {
         fs::write(&file, &said).expect("written");
     }
-    let expected = fs::read_to_string(&file).unwrap_or_default();
     assert_eq!(said, expected, "{code}");
 }
 
@@ -167,4 +168,40 @@ fn a_literal_that_is_none_of_the_values_is_told() {
 #[test]
 fn what_a_source_mapping_never_makes_right_is_told() {
     assert_told("source", with_sources());
+}
+
+/// Most bytes that `check` prints of a mapping of ten megabytes.
+const MOST_SAID: usize = 20_000;
+
+#[test]
+fn bad_input_is_refused_by_name_and_all_of_it_at_once() {
+    let council = council();
+    let mut tree = message();
+    tree["properties"]["photos"]["items"] = json!({"$ref": "#"});
+    for (name, mapping) in [
+        ("deep", "[".repeat(2_000)),
+        ("large", "x = 1; ".repeat(10 * 1024 * 1024 / 7)),
+        ("right", ".".to_owned()),
+    ] {
+        let message = if name == "right" { "tree" } else { "job" };
+        let route = format!("from = \"{TREE}\"\nto = \"crew\"\nmessage = \"{message}\"\n");
+        council.write(&format!("routes/{name}/route.toml"), &route);
+        council.write(&format!("routes/{name}/mapping.vrl"), &mapping);
+    }
+    council.write("systems/crew/messages/tree.schema.json", &tree.to_string());
+    let mut event = event();
+    event["properties"]["seen"]["items"] = json!({"$ref": "#"});
+    council.write("schemas/tree.recalled.v1/schema.json", &event.to_string());
+    let output = TestHub::new(council, "amqp://nobody@127.0.0.1:1").run(&["check"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.len() < MOST_SAID, "{} bytes", said.len());
+    for told in [
+        "error[nested-too-deep]: brackets are nested deeper than 24 levels",
+        "error[too-large]: it has 10485755 bytes, the limit is 1048576",
+        "/properties/photos/items/$ref: the reference leads back to itself: a schema cannot contain itself",
+        "\"/properties/seen/items/$ref\": the reference leads back to itself: a schema cannot contain itself",
+    ] {
+        assert!(said.contains(told), "{told} is not told: {said}");
+    }
 }

@@ -9,7 +9,7 @@ use postroom_tests::dice::Dice;
 use postroom_transform::{
     Context, Fit, Happens, Input, Mapping, MetaValue, Metadata, Presence, Runner, Shape,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{family, sample};
 
@@ -217,6 +217,58 @@ fn no_mapping_of_a_generated_family_fails_in_a_way_that_was_not_announced() {
         proved > 5 && refused > 500 && never > 50,
         "too few to tell anything: {proved} {refused} {never}"
     );
+}
+
+/// Source mappings that refuse some rows, in every way in which a row can be wrong.
+const OF_ROWS: [&str; 6] = [
+    "{ \"subject\": \"a:\" + .id, \"data\": { \"id\": .id, \"n\": parse_int(.n) ?? .n } }",
+    "{ \"subject\": .id, \"channel\": .kind, \"data\": compact({ \"id\": .id, \"n\": parse_int(.n) ?? 0, \"kind\": .kind }) }",
+    "[{ \"subject\": .id, \"data\": { \"id\": .id, \"n\": 1 } }, { \"subject\": .n, \"time\": .n, \"data\": { \"id\": .n, \"n\": to_float(.n) ?? 1 } }]",
+    "if .kind == \"a\" { return { \"subject\": \"a\", \"data\": null } }\ncompact({ \"subject\": .id, \"data\": { \"id\": .n, \"n\": 2 } })",
+    "map(split(.id, \"\")) -> |c| { { \"subject\": c, \"data\": { \"id\": c, \"n\": parse_int(c) ?? null, \"kind\": c } } }",
+    "data = { \"id\": .id }\nif .kind != \"\" { data.n = parse_int(.n) ?? -1 }\n{ \"subject\": slice(.id, 0, 1) ?? \"\", \"data\": data }",
+];
+
+#[test]
+fn no_source_mapping_makes_an_event_that_is_wrong_in_a_way_that_was_not_announced() {
+    let data = json!({"type": "object", "additionalProperties": false, "required": ["id", "n"], "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 8}, "n": {"type": "integer", "minimum": 0},
+        "kind": {"enum": ["a", "b"]}}});
+    let validator = Validator::compile(&data).expect("a schema");
+    let shape = Shape::of_texts(&["id".into(), "n".into(), "kind".into()]);
+    let row = json!({"type": "object", "required": ["id", "n", "kind"],
+        "properties": {"id": {"type": "string"}, "n": {"type": "string"}, "kind": {"type": "string"}}});
+    let (mut dice, mut runner, mut refused) = (Dice::new(3), Runner::default(), 0);
+    let rows: Vec<Value> = (0..300).map(|_| sample::value(&row, &row, &mut dice)).collect();
+    for source in OF_ROWS {
+        let mapping = Mapping::compile(source, &shape, Context::Source)
+            .unwrap_or_else(|problems| panic!("{source}: {problems:?}"));
+        let fit = mapping.fit_events(&data);
+        for row in &rows {
+            let made = runner.map(&mapping, &mut Input::new(row.clone().into(), META)).expect(source);
+            let at = if Value::from(made.clone()).is_array() { "/0" } else { "" };
+            for event in made.into_items() {
+                let event = Value::from(event);
+                if event.get("data").is_none() {
+                    assert!(is_announced(&fit, at, "required"), "{source}: no data\n{row}\n{fit:#?}");
+                    continue;
+                }
+                let violations = validator.validate(&event["data"].clone().into()).err().unwrap_or_default();
+                refused += violations.len();
+                for violation in violations {
+                    let pointer = format!("{at}/data{}", violation.pointer);
+                    let announced = is_announced(&fit, &pointer, &violation.rule);
+                    assert!(announced, "{source}: {violation}\n{row}\n{fit:#?}");
+                }
+                let has_subject = event["subject"].as_str().is_some_and(|subject| !subject.is_empty());
+                let announced = ["minLength", "required", "type"].iter().any(|rule| {
+                    is_announced(&fit, &format!("{at}/subject"), rule) || is_announced(&fit, at, rule)
+                });
+                assert!(has_subject || announced, "{source}: no subject\n{row}\n{fit:#?}");
+            }
+        }
+    }
+    assert!(refused > 300, "too few are refused to tell anything: {refused}");
 }
 
 #[test]
