@@ -128,8 +128,11 @@ async fn open(conn: &mut Conn, asked: &Erase, held: &Held) -> Result<Vec<Open>> 
     Ok(open.into_iter().collect())
 }
 
+/// What a row with a dispatch and its target says.
+type OpenAs = fn(String, String) -> Open;
+
 /// What is open by its own row.
-const OPEN: [(&str, fn(String, String) -> Open); 3] = [
+const OPEN: [(&str, OpenAs); 3] = [
     ("SELECT dispatch, target FROM held WHERE subject = $1", |id, target| Open::Held { id, target }),
     ("SELECT dispatch, target FROM staged WHERE subject = $1", |id, target| Open::Staged { id, target }),
     (

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::Utc;
-use postroom_ledger::{Erase, Erased, Erasure, Ledger, Mention, Open, SubjectHeld};
+use postroom_ledger::{Erase, Erased, Ledger, Mention, Open, SubjectHeld};
 use postroom_telemetry as telemetry;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -32,11 +32,11 @@ pub(super) async fn erase(
 ) -> Result<ExitCode, Failure> {
     let held = ledger.subject(subject).await?;
     let elsewhere = Elsewhere::of(&place.council, &held);
-    let asked = asked(subject, args);
     tell_held(&held, args);
     if is_nothing(&held, args) {
         return nothing(ledger, args).await;
     }
+    let asked = asked(subject, args);
     let open = ledger.open_of(&asked).await?;
     open.iter().map(in_words).for_each(output::line);
     if !open.is_empty() && !args.discard_open && !args.consent.dry_run {
@@ -48,23 +48,28 @@ pub(super) async fn erase(
     if !open.is_empty() {
         discard(place, ledger, &asked, &open, &args.consent).await?;
     }
-    let at = Utc::now().timestamp_micros();
-    let erasure = match ledger.erase(Erase { at, ..asked }).await? {
-        Erased::Done(erasure) => erasure,
-        Erased::Open(open) => {
-            open.iter().map(in_words).for_each(output::line);
-            return Err(still_open());
-        }
-    };
-    telemetry::start(telemetry::Form::Text);
-    let rows = erasure.counts.values().sum();
-    telemetry::subject_erased(&erasure.actor, &erasure.reason, rows);
-    erasures::note(place, &erasure)?;
-    tell_erased(&erasure);
-    scrub(ledger).await?;
+    carry_out(place, ledger, asked).await?;
     output::line("copies may be elsewhere:");
     elsewhere.lines().iter().for_each(|line| output::line(format!("  {line}")));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Erases, tells it, and writes the file of the ledger anew.
+async fn carry_out(place: &Place, ledger: &Ledger, asked: Erase) -> Result<(), Failure> {
+    let at = Utc::now().timestamp_micros();
+    match ledger.erase(Erase { at, ..asked }).await? {
+        Erased::Done(erasure) => {
+            telemetry::start(telemetry::Form::Text);
+            telemetry::subject_erased(&erasure.actor, &erasure.reason, erasure.counts.values().sum());
+            erasures::note(place, &erasure)?;
+            output::line(format!("erased: {}", erasures::counts(&erasure)));
+            scrub(ledger).await
+        }
+        Erased::Open(open) => {
+            open.iter().map(in_words).for_each(output::line);
+            Err(still_open())
+        }
+    }
 }
 
 fn asked(subject: &str, args: &EraseArgs) -> Erase {
@@ -80,12 +85,9 @@ fn asked(subject: &str, args: &EraseArgs) -> Erase {
 
 /// Whether there is nothing that the command would remove.
 fn is_nothing(held: &SubjectHeld, args: &EraseArgs) -> bool {
-    let mentions = if args.mentions { Vec::new() } else { held.mentions.clone() };
-    *held == SubjectHeld { mentions, ..SubjectHeld::default() } && !(args.mentions && is_any_closed(held))
-}
-
-fn is_any_closed(held: &SubjectHeld) -> bool {
-    held.mentions.iter().any(|mention| !mention.is_open)
+    let but_mentions = SubjectHeld { mentions: held.mentions.clone(), ..SubjectHeld::default() };
+    let goes = |mention: &Mention| args.mentions && !mention.is_open;
+    *held == but_mentions && !held.mentions.iter().any(goes)
 }
 
 /// Of what is not there no erasing is recorded; an erasing that was stopped before the file was written anew is ended.
@@ -196,11 +198,6 @@ async fn discard(
         }
         sleep(LOOK_EVERY).await;
     }
-}
-
-fn tell_erased(erasure: &Erasure) {
-    let counts: Vec<_> = erasure.counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    output::line(format!("erased: {}", counts.join(", ")));
 }
 
 /// Writes the file of the ledger anew.

@@ -45,10 +45,9 @@ pub(super) async fn erasures(
         })
         .collect();
     let cells = listed.iter().map(|one| {
-        let Erasure { at, actor, reason, counts, .. } = &one.erasure;
-        let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let Erasure { at, actor, reason, .. } = &one.erasure;
         let known = if one.is_known { "erased" } else { "a ledger from before was put back" };
-        [output::time(*at), actor.clone(), reason.clone(), counts.join(", "), known.to_owned()]
+        [output::time(*at), actor.clone(), reason.clone(), counts(&one.erasure), known.to_owned()]
     });
     output::list(form.json, &json!(rows), &["when", "who", "why", "what", "how it stands"], cells);
     let again: Vec<&String> = listed.iter().filter_map(|one| one.held_again.as_ref()).collect();
@@ -57,6 +56,12 @@ pub(super) async fn erasures(
         if form.json { output::complaint(words) } else { output::line(words) }
     }
     Ok(if again.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
+}
+
+/// What was erased, in words.
+pub(super) fn counts(erasure: &Erasure) -> String {
+    let counts: Vec<_> = erasure.counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    counts.join(", ")
 }
 
 /// Every erasure that the ledger or the data folder knows, in order of time; what the folder did not know is noted there.
