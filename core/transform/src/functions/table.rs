@@ -7,7 +7,7 @@ pub struct Allowed {
     pub name: &'static str,
     /// How it is called and what it gives.
     pub words: &'static str,
-    /// Expressions, and what each gives as JSON, of the data [`SAMPLE`].
+    /// Expressions, and what each gives as JSON of the data that the page shows.
     pub examples: &'static [(&'static str, &'static str)],
 }
 
