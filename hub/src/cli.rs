@@ -1,5 +1,7 @@
 //! The command line.
 
+mod docs;
+mod new;
 mod officers;
 mod worklist;
 mod xref;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use postroom_council::HealthAt;
 
+pub(crate) use docs::{CatalogueArgs, DocsPage, MapForm};
+pub(crate) use new::{NewCommand, NewSystemArgs};
 pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
@@ -99,7 +103,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: XrefCommand,
     },
-    /// Documents written from the program.
+    /// Writes the folder of a new system, route or event type, to be filled in.
+    New {
+        #[command(subcommand)]
+        what: NewCommand,
+    },
+    /// Documents written from the program, and from the council's text.
     Docs {
         #[command(subcommand)]
         page: DocsPage,
@@ -280,16 +289,6 @@ pub(crate) struct ReconcileArgs {
     pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) form: FormArgs,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub(crate) enum DocsPage {
-    /// Every log line, when it comes and what to do: docs/logs.md.
-    Logs,
-    /// Every metric, its labels and what it tells: docs/metrics.md.
-    Metrics,
-    /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
-    Codes,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

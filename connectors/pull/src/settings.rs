@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{SecretsFrom, Settings, SettingsError};
+use postroom_connector::{SecretsFrom, Settings, SettingsError, keys_of};
 use postroom_listener::{Known, Limits, RateLimit, Tls, Wanted, path_fault};
 use serde::Deserialize;
 
@@ -65,6 +65,11 @@ pub(crate) struct PullSettings {
     pub(crate) proofs: Vec<Proof>,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) on_offer: usize,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl PullSettings {

@@ -3,6 +3,7 @@
 //! [`Council::load`] reads everything and reports every problem with file, line and column; nothing is started. What
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
+mod config_schema;
 mod fill;
 mod from_file;
 mod key;
@@ -19,13 +20,16 @@ mod reading;
 mod retention;
 mod reveals;
 mod route;
+mod scaffold;
 mod shared;
 mod snapshot;
 mod system;
+mod text;
 mod verdict;
 mod watching;
 mod written;
 
+pub use config_schema::ConfigFile;
 pub use fill::{Fill, FillId};
 pub use key::{Code, Key};
 pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
@@ -35,6 +39,7 @@ pub use own::{OWN_SYSTEM, WORK_RAISED, WORK_SETTLED, WORK_TYPES};
 pub use problem::{Place, Problem};
 pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
+pub use scaffold::{Draft, NewRoute, NewSystem, Side};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
 pub use watching::HealthAt;
 pub use written::AfterDeadLetter;

@@ -9,7 +9,7 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule};
+use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule, WORK_TYPES};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -78,6 +78,8 @@ pub struct SourceSystem {
     pub connector: String,
     /// The CloudEvents sources that it owns, at least one.
     pub owns: Vec<String>,
+    /// The event types that a system which publishes itself says it publishes; for documents only, it may publish others.
+    pub publishes: BTreeSet<String>,
     /// Whether it is told what became of its events.
     pub receipts: bool,
     /// The connector's settings.
@@ -163,6 +165,13 @@ pub struct Route {
 }
 
 impl SourceSystem {
+    /// The event types that it states, as far as the text says so.
+    pub fn event_types(&self) -> BTreeSet<&str> {
+        let own = WORK_TYPES.into_iter().filter(|_| self.is_own());
+        let mapped = self.maps.iter().map(|map| map.event_type.as_str());
+        self.publishes.iter().map(String::as_str).chain(mapped).chain(own).collect()
+    }
+
     /// Whether the system publishes CloudEvents to its exchange itself.
     pub fn is_queue(&self) -> bool {
         self.connector == QUEUE

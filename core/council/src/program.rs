@@ -83,6 +83,11 @@ impl<T: Compile> Program<T> {
         Arc::ptr_eq(&self.compiled, &other.compiled)
     }
 
+    /// The text.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The compiled form.
     ///
     /// # Errors

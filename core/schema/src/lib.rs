@@ -6,14 +6,16 @@
 mod classes;
 mod data;
 mod examples;
+mod fields;
 mod rules;
 mod validator;
 mod vocabulary;
 mod words;
 
 pub use classes::Classes;
+pub use fields::{Field, Presence, fields, followed};
 pub use validator::{SchemaProblem, Validator, Violation};
-pub use vocabulary::{EventType, FileProblem, Vocabulary};
+pub use vocabulary::{EventType, FileProblem, Vocabulary, is_type_name};
 
 /// Most violations that are told of one value.
 pub const MAX_VIOLATIONS: usize = 20;

@@ -58,6 +58,11 @@ impl Validator {
             .map_err(|error| problem(&error))
     }
 
+    /// The schema as it was given.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
     pub fn classes_at(&self, path: &str) -> Option<Classes> {
         classes::at(&self.schema, path)

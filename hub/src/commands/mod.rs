@@ -5,6 +5,7 @@ mod docs;
 mod explain;
 mod holds;
 mod ledger;
+mod new;
 mod officers;
 mod pause;
 mod publish;
@@ -42,7 +43,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
         Command::Xref { command } => wait(xref::xref(cli, command)),
-        Command::Docs { page } => Ok(docs::docs(*page)),
+        Command::New { what } => new::new(cli, what),
+        Command::Docs { page } => docs::docs(cli, page),
     }
 }
 

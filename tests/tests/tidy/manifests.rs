@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::tree::{Offence, Tree};
 
 /// Which crates of the house a crate may name: the arrows of the design. `hub` and `tests` may name all.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("postroom-event", &[]),
     ("postroom-telemetry", &[]),
     ("postroom-lane", &[]),
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],
     ),
+    ("postroom-documents", &["postroom-council", "postroom-event", "postroom-schema"]),
     (
         "postroom-router",
         &[
@@ -52,7 +53,7 @@ const A_CONNECTOR_MAY: &[&str] = &[
 const MAY_NAME_ALL: [&str; 2] = ["postroom", "postroom-tests"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
-const OWNERS: [(&str, &[&str]); 25] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("annotate-snippets", &["postroom-council"]),
     ("axum", &["postroom"]),
     ("backoff", &["postroom-broker"]),
@@ -73,6 +74,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("reqwest", &["postroom-request"]),
     ("russh", &["postroom-connector-file"]),
     ("russh-sftp", &["postroom-connector-file"]),
+    ("schemars", &["postroom-council"]),
     ("sqlx", &["postroom-connector-open311", "postroom-connector-sql", "postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{SecretsFrom, Settings, SettingsError, parse_duration};
+use postroom_connector::{SecretsFrom, Settings, SettingsError, keys_of, parse_duration};
 use postroom_listener::{Known, Limits, RateLimit, Tls, Wanted, path_fault};
 use serde::Deserialize;
 
@@ -94,6 +94,11 @@ pub(in crate::source) struct WebhookSettings {
     pub(in crate::source) content: Content,
     pub(super) proofs: Vec<Proof>,
     pub(super) rate: Option<RateLimit>,
+}
+
+/// The keys that the settings may have.
+pub(in crate::source) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl WebhookSettings {

@@ -1,25 +1,12 @@
-//! `postroom docs`: documents written from the program.
-
-use std::process::ExitCode;
+//! `postroom docs codes`: every code of a refusal or a dead letter, and whose concern it is.
 
 use postroom_event::Rule;
 use postroom_router::{Code, of_input, of_rule};
-use postroom_telemetry as telemetry;
 
-use crate::cli::DocsPage;
 use crate::output;
 use crate::registry::connectors;
 
-pub(crate) fn docs(page: DocsPage) -> ExitCode {
-    match page {
-        DocsPage::Logs => output::line(telemetry::as_markdown(telemetry::EVENTS).trim_end()),
-        DocsPage::Metrics => output::line(telemetry::metrics_as_markdown().trim_end()),
-        DocsPage::Codes => codes(),
-    }
-    ExitCode::SUCCESS
-}
-
-fn codes() {
+pub(super) fn codes() {
     let rules: Vec<Code> =
         Rule::ALL.iter().map(|rule| (rule.code(), of_rule(*rule), rule.meaning())).collect();
     let inputs = [postroom_format::RULES, &connectors().rules()].concat();
