@@ -1,8 +1,11 @@
 //! The command line.
 
+mod case;
 mod docs;
 mod new;
 mod officers;
+mod subject;
+mod whatif;
 mod worklist;
 mod xref;
 
@@ -12,12 +15,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use postroom_council::HealthAt;
 
+pub(crate) use case::{CaseCommand, CaseNewArgs};
 pub(crate) use docs::{CatalogueArgs, DocsPage, MapForm};
 pub(crate) use new::{NewCommand, NewSystemArgs};
 pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
 };
+pub(crate) use subject::{EraseArgs, ExportArgs, SubjectArgs, SubjectCommand};
+pub(crate) use whatif::WhatIfArgs;
 pub(crate) use worklist::{WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 pub(crate) use xref::{WhichXrefs, XrefCommand, XrefImportArgs, XrefRemoveArgs};
 
@@ -57,6 +63,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: FormArgs,
     },
+    /// What the hub itself holds of a person or a property: shown to whom it concerns, and erased.
+    Subject(SubjectArgs),
     /// What needs an officer who knows the case: since when, what, why, and who has it.
     Worklist(WorklistArgs),
     /// What could not be delivered.
@@ -98,6 +106,14 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Takes in again what is in the journal and not in the ledger, and what lanes should hold.
     Reconcile(ReconcileArgs),
+    /// Says what a changed configuration would do otherwise with the events of the journal; nothing is delivered.
+    #[command(name = "whatif")]
+    WhatIf(WhatIfArgs),
+    /// Golden cases: what routes must make of examples.
+    Case {
+        #[command(subcommand)]
+        command: CaseCommand,
+    },
     /// What systems call the things that events are about.
     Xref {
         #[command(subcommand)]
@@ -128,6 +144,12 @@ pub(crate) struct CheckArgs {
     /// Looks into the ledger too: whether anything still waits for a system that was removed.
     #[arg(long)]
     pub(crate) ledger: bool,
+    /// Says what schemas that differ from an older configuration mean for each route, by the fields that it reads.
+    #[arg(long, value_name = "REVISION|FOLDER")]
+    pub(crate) against: Option<String>,
+    /// Says who still reads, and who still publishes, a version of an event type of which there is a newer one.
+    #[arg(long)]
+    pub(crate) sunset: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,9 @@ pub(crate) const UNREACHABLE: u8 = 3;
 /// Exit code: what was waited for did not come in time.
 pub(crate) const TIMED_OUT: u8 = 4;
 
+/// Exit code: what was set beside each other differs.
+pub(crate) const DIFFERS: u8 = 5;
+
 /// A command that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {

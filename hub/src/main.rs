@@ -8,6 +8,7 @@ mod management;
 mod output;
 mod place;
 mod registry;
+mod reload;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use chrono_tz::Europe::London;
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use postroom_council::Problem;
+use postroom_schema::is_name;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -88,9 +89,6 @@ pub(crate) fn actor() -> String {
     named.unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Longest name of a field that is shown; a longer one could be a value.
-const MAX_NAME_CHARS: usize = 40;
-
 /// The same JSON with every value masked: only kinds are left, and names of fields that cannot be values.
 pub(crate) fn masked(value: &Value) -> Value {
     match value {
@@ -104,13 +102,6 @@ pub(crate) fn masked(value: &Value) -> Value {
             fields.iter().map(|(name, value)| (shown(name), masked(value))).collect()
         }
     }
-}
-
-/// Whether the text can only be the name of a field.
-fn is_name(text: &str) -> bool {
-    text.len() <= MAX_NAME_CHARS
-        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '@' | '_' | '-' | '.'))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::{CertificateAt, CertificateRole, Connectors};
 use postroom_council::{Council, Problem};
 use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace, ROOT_CERTIFICATE};
-use postroom_router::{Certificates, want_told};
+use postroom_router::{Certificates, Configuration, want_told};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -29,6 +29,15 @@ const LEDGER_URL: &str = "POSTROOM_LEDGER_URL";
 pub(crate) struct Place {
     pub(crate) council: Arc<Council>,
     pub(crate) connectors: Arc<Connectors>,
+    given: Given,
+}
+
+/// Where a council is read, and what the command line says instead of its text.
+#[derive(Clone)]
+struct Given {
+    folder: PathBuf,
+    data: Option<PathBuf>,
+    prefix: Option<String>,
 }
 
 impl Place {
@@ -40,19 +49,26 @@ impl Place {
 
     /// Reads what can be read of the council's text, and the problems of the rest.
     pub(crate) fn read(cli: &Cli) -> Result<(Self, Vec<Problem>), Failure> {
-        let connectors = registry::connectors();
-        let (mut council, problems) =
-            Council::read(&cli.council, cli.data.as_deref(), &connectors).map_err(Failure::Configuration)?;
-        if let Some(prefix) = &cli.prefix {
+        let (folder, data, prefix) = (cli.council.clone(), cli.data.clone(), cli.prefix.clone());
+        Self::of(Given { folder, data, prefix }, Arc::new(registry::connectors()))
+    }
+
+    /// The same, read once more.
+    pub(crate) fn again(&self) -> Result<(Self, Vec<Problem>), Failure> {
+        Self::of(self.given.clone(), Arc::clone(&self.connectors))
+    }
+
+    fn of(given: Given, connectors: Arc<Connectors>) -> Result<(Self, Vec<Problem>), Failure> {
+        let (mut council, problems) = Council::read(&given.folder, given.data.as_deref(), &connectors)
+            .map_err(Failure::Configuration)?;
+        if let Some(prefix) = &given.prefix {
             council.set_prefix(prefix).map_err(Failure::Wrong)?;
         }
-        Ok((Self { council: Arc::new(council), connectors: Arc::new(connectors) }, problems))
+        Ok((Self { council: Arc::new(council), connectors, given }, problems))
     }
 
     /// Proves what was read, unless this very text was proved before.
     pub(crate) fn prove_once(&self) -> Result<(), Failure> {
-        let unreadable =
-            |error: std::io::Error| Failure::Unreachable(format!("reading the configuration: {error}"));
         let fingerprint = self.council.fingerprint(VERSION).map_err(unreadable)?;
         if self.council.is_proved(&fingerprint) {
             return Ok(());
@@ -74,6 +90,7 @@ impl Place {
             bar.set_position(done as u64);
         });
         bar.finish_and_clear();
+        problems.extend(self.council.prove_versions());
         let (cases, ran) = postroom_router::prove_cases(&self.council);
         problems.extend(cases);
         (problems, ran)
@@ -111,13 +128,19 @@ impl Place {
 
     /// The certificates in use: those of the systems, and those of the ledger. The broker's URL can name none.
     pub(crate) fn certificates(&self) -> Certificates {
+        let configuration = Configuration::new(Arc::clone(&self.council));
+        Certificates::new(configuration, Arc::clone(&self.connectors), self.ledger_certificates())
+    }
+
+    /// Those of the ledger.
+    pub(crate) fn ledger_certificates(&self) -> Vec<CertificateAt> {
         let named = self.ledger_url().map(|url| url.certificates()).unwrap_or_default();
-        let of_ledger = named.into_iter().map(|(name, path)| {
+        let certificate = |(name, path)| {
             let is_authority = name == ROOT_CERTIFICATE;
             let role = if is_authority { CertificateRole::Authority } else { CertificateRole::Own };
             CertificateAt::file(format!("ledger.{name}"), role, path)
-        });
-        Certificates::new(Arc::clone(&self.council), Arc::clone(&self.connectors), of_ledger.collect())
+        };
+        named.into_iter().map(certificate).collect()
     }
 
     /// The ledger's file, where it is one.
@@ -146,6 +169,12 @@ impl Place {
     pub(crate) async fn broker(&self) -> Result<Arc<dyn Broker>, Failure> {
         Ok(Arc::new(Amqp::connect(&self.broker_url()?, options(&self.council.prefix)).await?))
     }
+}
+
+/// That the council's text cannot be read.
+#[expect(clippy::needless_pass_by_value, reason = "it is the error of a result")]
+pub(crate) fn unreadable(error: std::io::Error) -> Failure {
+    Failure::Unreachable(format!("reading the configuration: {error}"))
 }
 
 /// How this hub connects.

@@ -5,7 +5,6 @@
 //! to the system that proves itself.
 
 mod document;
-mod gate;
 mod page;
 mod refusal;
 mod request;

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Settings};
 use postroom_listener::header::HeaderValue;
-use postroom_listener::{Answer, Asked, Claim, ClaimError, Listeners, Rate, Reply, StatusCode};
+use postroom_listener::{Answer, Asked, Claim, ClaimError, Gate, Listeners, Rate, Reply, StatusCode};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::document::document;
-use crate::gate::Gate;
 use crate::page::Page;
 use crate::refusal::Refusal;
 use crate::request::Wish;

@@ -1,17 +1,14 @@
 //! The settings of a system that pulls as the council wrote them, and what is made of them.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{SecretsFrom, Settings, SettingsError, keys_of};
-use postroom_listener::{Known, Limits, RateLimit, Tls, Wanted, path_fault};
+use postroom_connector::{Settings, SettingsError, keys_of};
+use postroom_listener::{
+    Limits, Proof, RateLimit, Wanted, WrittenBasic, WrittenCertificate, WrittenPlace, WrittenProofs,
+    WrittenTls, path_fault, read_rate,
+};
 use serde::Deserialize;
 
-use crate::gate::Proof;
-
-/// Where is listened, unless the settings say otherwise.
-const LISTEN: &str = "127.0.0.1:8088";
 /// Longest answer of a system, in bytes: more than the longest that can be right.
 const BODY_BYTES: usize = 64 * 1024;
 /// Most requests that wait.
@@ -36,28 +33,6 @@ struct Written {
     rate: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTls {
-    certificate: PathBuf,
-    key: PathBuf,
-    client_ca: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenBasic {
-    user: String,
-    password: toml::Value,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenCertificate {
-    fingerprint: Option<String>,
-    subject: Option<String>,
-}
-
 /// Settings of a system that pulls, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct PullSettings {
@@ -79,69 +54,20 @@ impl PullSettings {
         if let Some(words) = path_fault(&path).or((path == "/").then_some("a path of its own")) {
             return Err(SettingsError::new("path", words));
         }
-        let tls = written.tls.map(|tls| Tls {
-            certificate: settings.path(&tls.certificate),
-            key: settings.path(&tls.key),
-            client_ca: tls.client_ca.map(|path| settings.path(&path)),
-        });
-        let address = address(written.listen.as_deref())?;
-        if tls.is_none() && !address.ip().is_loopback() && !written.plain {
-            let words =
-                "without `tls` the messages are readable by anybody on the way: `tls`, or `plain = true`";
-            return Err(SettingsError::new("listen", words));
-        }
-        let has_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        let certificate = written.client_certificate.map(|written| certificate(written, has_clients));
-        let mut proofs: Vec<Proof> = certificate.transpose()?.map(Proof::Certificate).into_iter().collect();
-        proofs.extend(authorization(written.bearer, written.basic)?);
+        let place = WrittenPlace { listen: written.listen, tls: written.tls, plain: written.plain };
+        let (address, tls) = place.read("messages", settings)?;
+        let (bearer, basic) = (written.bearer, written.basic);
+        let proofs = WrittenProofs { bearer, basic, client_certificate: written.client_certificate };
+        let proofs = proofs.read(tls.as_ref())?;
         if proofs.is_empty() {
             let words = "who fetches must be known: `bearer`, `basic` or `client_certificate`";
             return Err(SettingsError::new("bearer", words));
         }
         let limits = Limits { body_bytes: BODY_BYTES, waiting: WAITING, reply: REPLY };
-        let rate = written.rate.as_deref().map(rate).transpose()?;
+        let rate = read_rate(written.rate.as_deref())?;
         let wanted = Wanted { address, path, tls, limits };
         Ok(Self { wanted, proofs, rate, on_offer: on_offer(written.on_offer)? })
     }
-}
-
-fn address(written: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let text = written.unwrap_or(LISTEN);
-    text.parse()
-        .map_err(|_| SettingsError::new("listen", format!("an address with its port, such as `{LISTEN}`")))
-}
-
-fn certificate(written: WrittenCertificate, has_clients: bool) -> Result<Known, SettingsError> {
-    let wrong = |words: &str| SettingsError::new("client_certificate", words);
-    if !has_clients {
-        return Err(wrong(
-            "a system proves itself by a certificate where `tls.client_ca` says who signed it",
-        ));
-    }
-    Known::read(written.fingerprint, written.subject).map_err(wrong)
-}
-
-fn authorization(
-    bearer: Option<toml::Value>,
-    basic: Option<WrittenBasic>,
-) -> Result<Option<Proof>, SettingsError> {
-    match (bearer, basic) {
-        (Some(_), Some(_)) => Err(SettingsError::new("bearer", "either `bearer` or `basic`")),
-        (Some(bearer), None) => Ok(Some(Proof::Bearer(SecretsFrom::read("bearer", bearer)?))),
-        (None, Some(basic)) if basic.user.is_empty() || basic.user.contains(':') => {
-            Err(SettingsError::new("basic.user", "a name without a colon"))
-        }
-        (None, Some(basic)) => {
-            let password = SecretsFrom::read("basic.password", basic.password)?;
-            Ok(Some(Proof::Basic(basic.user, password)))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-fn rate(text: &str) -> Result<RateLimit, SettingsError> {
-    RateLimit::parse(text)
-        .ok_or_else(|| SettingsError::new("rate", "requests in a time, such as `50/s` or `600/min`"))
 }
 
 fn on_offer(written: Option<usize>) -> Result<usize, SettingsError> {
@@ -154,6 +80,8 @@ fn on_offer(written: Option<usize>) -> Result<usize, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use postroom_listener::LISTEN;
+
     use super::*;
 
     const RIGHT: &str = "bearer = { env = 'A' }";

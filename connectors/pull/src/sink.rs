@@ -7,12 +7,11 @@ use postroom_connector::{
     CertificateAt, ConnectorError, Failure, Handover, Manner, Outgoing, Receipt, Settings, SettingsError,
     Sink, SinkKind,
 };
-use postroom_listener::Listeners;
+use postroom_listener::{Gate, Listeners};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::NAME;
-use crate::gate::Gate;
 use crate::serving::{Serving, Standing};
 use crate::settings::{self, PullSettings};
 use crate::shelf::{LINGERS, Shelf};

@@ -51,7 +51,8 @@ pub trait SinkKind: Send + Sync {
         Vec::new()
     }
 
-    /// Hears, once for each target of the council and before any is made, that there will be one with these settings.
+    /// Hears, for each target of the council and before any is made, that there will be one with these settings; it may hear so
+    /// again.
     fn announce(&self, _settings: &Settings) {}
 
     /// Makes a sink from settings that passed [`Self::check`].

@@ -63,7 +63,8 @@ pub trait SourceKind: Send + Sync {
         Ok(0)
     }
 
-    /// Hears, once for each source of the council and before any is made, that there will be one with these settings.
+    /// Hears, for each source of the council and before any is made, that there will be one with these settings; it may hear so
+    /// again.
     fn announce(&self, _settings: &Settings) {}
 
     /// Makes a source from settings that passed [`Self::check`].

@@ -3,6 +3,7 @@
 //! [`Council::load`] reads everything and reports every problem with file, line and column; nothing is started. What
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
+mod compatibility;
 mod config_schema;
 mod fill;
 mod from_file;
@@ -26,13 +27,16 @@ mod snapshot;
 mod system;
 mod text;
 mod verdict;
+mod versions;
 mod watching;
 mod written;
 
+pub use compatibility::{ChangedSchema, SchemaChange, Touch};
 pub use config_schema::ConfigFile;
 pub use fill::{Fill, FillId};
 pub use key::{Code, Key};
 pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
+pub use load::is_name;
 pub use lookup::{Absent, Asks, InList, Lookup};
 pub use model::{Council, IgnoreRule, MapRule, Route, SourceSystem, System, Target};
 pub use own::{OWN_SYSTEM, WORK_RAISED, WORK_SETTLED, WORK_TYPES};
@@ -41,9 +45,9 @@ pub use program::{Compile, Program};
 pub use route::{RETRY, nearest};
 pub use scaffold::{Draft, NewRoute, NewSystem, Side};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
+pub use versions::{Conversion, Step, Sunset, Versions};
 pub use watching::HealthAt;
-pub use written::AfterDeadLetter;
-pub use written::Purpose;
+pub use written::{AfterDeadLetter, Purpose, Reload};
 
 /// Default prefix of every object on the broker.
 pub const DEFAULT_PREFIX: &str = "postroom.";

@@ -112,6 +112,12 @@ impl CodeList {
         }
     }
 
+    /// Whether the other, which may be of another configuration, says the same of every code.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let rows = self.rows.iter().map(|row| &row.cells);
+        self.columns == other.columns && rows.eq(other.rows.iter().map(|row| &row.cells))
+    }
+
     /// The columns, the code's first.
     pub fn columns(&self) -> &[String] {
         &self.columns

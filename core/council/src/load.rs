@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
 use crate::{
     Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, reveals, route, system,
-    watching,
+    versions, watching,
 };
 
 impl Council {
@@ -37,6 +37,37 @@ impl Council {
         data: Option<&Path>,
         connectors: &Connectors,
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        Self::read_with(folder, &folder.join("routes"), data, connectors)
+    }
+
+    /// Reads a changed configuration beside the one in `folder`: `changed` is a council's folder, and stands for all of
+    /// it, or a folder of routes, and stands for those alone.
+    ///
+    /// # Errors
+    /// Where it is neither, or as of [`Self::read`].
+    pub fn read_changed(
+        folder: &Path,
+        changed: &Path,
+        data: Option<&Path>,
+        connectors: &Connectors,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        if changed.join("council.toml").is_file() {
+            return Self::read(changed, data, connectors);
+        }
+        let mut inside = std::fs::read_dir(changed).into_iter().flatten().filter_map(Result::ok);
+        if !inside.any(|entry| entry.path().join("route.toml").is_file()) {
+            let words = "it is neither a council's folder, with council.toml, nor a folder of routes";
+            return Err(vec![Problem::new(changed, "no-routes", words)]);
+        }
+        Self::read_with(folder, changed, data, connectors)
+    }
+
+    fn read_with(
+        folder: &Path,
+        routes: &Path,
+        data: Option<&Path>,
+        connectors: &Connectors,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let text = Text::read(&folder.join("council.toml")).map_err(|problem| {
             vec![problem.hint("a council's folder has a council.toml; name it with --council")]
         })?;
@@ -55,6 +86,7 @@ impl Council {
         let in_place = in_place(&text, &written, &mut reading);
         let (health, otlp) = watching::read(&text, &written, &mut reading);
         let vocabulary = vocabulary(folder, &written.schemas.folders, &mut reading);
+        let versions = versions::read(&vocabulary, &mut reading);
         let purposes = purposes(folder, &mut reading);
         let mut council = Self {
             name: written.name.clone(),
@@ -71,7 +103,9 @@ impl Council {
             in_place,
             health,
             otlp,
+            reload: written.reload,
             vocabulary,
+            versions,
             systems: BTreeMap::new(),
             routes: Vec::new(),
             purposes,
@@ -81,7 +115,7 @@ impl Council {
                 council.systems.insert(name, system);
             }
         }
-        for (name, path) in subfolders(&folder.join("routes"), MAX_ROUTES, &mut reading) {
+        for (name, path) in subfolders(routes, MAX_ROUTES, &mut reading) {
             let route = route::read(&name, &path, &council, &mut reading);
             council.routes.extend(route);
         }
@@ -200,7 +234,7 @@ fn subfolders(parent: &Path, most: usize, reading: &mut Reading<'_>) -> Vec<(Str
 }
 
 /// Whether `name` can be a system or route: it becomes part of names on the broker.
-pub(crate) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -62,6 +62,18 @@ impl InList {
     }
 }
 
+impl Lookup {
+    /// Whether the other, which may be of another configuration, answers the same.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let lists = match (&self.asks, &other.asks) {
+            (Asks::List(one), Asks::List(other)) => one.list.is_alike(&other.list),
+            _ => true,
+        };
+        // Within one council the name of a list stands for all of it; between two it does not.
+        self == other && lists
+    }
+}
+
 /// What becomes of an event that has nothing to ask with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Absent {

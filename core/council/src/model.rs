@@ -9,7 +9,9 @@ use postroom_connector::{Batching, QUEUE, Settings};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
-use crate::{AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, SnapshotRule, WORK_TYPES};
+use crate::{
+    AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule, Versions, WORK_TYPES,
+};
 
 /// Everything that the council wrote.
 pub struct Council {
@@ -42,8 +44,12 @@ pub struct Council {
     pub health: HealthAt,
     /// The OpenTelemetry collector that is told of every step, as `http://host:port`.
     pub otlp: Option<String>,
+    /// When a hub that runs takes over a text that was changed.
+    pub reload: Reload,
     /// The event types.
     pub vocabulary: Vocabulary,
+    /// How events of one version of a type become those of another.
+    pub versions: Versions,
     /// The systems by name.
     pub systems: BTreeMap<String, System>,
     /// The routes, by name.
@@ -131,6 +137,22 @@ impl Route {
     /// same schema.
     pub fn makes_the_same(&self, other: &Self) -> bool {
         self.mapping.is_same(&other.mapping) && Arc::ptr_eq(&self.accepts, &other.accepts)
+    }
+
+    /// Whether the other, which may be of another configuration, makes the same message of the same events.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let filters = match (&self.when, &other.when) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_alike(other),
+            _ => false,
+        };
+        let lookups = self.lookups.iter().zip(&other.lookups).all(|(one, other)| one.is_alike(other));
+        self.from == other.from
+            && filters
+            && self.mapping.is_alike(&other.mapping)
+            && self.lookups.len() == other.lookups.len()
+            && lookups
+            && self.accepts.is_alike(&other.accepts)
     }
 }
 

@@ -78,6 +78,12 @@ impl Problem {
         self
     }
 
+    /// The problem in a line, for logs: file, line, rule and words.
+    pub fn line(&self) -> String {
+        let line = self.place.map(|place| format!(":{}", place.line)).unwrap_or_default();
+        format!("{}{line}: {} [{}]", self.file.display(), self.words, self.code)
+    }
+
     /// The problem for people: rule, words, file, line and caret; paths relative to `folder` where they lie in it.
     pub fn render(&self, folder: &Path) -> String {
         let shown = self.file.strip_prefix(folder).unwrap_or(&self.file).display().to_string();

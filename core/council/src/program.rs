@@ -2,7 +2,7 @@
 //!
 //! Compiling one takes 20 to 40 ms, so a hub that was checked before starts without compiling any.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use postroom_transform::{Context, Filter, Mapping, Shape};
@@ -86,6 +86,16 @@ impl<T: Compile> Program<T> {
     /// The text.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The file that it is written in.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether the other does the same with the same data, though it may stand in another configuration.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        self.source == other.source && self.context == other.context && self.shape == other.shape
     }
 
     /// The compiled form.

@@ -1,6 +1,7 @@
 //! The verdict of a check, kept by content: a configuration that was proved once is not proved again at each start.
 
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -16,23 +17,49 @@ impl Council {
     /// # Errors
     /// When a file cannot be read.
     pub fn fingerprint(&self, version: &str) -> std::io::Result<String> {
+        let mut digest = Sha256::new();
+        digest.update(version);
+        for (file, content) in self.contents()? {
+            digest.update(file.as_os_str().as_encoded_bytes());
+            digest.update(content);
+        }
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Every file of the council's text and of its vocabulary, with the SHA-256 of its content.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn contents(&self) -> std::io::Result<BTreeMap<PathBuf, [u8; 32]>> {
+        let digested = |file: PathBuf| {
+            let content = Sha256::digest(std::fs::read(&file)?).into();
+            Ok((file, content))
+        };
+        self.files()?.into_iter().map(digested).collect()
+    }
+
+    /// A number that is another once a file was added, changed or removed, by size and time alone: cheap to ask for often.
+    ///
+    /// # Errors
+    /// When a file cannot be looked at.
+    pub fn stamp(&self) -> std::io::Result<u64> {
+        let mut stamp = DefaultHasher::new();
+        for file in self.files()? {
+            let about = std::fs::metadata(&file)?;
+            (file, about.len(), about.modified()?).hash(&mut stamp);
+        }
+        Ok(stamp.finish())
+    }
+
+    /// Every file of the council's text and of its vocabulary, in order.
+    fn files(&self) -> std::io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for folder in self.vocabulary.folders().iter().map(PathBuf::as_path).chain([self.folder.as_path()]) {
             collect(folder, &self.data, &mut files)?;
         }
         files.sort();
         files.dedup();
-        let mut digest = Sha256::new();
-        digest.update(version);
-        let mut content = Vec::new();
-        for file in files {
-            content.clear();
-            std::fs::File::open(&file)?.read_to_end(&mut content)?;
-            digest.update(file.as_os_str().as_encoded_bytes());
-            digest.update((content.len() as u64).to_be_bytes());
-            digest.update(&content);
-        }
-        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(files)
     }
 
     /// Whether this fingerprint was proved before.

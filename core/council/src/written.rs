@@ -42,6 +42,20 @@ pub(crate) struct CouncilText {
     /// Traces.
     #[serde(default)]
     pub(crate) telemetry: TelemetryText,
+    /// When a hub that runs takes over a text that was changed.
+    #[serde(default)]
+    pub(crate) reload: Reload,
+}
+
+/// When a hub that runs takes over a text that was changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reload {
+    /// Once the folder has changed and is left alone, and on SIGHUP.
+    #[default]
+    OnChange,
+    /// On SIGHUP alone.
+    OnSignal,
 }
 
 /// Where health and metrics can be asked for.

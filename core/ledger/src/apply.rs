@@ -38,7 +38,13 @@ pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
     for (system, count) in &group.duplicates {
         event::tally(conn, system, *count).await?;
     }
-    lines.extend(group.repeated.iter().map(|(key, at)| Line::event(Outcome::Duplicate, *key, *at)));
+    if tell.receipts && !group.repeated.is_empty() {
+        let keys: Vec<_> = group.repeated.iter().map(|(key, _)| *key).collect();
+        // Of what was erased nothing is left that could be told.
+        let erased = event::erased(conn, &keys).await?;
+        let told = group.repeated.iter().filter(|(key, _)| !erased.contains(key));
+        lines.extend(told.map(|(key, at)| Line::event(Outcome::Duplicate, *key, *at)));
+    }
     event::note_latest(conn, &group.newest()).await?;
     if !group.delivered.is_empty() {
         let new = dispatch::deliver(conn, interned, &group.delivered).await?;

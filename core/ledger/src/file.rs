@@ -13,6 +13,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Memory for pages of each connection, in KiB.
 const CACHE_KIB: u32 = 4_096;
 
+/// What the name of the file ends with by which processes take turns.
+const LOCK: &str = "-lock";
+
 /// Pages in the log from which on the one that writes moves them into the file itself: 64 MiB.
 const LOG_PAGES: u32 = 16_384;
 
@@ -42,6 +45,30 @@ fn both(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .pragma("cache_size", format!("-{CACHE_KIB}"))
         .disable_statement_logging()
+}
+
+/// The turn of one process to bring the tables of a file up to date, until this is dropped: SQLite's migrations are no single
+/// transaction.
+pub(crate) struct Turn(Option<std::fs::File>);
+
+impl Turn {
+    /// Waits until nobody else has it. Where no file can be locked, opening the ledger tells why, or it has to do without.
+    pub(crate) async fn wait(path: &Path) -> Self {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(LOCK);
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = std::fs::File::create(PathBuf::from(beside)).ok()?;
+            file.lock().ok().map(|()| file)
+        });
+        Self(locked.await.ok().flatten())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // It is given back with the file all the same.
+        let _closed = self.0.as_ref().map(std::fs::File::unlock);
+    }
 }
 
 /// Which file was opened: one that is removed or replaced would go on taking writes that nobody can read.

@@ -10,6 +10,7 @@ mod batch;
 mod checkpoint;
 mod db;
 mod entry;
+mod erasure;
 mod error;
 mod file;
 mod group;
@@ -26,7 +27,9 @@ mod outbox;
 mod pause;
 mod place;
 mod snapshot;
+mod sought;
 mod sql;
+mod subject;
 mod sums;
 mod tail;
 mod taken;
@@ -41,6 +44,7 @@ pub use entry::{
     Advance, Body, Broken, Claims, DeadLetter, Delivered, Dispatch, Entry, EventOutcome, Fate, Handed,
     ImportKey, InvalidEvent, JournalPlace, Reason, RefusedImport, StagedDispatch, Whole,
 };
+pub use erasure::{Erase, Erased, Erasure, Open};
 pub use error::{Failure, Kind, LedgerError};
 pub use hold::{
     Attempt, AttemptOutcome, BlockedSubject, HeldDispatch, HoldFilter, HoldListed, HoldRow, HoldSummaries,
@@ -64,6 +68,7 @@ pub use snapshot::{
     RemovedRecords, Snapshot, SnapshotStep,
 };
 pub use sql::run::RunStart;
+pub use subject::{Mention, MentionedIn, StagedKept, SubjectHeld};
 pub use sums::{EventSums, SourceSums, Sums, TargetSums};
 pub use taken::{Made, Stage, Taken};
 pub use waiting::{Pruned, WaitingDispatch, WaitingPage};

@@ -32,6 +32,8 @@ pub struct WaitingPage {
     pub(crate) clear_to: i64,
     /// The event after which the search began.
     pub(crate) began_at: i64,
+    /// How often a subject had been erased by then.
+    pub(crate) erasures: i64,
 }
 
 /// What one step of pruning removed.

@@ -1,5 +1,5 @@
 //! By what a client is known: its certificate by one of its names, or what it gives in `Authorization`. Pure, and without a
-//! secret: whether what was given is right, others say.
+//! secret: whether what was given is right, a gate says.
 
 use crate::header::AUTHORIZATION;
 use crate::{Asked, ClientCertificate};

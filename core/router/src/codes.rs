@@ -103,6 +103,10 @@ pub const DEAD_CODES: &[Code] = &[
         "the route's `when` could not be run on this event, or is false for it now that it can",
     ),
     business("mapping", "the route's mapping could not be run on this event"),
+    business(
+        "version",
+        "the event could not be made the version of its type that the route reads: its upgrade or downgrade gives something that is invalid",
+    ),
     business("unknown-code", UNKNOWN_CODE_MEANS),
     business(
         "unknown-reference",

@@ -1,17 +1,16 @@
 //! The decision about one event, pure: what it is, which routes it takes, and what each target gets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::SecondsFormat;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, SourceSystem};
-use postroom_event::{DispatchId, Event, EventKey, Received, Refusal, Rule, decode};
+use postroom_event::{DispatchId, Event, Received, Refusal, Rule, decode};
 use postroom_ledger::XrefKey;
-use postroom_telemetry::TraceContext;
-use postroom_transform::{Data, Input, MetaValue, Metadata, RunError};
+use postroom_transform::{Data, Input, RunError};
 
+pub use crate::head::Head;
+use crate::head::{Envelope, Rest};
 use crate::lookups::Unanswered;
 use crate::mapper::Mapper;
 use crate::outgoing::UNFILTERED_HEADER;
@@ -39,25 +38,6 @@ impl Decision {
         }
         self
     }
-}
-
-/// The envelope of an event, without its data.
-#[derive(Debug, Clone)]
-pub struct Head {
-    /// The key under which the ledger knows it.
-    pub key: EventKey,
-    /// CloudEvents id.
-    pub id: String,
-    /// CloudEvents source.
-    pub source: String,
-    /// CloudEvents type.
-    pub event_type: String,
-    /// What it is about.
-    pub subject: String,
-    /// Extension `correlationid`.
-    pub correlation: Option<String>,
-    /// Where it stands in a distributed trace.
-    pub trace: Option<TraceContext>,
 }
 
 /// What becomes of an event.
@@ -95,6 +75,19 @@ pub struct Dispatch {
     pub way: Way,
     /// The cross-references that the event tells by taking this route.
     pub told: Vec<Told>,
+}
+
+/// An event as some routes read it, or why it cannot be made what they read.
+struct Reading<'t> {
+    data: Result<Data, Unmappable>,
+    candidates: Vec<Candidate<'t>>,
+}
+
+/// What a route makes of an event that it wants.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) route: Arc<str>,
+    pub(crate) message: Result<Arc<Data>, Unmappable>,
 }
 
 /// How a dispatch goes on.
@@ -226,6 +219,7 @@ impl Decider {
         (event, headers): (Event<Data>, &[(String, String)]),
         route: &Route,
     ) -> Result<Data, Unmappable> {
+        let event = self.mapper.as_read(&self.council, route, event)?;
         let (head, rest, data) = Head::split(event);
         let envelope = Envelope(&head, &rest);
         let mut input = Input::new(data, &envelope);
@@ -239,21 +233,55 @@ impl Decider {
     /// The event of `system` in a delivery, where it breaks no rule.
     pub(crate) fn valid(&self, system: &str, delivery: &Delivery) -> Option<Event<Data>> {
         self.check_properties(system, delivery).ok()?;
+        self.read(system, delivery).ok()
+    }
+
+    /// The event of `system` in a delivery, however it was sent.
+    pub(crate) fn read(&self, system: &str, delivery: &Delivery) -> Result<Event<Data>, Refusal> {
         let headers = &delivery.headers;
         let content_type = delivery.content_type.as_deref();
         let received = Received { content_type, headers, body: &delivery.body };
-        let event = decode(&received, self.council.max_body).ok()?;
-        self.check_event(system, &event).ok().map(|()| event)
+        let event = decode(&received, self.council.max_body)?;
+        self.check_event(system, &event)?;
+        Ok(event)
+    }
+
+    /// What each route makes of a valid event that is `chosen` and wants it, whichever target it has: the message, or why
+    /// there is none.
+    pub(crate) fn messages(&mut self, event: Event<Data>, chosen: impl Fn(&Route) -> bool) -> Vec<Made> {
+        let (head, rest, data) = Head::split(event);
+        let (table, envelope) = (Arc::clone(&self.table), Envelope(&head, &rest));
+        let mut mapped: Vec<(&Route, Result<Arc<Data>, Unmappable>)> = Vec::new();
+        let mut made = Vec::new();
+        for Reading { data, candidates } in self.readings(&table, &head, data) {
+            let mut input = data.map(|data| Input::new(data, &envelope));
+            for Candidate { route, filter } in candidates.into_iter().filter(|one| chosen(one.route)) {
+                let message = match self.wanted(route, filter, &mut input) {
+                    Ok(None) => continue,
+                    Err(unmappable) => Err(unmappable),
+                    Ok(Some(input)) => match mapped.iter().find(|(other, _)| other.makes_the_same(route)) {
+                        Some((_, message)) => message.clone(),
+                        None => {
+                            let message = self.mapper.map(route, input, &head.subject).map(Arc::new);
+                            mapped.push((route, message.clone()));
+                            message
+                        }
+                    },
+                };
+                made.push(Made { route: Arc::clone(&route.name), message });
+            }
+        }
+        made
     }
 
     /// Whether `route` wants an event.
     pub(crate) fn wants(&mut self, route: &Route, event: Event<Data>) -> Result<bool, Unmappable> {
-        let (head, rest, data) = Head::split(event);
+        let (head, rest, data) = Head::split(self.mapper.as_read(&self.council, route, event)?);
         self.holds(route, Filtered::NotYet, &mut Input::new(data, &Envelope(&head, &rest)))
     }
 
     /// DESIGN 3.9: properties that lose, reorder or smuggle are refused, and the sender must be the system's own user.
-    fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
+    pub(crate) fn check_properties(&self, system: &str, delivery: &Delivery) -> Result<(), Refusal> {
         if let Some(property) = delivery.forbidden.first() {
             let words = format!("the AMQP property `{property}` is not allowed");
             return Err(Refusal::new(Rule::ForbiddenProperty, *property, words));
@@ -280,32 +308,56 @@ impl Decider {
     }
 
     fn route(&mut self, head: &Head, rest: &Rest, data: Data) -> Verdict {
-        let table = Arc::clone(&self.table);
-        let candidates = table.candidates(&head.event_type, &data);
-        if candidates.is_empty() {
-            return Verdict::NoRoute;
-        }
-        let envelope = Envelope(head, rest);
-        let mut input = Input::new(data, &envelope);
-        let mut made = Vec::new();
-        let mut dispatches = Vec::with_capacity(candidates.len());
-        for Candidate { route, filter } in candidates {
-            let (way, told) = match self.holds(route, filter, &mut input) {
-                Ok(true) => {
-                    let told = told(route, input.data(), &head.subject);
-                    (self.way(route, (&mut input, &head.subject), &mut made), told)
-                }
-                Ok(false) => continue,
-                Err(unmappable) if self.council.is_queue_target(&route.to) => {
-                    (Way::Unsendable(unmappable), Vec::new())
-                }
-                Err(unmappable) => (Way::Unfiltered(unmappable), Vec::new()),
-            };
-            let id = DispatchId::new(&head.source, &head.id, &route.name);
-            let (route, target) = (Arc::clone(&route.name), Arc::clone(&route.to));
-            dispatches.push(Dispatch { id, route, target, way, told });
+        let (table, envelope) = (Arc::clone(&self.table), Envelope(head, rest));
+        let (mut made, mut dispatches) = (Vec::new(), Vec::new());
+        for Reading { data, candidates } in self.readings(&table, head, data) {
+            let mut input = data.map(|data| Input::new(data, &envelope));
+            for Candidate { route, filter } in candidates {
+                let (way, told) = match self.wanted(route, filter, &mut input) {
+                    Ok(Some(input)) => {
+                        let told = told(route, input.data(), &head.subject);
+                        (self.way(route, (input, &head.subject), &mut made), told)
+                    }
+                    Ok(None) => continue,
+                    Err(unmappable) if self.council.is_queue_target(&route.to) => {
+                        (Way::Unsendable(unmappable), Vec::new())
+                    }
+                    Err(unmappable) => (Way::Unfiltered(unmappable), Vec::new()),
+                };
+                let id = DispatchId::new(&head.source, &head.id, &route.name);
+                let (route, target) = (Arc::clone(&route.name), Arc::clone(&route.to));
+                dispatches.push(Dispatch { id, route, target, way, told });
+            }
         }
         if dispatches.is_empty() { Verdict::NoRoute } else { Verdict::Routed(dispatches) }
+    }
+
+    /// An event as routes read it: as it was published, and as each other version of its type that a route wants.
+    fn readings<'t>(&mut self, table: &'t Table, head: &Head, data: Data) -> Vec<Reading<'t>> {
+        let mut others = Vec::new();
+        for version in table.versions(&head.event_type) {
+            let data = self.mapper.convert(&self.council, version.conversion, data.part().to_data());
+            let candidates = match &data {
+                Ok(data) => table.candidates_as(version, data),
+                Err(_) => table.all_of(version),
+            };
+            others.push(Reading { data, candidates });
+        }
+        let candidates = table.candidates(&head.event_type, &data);
+        let mut readings = vec![Reading { data: Ok(data), candidates }];
+        readings.extend(others);
+        readings
+    }
+
+    /// What `route` makes its message of, if it wants the event.
+    fn wanted<'i, 'e>(
+        &mut self,
+        route: &Route,
+        filter: Filtered,
+        input: &'i mut Result<Input<'e>, Unmappable>,
+    ) -> Result<Option<&'i mut Input<'e>>, Unmappable> {
+        let input = input.as_mut().map_err(|unmappable| unmappable.clone())?;
+        Ok(self.holds(route, filter, input)?.then_some(input))
     }
 
     /// Whether the route's `when` is true.
@@ -337,57 +389,6 @@ impl Decider {
                 Way::Queue(message)
             }
             Err(unmappable) => Way::Unsendable(unmappable),
-        }
-    }
-}
-
-/// What is left of an event's envelope beside its head.
-struct Rest {
-    time: Option<chrono::DateTime<chrono::FixedOffset>>,
-    extensions: BTreeMap<String, String>,
-}
-
-impl Head {
-    /// The head of an event, what else stands in its envelope, and its data.
-    fn split(event: Event<Data>) -> (Self, Rest, Data) {
-        let key = event.key();
-        let Event { id, source, event_type, subject, time, extensions, data } = event;
-        let correlation = extensions.get("correlationid").cloned();
-        let trace = traced::by_attribute(&extensions);
-        (Self { key, id, source, event_type, subject, correlation, trace }, Rest { time, extensions }, data)
-    }
-
-    /// The head of an event.
-    pub fn of<T>(event: &Event<T>) -> Self {
-        Self {
-            key: event.key(),
-            id: event.id.clone(),
-            source: event.source.clone(),
-            event_type: event.event_type.clone(),
-            subject: event.subject.clone(),
-            correlation: event.extensions.get("correlationid").cloned(),
-            trace: traced::by_attribute(&event.extensions),
-        }
-    }
-}
-
-/// The envelope, as filters and mappings of routes see it under `%`.
-struct Envelope<'a>(&'a Head, &'a Rest);
-
-impl Metadata for Envelope<'_> {
-    fn tell(&self, put: &mut dyn FnMut(&'static str, MetaValue<'_>)) {
-        let Self(head, rest) = self;
-        put("id", MetaValue::Text(&head.id));
-        put("source", MetaValue::Text(&head.source));
-        put("type", MetaValue::Text(&head.event_type));
-        put("subject", MetaValue::Text(&head.subject));
-        if let Some(time) = rest.time {
-            put("time", MetaValue::Text(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
-        }
-        for name in ["effectivetime", "channel", "correlationid", "entityversion"] {
-            if let Some(text) = rest.extensions.get(name) {
-                put(name, MetaValue::Text(text));
-            }
         }
     }
 }

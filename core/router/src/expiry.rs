@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use postroom_connector::{CertificateAt, Connectors, Presented, SettingsError};
-use postroom_council::Council;
 use postroom_telemetry as telemetry;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use self::telling::{Told, Word};
+use crate::configuration::Configuration;
 use crate::entries;
 
 /// How often the certificates are looked at.
@@ -48,7 +48,7 @@ pub struct InUse {
 /// Where the certificates in use are named.
 #[derive(Clone)]
 pub struct Certificates {
-    council: Arc<Council>,
+    configuration: Configuration,
     connectors: Arc<Connectors>,
     /// Those of the hub itself.
     own: Vec<CertificateAt>,
@@ -56,14 +56,15 @@ pub struct Certificates {
 
 impl Certificates {
     /// Those of the systems, and the hub's `own`.
-    pub fn new(council: Arc<Council>, connectors: Arc<Connectors>, own: Vec<CertificateAt>) -> Self {
-        Self { council, connectors, own }
+    pub fn new(configuration: Configuration, connectors: Arc<Connectors>, own: Vec<CertificateAt>) -> Self {
+        Self { configuration, connectors, own }
     }
 
     /// Those that settings name, as they are now, in the order of the systems. Blocking.
     pub fn named(&self) -> Vec<InUse> {
+        let council = self.configuration.now();
         let mut found: Vec<InUse> = self.own.iter().map(|at| read(OF_HUB, None, at)).collect();
-        for (system, side) in self.council.sources() {
+        for (system, side) in council.sources() {
             let Some(kind) = self.connectors.source(&side.connector) else { continue };
             let named = kind.certificates(&side.settings);
             found.extend(named.iter().map(|at| read(&system.name, Some("source"), at)));
@@ -71,7 +72,7 @@ impl Certificates {
                 put(&mut found, (&system.name, "source"), &trouble);
             }
         }
-        for (system, target) in self.council.targets() {
+        for (system, target) in council.targets() {
             let Some(kind) = self.connectors.sink(&target.connector) else { continue };
             let named = kind.certificates(&target.settings);
             found.extend(named.iter().map(|at| read(&system.name, Some("target"), at)));

@@ -75,27 +75,36 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
     if event.event_type != route.from {
         return Err(wrong(format!("the event is not of type `{}`", route.from)));
     }
-    let owner =
-        council.owner_of(&event.source).ok_or_else(|| wrong("no system owns the event's source".into()))?;
     let answered = answered(route, &event, &case.join("lookups.json"))?;
     decider.learn(answered.into_iter().collect());
-    let message = match decider.decide_event(&owner.name, event.clone()).verdict {
-        Verdict::Invalid(refusal) => return Err(wrong(refusal.to_string())),
-        Verdict::NoRoute => Value::Null,
-        Verdict::Routed(dispatches) => {
-            match dispatches.into_iter().find(|dispatch| dispatch.route == route.name) {
-                None => Value::Null,
-                Some(dispatch) => match dispatch.way.why_not() {
-                    Some(unmappable) => return Err(wrong(unmappable.to_string())),
-                    None => {
-                        let message = decider.message(route, event);
-                        message.map_err(|unmappable| wrong(unmappable.to_string()))?.into()
-                    }
-                },
-            }
-        }
-    };
+    let message = made(council, decider, route, &event).map_err(wrong)?;
     compare(&case.join("message.json"), &message)
+}
+
+/// The message that `route` makes of an event, or null where it does not want it.
+pub(crate) fn made(
+    council: &Council,
+    decider: &mut Decider,
+    route: &Route,
+    event: &Event<Data>,
+) -> Result<Value, String> {
+    let owner =
+        council.owner_of(&event.source).ok_or_else(|| "no system owns the event's source".to_owned())?;
+    let dispatches = match decider.decide_event(&owner.name, event.clone()).verdict {
+        Verdict::Invalid(refusal) => return Err(refusal.to_string()),
+        Verdict::NoRoute => return Ok(Value::Null),
+        Verdict::Routed(dispatches) => dispatches,
+    };
+    let Some(dispatch) = dispatches.into_iter().find(|dispatch| dispatch.route == route.name) else {
+        return Ok(Value::Null);
+    };
+    match dispatch.way.why_not() {
+        Some(unmappable) => Err(unmappable.to_string()),
+        None => {
+            let message = decider.message(route, event.clone());
+            message.map(Value::from).map_err(|unmappable| unmappable.to_string())
+        }
+    }
 }
 
 /// What the case says that the ledger knows: by the names of lookups, a system's id, or null where none is known.

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postroom_broker::Broker;
-use postroom_council::{Council, Target};
+use postroom_council::Target;
 use postroom_event::Concern;
 use postroom_ledger::{DeadFilter, LaneState, Ledger, LedgerError};
 use postroom_telemetry as telemetry;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use crate::configuration::Configuration;
 use crate::entries;
 use crate::exceptions::Exceptions;
 use crate::halts::{Halts, SLOW_WRITE};
@@ -25,7 +26,7 @@ const SECOND: f64 = 1_000_000.0;
 
 /// How the hub is now.
 pub struct Health {
-    council: Arc<Council>,
+    configuration: Configuration,
     ledger: Ledger,
     halts: Halts,
     now: Mutex<Now>,
@@ -64,8 +65,8 @@ pub struct Unready {
 }
 
 impl Health {
-    pub(crate) fn new(council: Arc<Council>, ledger: Ledger, halts: Halts) -> Self {
-        Self { council, ledger, halts, now: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(configuration: Configuration, ledger: Ledger, halts: Halts) -> Self {
+        Self { configuration, ledger, halts, now: Mutex::default(), changed: Notify::new() }
     }
 
     /// A session is open; in it these duties are to be done.
@@ -141,12 +142,13 @@ impl Health {
         if let Ok(depth) = broker.depth(&names.unrouted()).await {
             telemetry::show_unrouted(f64::from(depth.messages));
         }
-        for (system, _) in self.council.sources() {
+        let council = self.configuration.now();
+        for (system, _) in council.sources() {
             if let Ok(depth) = broker.depth(&names.ingress(&system.name)).await {
                 telemetry::show_ingress(&system.name, f64::from(depth.messages));
             }
         }
-        for (system, target) in self.council.targets() {
+        for (system, target) in council.targets() {
             let name = system.name.as_str();
             if !target.is_queue() {
                 if let Ok(depth) = broker.depth(&names.lane(name)).await {
@@ -166,7 +168,7 @@ impl Health {
         let exceptions = Exceptions::look(&self.ledger).await?;
         telemetry::show_exceptions(Concern::Business.word(), count(exceptions.business));
         telemetry::show_exceptions(Concern::Technical.word(), count(exceptions.technical));
-        for (system, target) in self.council.targets() {
+        for (system, target) in self.configuration.now().targets() {
             let name = system.name.as_str();
             let is_down = |lane: &LaneState| lane.target == name && lane.down_since.is_some();
             telemetry::show_circuit_open(name, f64::from(u8::from(lanes.iter().any(is_down))));
@@ -237,6 +239,7 @@ mod tests {
 
     use postroom_broker::memory::Server;
     use postroom_connector::Connectors;
+    use postroom_council::Council;
 
     use super::*;
 
@@ -244,7 +247,7 @@ mod tests {
         std::fs::write(folder.join("council.toml"), "name = \"Small\"\n").expect("a council");
         let council = Council::load(folder, None, &Connectors::default()).expect("a council that is right");
         let ledger = Ledger::open(&folder.join("ledger.db")).await.expect("a ledger");
-        Health::new(Arc::new(council), ledger, Halts::default())
+        Health::new(Configuration::new(Arc::new(council)), ledger, Halts::default())
     }
 
     /// The reasons, each as one text.

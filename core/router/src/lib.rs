@@ -7,8 +7,10 @@
 mod attempt;
 mod attempts;
 mod batches;
+mod case;
 mod clock;
 mod codes;
+mod configuration;
 mod decide;
 mod decisions;
 mod delivery;
@@ -20,6 +22,7 @@ mod expiry;
 mod fail_point;
 mod golden;
 mod halts;
+mod head;
 mod health;
 mod ingress;
 mod intake;
@@ -54,18 +57,23 @@ pub mod sums;
 mod supervise;
 mod table;
 mod taker;
+mod topology;
 mod traced;
 mod traffic;
 mod unrouted;
 mod unserved;
+mod versions;
 mod watch;
+mod whatif;
 mod work;
 mod work_items;
 
 pub use attempt::ATTEMPT_TIMEOUT;
+pub use case::{CaseAsked, CaseError, NewCase, Seed, Unclassed, new_case};
 pub use codes::{
     Code, DEAD_CODES, HOLD_CODES, LEFT_CODES, RECORD_CODES, business_reasons, meaning, of_input, of_rule,
 };
+pub use configuration::Configuration;
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
 pub use exceptions::Exceptions;
@@ -91,4 +99,8 @@ pub use replay::{
 pub use silence::is_silent;
 pub use supervise::{Connect, DRAIN_TIMEOUT, Hub, HubError};
 pub use table::Table;
+pub use topology::topology;
+pub use whatif::{
+    Differences, Example, ExampleField, MOST_EXAMPLES, Reach, RouteDifferences, Standing, Trial, what_if,
+};
 pub use work_items::want_told;

@@ -1,13 +1,15 @@
 //! Running the filters and mappings of routes, with what is looked up for them: pure. What the ledger has to be asked it says,
 //! and it maps again once it was told.
 
-use postroom_council::Route;
+use postroom_council::{Conversion, Council, Route};
+use postroom_event::Event;
 use postroom_ledger::XrefKey;
 use postroom_transform::{Data, Filter, Input, Runner};
 
 use crate::decide::{Unmappable, in_words};
 use crate::lookups::{Desk, answers};
 use crate::references::References;
+use crate::versions;
 
 /// Makes messages. One task owns it.
 #[derive(Default)]
@@ -37,6 +39,26 @@ impl Mapper {
         asked.sort();
         asked.dedup();
         asked
+    }
+
+    /// The data of an event as another version of its type.
+    pub(crate) fn convert(
+        &mut self,
+        council: &Council,
+        conversion: &Conversion,
+        data: Data,
+    ) -> Result<Data, Unmappable> {
+        versions::convert(council, &mut self.runner, conversion, data)
+    }
+
+    /// The event as `route` reads it.
+    pub(crate) fn as_read(
+        &mut self,
+        council: &Council,
+        route: &Route,
+        event: Event<Data>,
+    ) -> Result<Event<Data>, Unmappable> {
+        versions::as_read(council, &mut self.runner, route, event)
     }
 
     /// Whether a filter is true.

@@ -2,18 +2,20 @@
 //! decides again; what is to be noted is told in the same write as what it is a consequence of.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use postroom_council::{Code, Council, Fill, FillId, Route};
 use postroom_event::{Event, Received, decode};
 use postroom_ledger::{Ledger, LedgerError, Xref, XrefKey};
-use postroom_transform::{Data, Part};
+use postroom_transform::{Data, Part, Runner};
 
 use crate::decide::Decider;
+use crate::versions;
 use crate::work::Work;
 
 /// What the ledger knows of what was asked.
-#[derive(Debug, Default)]
-pub struct References(HashMap<XrefKey, String>);
+#[derive(Debug, Clone, Default)]
+pub struct References(Arc<HashMap<XrefKey, String>>);
 
 impl References {
     /// What the ledger knows of `asked`.
@@ -30,7 +32,7 @@ impl References {
 
 impl FromIterator<(XrefKey, String)> for References {
     fn from_iter<I: IntoIterator<Item = (XrefKey, String)>>(known: I) -> Self {
-        Self(known.into_iter().collect())
+        Self(Arc::new(known.into_iter().collect()))
     }
 }
 
@@ -111,6 +113,8 @@ pub(crate) fn of_receipt(council: &Council, work: &Work, at: i64) -> Vec<Xref> {
     };
     let Ok(event) = decode(&received, council.max_body) else { return Vec::new() };
     let event: Event<Data> = event;
+    let read = versions::as_read(council, &mut Runner::default(), route, event);
+    let Ok(event) = read else { return Vec::new() };
     let xref = |fill: &&Fill| {
         let Code::Text(key) = fill.key.code(event.data.part(), Some(&event.subject)) else { return None };
         let of = XrefKey { kind: fill.kind.clone(), key, system: dispatch.target.to_string() };

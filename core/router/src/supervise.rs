@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postroom_broker::{Backoff, Broker, BrokerError, Failure, Topology};
-use postroom_connector::Connectors;
+use postroom_broker::{Backoff, Broker, BrokerError, Failure};
+use postroom_connector::{CertificateAt, Connectors};
 use postroom_council::Council;
 use postroom_ledger::{Ledger, LedgerError, Watermark};
 use postroom_telemetry as telemetry;
@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::Table;
+use crate::configuration::Configuration;
 use crate::duty::{Duty, Failed};
 use crate::entries::now;
 use crate::expiry::Certificates;
@@ -23,6 +24,7 @@ use crate::health::Health;
 use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
 use crate::session::{Connected, WorkerError, blocked_for_long, pause};
+use crate::topology::topology;
 use crate::unserved::Unserved;
 use crate::work_items::want_told;
 
@@ -42,11 +44,10 @@ pub type Connect =
 
 /// The hub at work.
 pub struct Hub {
-    council: Arc<Council>,
+    configuration: Configuration,
     connectors: Arc<Connectors>,
     ledger: Ledger,
     watermark: Watermark,
-    table: Arc<Table>,
     connect: Connect,
     leases: Leases,
     halts: Halts,
@@ -70,18 +71,20 @@ pub enum HubError {
 
 /// A session with the broker in which everything is declared.
 struct Prepared {
+    council: Arc<Council>,
     broker: Arc<dyn Broker>,
     /// The jobs of the lanes that were gone.
     noted: Vec<i64>,
 }
 
 /// How one session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     /// The hub was asked to stop.
     Stopped,
-    /// A worker or the broker failed: begin again.
-    Failed,
+    /// Another text is at work now: go on with it.
+    Replaced,
+    /// A worker or the broker failed, for this reason: begin again.
+    Failed(String),
 }
 
 impl Hub {
@@ -93,19 +96,18 @@ impl Hub {
         connect: Connect,
         stop: CancellationToken,
     ) -> Self {
-        let table = Arc::new(Table::new(Arc::clone(&council)));
+        let configuration = Configuration::new(Arc::clone(&council));
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
-        let health = Arc::new(Health::new(Arc::clone(&council), ledger.clone(), halts.clone()));
+        let health = Arc::new(Health::new(configuration.clone(), ledger.clone(), halts.clone()));
         let (laters, unserved) = (Laters::default(), Unserved::default());
         let watermark = Watermark::below(&council.data);
-        let certificates = Certificates::new(Arc::clone(&council), Arc::clone(&connectors), Vec::new());
+        let certificates = Certificates::new(configuration.clone(), Arc::clone(&connectors), Vec::new());
         Self {
-            council,
+            configuration,
             connectors,
             ledger,
             watermark,
-            table,
             connect,
             leases,
             halts,
@@ -117,10 +119,16 @@ impl Hub {
         }
     }
 
-    /// The same, which watches these `certificates`, where there are more than those of the systems.
+    /// The same, which watches these certificates of its `own` beside those of the systems.
     #[must_use]
-    pub fn watching(self, certificates: Certificates) -> Self {
+    pub fn watching(self, own: Vec<CertificateAt>) -> Self {
+        let certificates = Certificates::new(self.configuration.clone(), Arc::clone(&self.connectors), own);
         Self { certificates, ..self }
+    }
+
+    /// The council's text that it works with, which may be replaced while it works.
+    pub fn configuration(&self) -> Configuration {
+        self.configuration.clone()
     }
 
     /// How it is, for those who watch it.
@@ -145,16 +153,17 @@ impl Hub {
         let started = Instant::now();
         self.watermark.note(&self.ledger).await?;
         self.ledger.start_run(now()).await?;
-        want_told(&self.council, &self.ledger);
-        self.announce();
+        self.announce(&self.configuration.now());
         self.halts.look(&self.ledger).await?;
         let mut waits = Backoff::reconnecting();
         let mut first = true;
         while let Some(prepared) = self.connected(&mut waits, first).await? {
             first = false;
             let begun = Instant::now();
-            if self.session(prepared, started).await? == Ended::Stopped {
-                break;
+            match self.session(prepared, started).await {
+                Ended::Stopped => break,
+                Ended::Replaced => continue,
+                Ended::Failed(reason) => telemetry::broker_lost(&reason),
             }
             if begun.elapsed() >= STEADY {
                 waits.reset();
@@ -168,13 +177,15 @@ impl Hub {
         Ok(())
     }
 
-    fn announce(&self) {
-        for (_, side) in self.council.sources() {
+    /// Says what is asked of the ledger and of whoever listens, before anything is done with `council`; once more does no harm.
+    fn announce(&self, council: &Council) {
+        want_told(council, &self.ledger);
+        for (_, side) in council.sources() {
             if let Some(kind) = self.connectors.source(&side.connector) {
                 kind.announce(&side.settings);
             }
         }
-        for (_, target) in self.council.targets() {
+        for (_, target) in council.targets() {
             if let Some(kind) = self.connectors.sink(&target.connector) {
                 kind.announce(&target.settings);
             }
@@ -188,11 +199,11 @@ impl Hub {
         while !self.stop.is_cancelled() {
             let error = match self.prepared().await {
                 Ok(prepared) => {
-                    telemetry::broker_connected(&self.council.prefix);
+                    telemetry::broker_connected(&prepared.council.prefix);
                     return Ok(Some(prepared));
                 }
                 Err(WorkerError::Broker(error @ BrokerError::Locked { .. })) if first => {
-                    telemetry::broker_locked(&self.council.prefix);
+                    telemetry::broker_locked(&self.configuration.now().prefix);
                     return Err(HubError::Locked(error));
                 }
                 Err(WorkerError::Broker(error)) => error,
@@ -226,9 +237,11 @@ impl Hub {
             broker.lock().await?;
         }
         self.look_behind().await?;
-        let topology = self.topology();
-        let noted = reconcile::declare(broker.as_ref(), &self.ledger, &self.council, &topology).await?;
-        Ok(Prepared { broker, noted })
+        let council = self.configuration.now();
+        self.announce(&council);
+        let topology = topology(&council);
+        let noted = reconcile::declare(broker.as_ref(), &self.ledger, &council, &topology).await?;
+        Ok(Prepared { council, broker, noted })
     }
 
     /// Whether the ledger was put back since the last session: a server can be under a hub that works.
@@ -245,28 +258,12 @@ impl Hub {
         }
     }
 
-    /// Every object that this council needs.
-    pub fn topology(&self) -> Topology {
-        let names = |systems: Vec<&str>| systems.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let targets = |queue: bool| {
-            let all = self.council.targets().filter(move |(_, target)| target.is_queue() == queue);
-            names(all.map(|(system, _)| system.name.as_str()).collect())
-        };
-        Topology {
-            sources: names(self.council.sources().map(|(system, _)| system.name.as_str()).collect()),
-            lanes: targets(false),
-            queues: targets(true),
-            journal: self.council.journal,
-            journal_age: Some(self.council.journal_age),
-        }
-    }
-
-    async fn session(&self, prepared: Prepared, started: Instant) -> Result<Ended, HubError> {
-        let Prepared { broker, noted } = prepared;
+    async fn session(&self, prepared: Prepared, started: Instant) -> Ended {
+        let Prepared { council, broker, noted } = prepared;
         let connected = Connected {
-            council: Arc::clone(&self.council),
+            council: Arc::clone(&council),
             connectors: Arc::clone(&self.connectors),
-            table: Arc::clone(&self.table),
+            table: Arc::new(Table::new(Arc::clone(&council))),
             ledger: self.ledger.clone(),
             broker: Arc::clone(&broker),
             halts: self.halts.clone(),
@@ -278,48 +275,44 @@ impl Hub {
         let work = async {
             let before = tokio::select! {
                 before = reconcile::before_work(&connected, &self.leases, &noted) => before,
-                () = self.stop.cancelled() => return Ok(None),
-                () = blocked_for_long(broker.as_ref()) => return Ok(Some(BLOCKED.to_owned())),
+                () = self.stop.cancelled() => return Ended::Stopped,
+                () = self.configuration.replaced(&council) => return Ended::Replaced,
+                () = blocked_for_long(broker.as_ref()) => return Ended::Failed(BLOCKED.to_owned()),
             };
             if let Err(error) = before {
                 let failed = Failed { worker: "reconcile".to_owned(), error };
-                return Ok(Some(self.tell(Ok(Err(failed)))));
+                return Ended::Failed(self.tell(Ok(Err(failed))));
             }
             let mut duties = JoinSet::new();
-            let all = Duty::all(&self.council, &self.connectors);
+            let all = Duty::all(&council, &self.connectors);
             self.health.opened(Arc::clone(&broker), all.iter().map(Duty::lease));
             for duty in all {
                 duties.spawn(duty.run(connected.clone(), self.leases.clone()));
             }
             telemetry::hub_ready(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-            let failed: Option<String> = tokio::select! {
-                () = self.stop.cancelled() => None,
-                reason = broker.lost() => Some(reason),
-                () = blocked_for_long(broker.as_ref()) => Some(BLOCKED.to_owned()),
-                Some(ended) = duties.join_next() => Some(self.tell(ended)),
+            let ends = tokio::select! {
+                () = self.stop.cancelled() => Ended::Stopped,
+                () = self.configuration.replaced(&council) => Ended::Replaced,
+                reason = broker.lost() => Ended::Failed(reason),
+                () = blocked_for_long(broker.as_ref()) => Ended::Failed(BLOCKED.to_owned()),
+                Some(ended) = duties.join_next() => Ended::Failed(self.tell(ended)),
             };
             self.health.closed();
             connected.stop.cancel();
             while let Some(ended) = duties.join_next().await {
-                if failed.is_none() {
+                if !matches!(ends, Ended::Failed(_)) {
                     self.tell(ended);
                 }
             }
-            Ok::<_, HubError>(failed)
+            ends
         };
-        let failed = tokio::select! {
-            failed = work => failed?,
+        let ended = tokio::select! {
+            ended = work => ended,
             never = self.leases.prolong() => match never {},
             never = self.halts.watch(&self.ledger) => match never {},
         };
         broker.close().await;
-        Ok(match failed {
-            None => Ended::Stopped,
-            Some(reason) => {
-                telemetry::broker_lost(&reason);
-                Ended::Failed
-            }
-        })
+        ended
     }
 
     /// Tells how a duty ended, and gives the reason.

@@ -3,10 +3,10 @@
 //! A route whose `when` demands that a field equals one of some values is found by that value (a guard, ADR 0003), so
 //! a thousand routes cost little more than the few that match. The others of the type are always candidates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use postroom_council::{Council, Route};
+use postroom_council::{Conversion, Council, Route};
 use postroom_transform::{Data, Filter, Guard, Part, Says, View};
 use serde_json::Value;
 
@@ -14,6 +14,21 @@ use serde_json::Value;
 pub struct Table {
     council: Arc<Council>,
     types: HashMap<String, (Vec<usize>, OnceLock<Index>)>,
+    /// By the type that was published: as which other versions routes read it.
+    versions: HashMap<String, Vec<AsVersion>>,
+}
+
+/// Another version of a type as which routes read it: those whose targets no nearer version reaches.
+struct AsVersion {
+    to: String,
+    routes: HashSet<usize>,
+}
+
+/// The same, with how an event becomes one of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Version<'t> {
+    pub(crate) conversion: &'t Conversion,
+    as_version: &'t AsVersion,
 }
 
 /// The routes of one event type.
@@ -69,7 +84,49 @@ impl Table {
         for (number, route) in council.routes.iter().enumerate() {
             types.entry(route.from.clone()).or_default().0.push(number);
         }
-        Self { council, types }
+        let versions = versions(&council, |event_type| match types.get(event_type) {
+            Some((numbers, _)) => numbers.as_slice(),
+            None => &[],
+        });
+        Self { council, types, versions }
+    }
+
+    /// The other versions as which routes read an event of this type, the nearest first.
+    pub(crate) fn versions(&self, event_type: &str) -> impl Iterator<Item = Version<'_>> {
+        let all = self.versions.get(event_type).into_iter().flatten();
+        all.filter_map(move |as_version| {
+            let conversion = self.council.versions.between(event_type, &as_version.to)?;
+            Some(Version { conversion, as_version })
+        })
+    }
+
+    /// The routes that an event may match as that version, whose data these are.
+    pub(crate) fn candidates_as(&self, version: Version<'_>, data: &Data) -> Vec<Candidate<'_>> {
+        let mut candidates = self.candidates(&version.as_version.to, data);
+        let named = |number: &usize| Arc::clone(&self.council.routes[*number].name);
+        let meant: HashSet<Arc<str>> = version.as_version.routes.iter().map(named).collect();
+        candidates.retain(|candidate| meant.contains(&candidate.route.name));
+        candidates
+    }
+
+    /// Every route that reads an event as that version, whatever its data.
+    pub(crate) fn all_of(&self, version: Version<'_>) -> Vec<Candidate<'_>> {
+        let mut numbers: Vec<usize> = version.as_version.routes.iter().copied().collect();
+        numbers.sort_unstable();
+        let routes = &self.council.routes;
+        numbers
+            .into_iter()
+            .map(|number| Candidate { route: &routes[number], filter: Filtered::NotYet })
+            .collect()
+    }
+
+    /// The routes that an event of this type may match, in the order of the council's text, whichever version they read.
+    pub fn routes_of(&self, event_type: &str) -> impl Iterator<Item = &Route> {
+        let own = self.types.get(event_type).into_iter().flat_map(|(numbers, _)| numbers);
+        let others = self.versions.get(event_type).into_iter().flatten().flat_map(|version| &version.routes);
+        let mut numbers: Vec<usize> = own.chain(others).copied().collect();
+        numbers.sort_unstable();
+        numbers.into_iter().map(|number| &self.council.routes[number])
     }
 
     /// The routes that an event of this type and data may match, in the order of the council's text.
@@ -85,6 +142,29 @@ impl Table {
         let routes = &self.council.routes;
         found.iter().map(|found| Candidate { route: &routes[found.route], filter: found.filter }).collect()
     }
+}
+
+/// As which other versions routes read each type. An event comes to a target once: as it was published where a route there
+/// reads that, else as the nearest version that one reads.
+fn versions<'n>(
+    council: &Council,
+    routes_of: impl Fn(&str) -> &'n [usize],
+) -> HashMap<String, Vec<AsVersion>> {
+    let mut versions: HashMap<String, Vec<AsVersion>> = HashMap::new();
+    for event_type in council.vocabulary.names() {
+        let target = |number: &usize| &council.routes[*number].to;
+        let mut reached: HashSet<_> = routes_of(event_type).iter().map(target).collect();
+        for conversion in council.versions.of(event_type) {
+            let routes = routes_of(&conversion.to).iter().filter(|number| !reached.contains(target(number)));
+            let routes: HashSet<usize> = routes.copied().collect();
+            reached.extend(routes.iter().map(target));
+            if !routes.is_empty() {
+                let as_version = AsVersion { to: conversion.to.clone(), routes };
+                versions.entry(event_type.to_owned()).or_default().push(as_version);
+            }
+        }
+    }
+    versions
 }
 
 impl Index {

@@ -6,7 +6,7 @@ use std::ptr;
 use serde_json::{Map, Value};
 
 /// Keywords whose schemas are about the same value.
-const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+pub(crate) const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 /// Keywords that may give a member of an object a schema which is not looked at here: what they may be about has no class.
 const NOT_LOOKED_AT: [&str; 5] =
@@ -51,12 +51,12 @@ pub(crate) fn at(schema: &Value, path: &str) -> Option<Classes> {
 }
 
 /// Whether a node has a keyword that is not looked at.
-fn says_more(node: &Value) -> bool {
+pub(crate) fn says_more(node: &Value) -> bool {
     NOT_LOOKED_AT.iter().any(|key| node.get(*key).is_some_and(|value| !value.is_boolean()))
 }
 
 /// A node, and every other that says more of the same value by a reference or these keywords, each once.
-fn same<'a>(root: &'a Value, node: &'a Value, branches: &[&str]) -> Vec<&'a Value> {
+pub(crate) fn same<'a>(root: &'a Value, node: &'a Value, branches: &[&str]) -> Vec<&'a Value> {
     let mut all = vec![node];
     let mut looked = 0;
     while let Some(node) = all.get(looked).copied() {
@@ -73,7 +73,7 @@ fn same<'a>(root: &'a Value, node: &'a Value, branches: &[&str]) -> Vec<&'a Valu
 }
 
 /// The schema of the members of an object that it does not name.
-fn others(node: &Value) -> Option<&Value> {
+pub(crate) fn others(node: &Value) -> Option<&Value> {
     node.get("additionalProperties").filter(|value| value.is_object())
 }
 
@@ -120,7 +120,7 @@ fn children(node: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The classes that are written at a node.
-fn written(node: &Value) -> Vec<&str> {
+pub(crate) fn written(node: &Value) -> Vec<&str> {
     match node.get("x-class") {
         Some(Value::String(class)) => vec![class],
         Some(Value::Array(classes)) => classes.iter().filter_map(Value::as_str).collect(),

@@ -5,17 +5,22 @@
 
 mod classes;
 mod data;
+mod differences;
 mod examples;
 mod fields;
 mod rules;
+mod said;
 mod validator;
 mod vocabulary;
 mod words;
 
 pub use classes::Classes;
+pub use differences::{Differs, FieldDifference};
 pub use fields::{Field, Presence, fields, followed};
+pub use said::Said;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary, is_type_name};
+pub use words::is_name;
 
 /// Most violations that are told of one value.
 pub const MAX_VIOLATIONS: usize = 20;

@@ -7,7 +7,7 @@ use postroom_transform::Data;
 use serde_json::Value;
 
 use crate::data::OfData;
-use crate::{Classes, MAX_VIOLATIONS, classes, words};
+use crate::{Classes, FieldDifference, MAX_VIOLATIONS, Said, classes, differences, said, words};
 
 /// A compiled JSON Schema (draft 2020-12), with formats asserted.
 #[derive(Debug, Clone)]
@@ -63,9 +63,25 @@ impl Validator {
         &self.schema
     }
 
+    /// Whether the other is made of the same schema.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.schema == other.schema
+    }
+
+    /// The fields that a newer schema of the same thing gives another form, in the order of their paths.
+    pub fn differences(&self, newer: &Self) -> Vec<FieldDifference> {
+        differences::between(&self.schema, &newer.schema)
+    }
+
     /// The classes of the field at a dotted path, with everything below it; `None` where nothing can stand.
     pub fn classes_at(&self, path: &str) -> Option<Classes> {
         classes::at(&self.schema, path)
+    }
+
+    /// Hands each value of `data` that is neither a list nor an object to `visit`, with its JSON pointer and what the schema
+    /// says of it.
+    pub fn each_value(&self, data: &mut Value, visit: &mut dyn FnMut(&str, &Said, &mut Value)) {
+        said::each(&self.schema, data, visit);
     }
 
     /// Validates data as it is.

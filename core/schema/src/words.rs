@@ -68,8 +68,8 @@ fn is_place(name: &str) -> bool {
     is_name(name) || name.bytes().all(|b| b.is_ascii_digit()) && name.len() < 7
 }
 
-/// Whether a name looks like one that a programmer gave, an XML attribute's `@` included.
-fn is_name(name: &str) -> bool {
+/// Whether a name of a field looks like one that a programmer gave, an XML attribute's `@` included: others could be values.
+pub fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME_CHARS
         && name.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '@'))
         && name.chars().skip(1).all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))

@@ -16,6 +16,21 @@ log_events! {
     info "hub.compiled" "every mapping is compiled"
     fn hub_compiled(milliseconds: u64);
 
+    /// The council's text was changed, and what is new is at work, whole: `files` were added, changed or removed (the first are named). What was in
+    /// hand was finished by the old text. Nothing to do.
+    info "configuration.applied" "another configuration is at work"
+    fn configuration_applied(files: usize, named: &str, systems: usize, routes: usize, milliseconds: u64);
+
+    /// The council's text was changed, and is not right: nothing of it is at work, and the hub goes on with the old text. `first` is the first of
+    /// the `problems`; `postroom check` shows all with their places. Mend the text: it is looked at again when it changes, or on SIGHUP. Until then a
+    /// hub that is started anew does not start.
+    error "configuration.refused" "a changed configuration is refused"
+    fn configuration_refused(problems: usize, first: &str);
+
+    /// The hub was asked to look at the council's text, and nothing of it has changed. Nothing to do.
+    info "configuration.unchanged" "the configuration is what it was"
+    fn configuration_unchanged();
+
     /// The hub was asked to stop; what is in hand is finished or left to the broker. Nothing to do.
     info "hub.stopping" "the hub is stopping"
     fn hub_stopping();
@@ -304,6 +319,14 @@ log_events! {
     /// A person read values that are masked otherwise. Kept for the record.
     info "operator.revealed" "values were revealed"
     fn operator_revealed(actor: &str, what: &str);
+
+    /// A person was shown everything that the ledger holds of a subject; `job` says of which. Kept for the record.
+    info "subject.exported" "what is held of a subject was shown"
+    fn subject_exported(actor: &str, reason: &str, job: i64);
+
+    /// What the ledger held of a subject was erased: so many things. The subject is not named. `postroom subject erasures` lists it.
+    info "subject.erased" "what was held of a subject is erased"
+    fn subject_erased(actor: &str, reason: &str, erased: u64);
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! From text to a program that is known to be right for its data, or to the list of what is wrong with it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use vrl::compiler::state::{ExternalEnv, LocalEnv};
 use vrl::compiler::{CompileConfig, Compiler, Program, TypeState};
@@ -8,7 +10,7 @@ use vrl::parser::ast;
 use vrl::path::PathPrefix;
 use vrl::value::Kind;
 
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::guard::Guard;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
 use crate::proof::{self, Misfit};
@@ -51,6 +53,11 @@ impl Mapping {
         proof::misfits(&self.0.result, target)
     }
 
+    /// The fields of the data that it reads, as dotted paths; what is read of a field is read of all below it.
+    pub fn reads(&self) -> BTreeSet<String> {
+        fields::reads(&self.0.program)
+    }
+
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.0
     }
@@ -85,6 +92,11 @@ impl Filter {
     /// What the filter certainly asks of one field: it is false for data whose field equals none of the values.
     pub fn guard(&self) -> Option<&Guard> {
         self.guard.as_ref()
+    }
+
+    /// The fields of the data that it reads, as of [`Mapping::reads`].
+    pub fn reads(&self) -> BTreeSet<String> {
+        fields::reads(&self.compiled.program)
     }
 
     pub(crate) fn compiled(&self) -> &Compiled {

@@ -19,6 +19,8 @@ pub enum Context {
     Source,
     /// A connector that asks what an answer means: `.` is the answer, `%` holds nothing.
     Answer,
+    /// A step from one version of an event type to the next: `.` is the data, `%` holds nothing.
+    Version,
     /// A source of snapshots: as a source, and `%change` and `%old` tell what became of the record since the last one.
     Snapshot,
 }
@@ -61,7 +63,7 @@ impl Context {
                 ("correlationid", optional()),
                 ("entityversion", optional()),
             ],
-            Self::Answer => vec![],
+            Self::Answer | Self::Version => vec![],
             Self::Source => source(),
             Self::Snapshot => {
                 let old = shape.old.clone().unwrap_or_else(Kind::json).or_undefined();

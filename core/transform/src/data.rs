@@ -17,7 +17,7 @@ use crate::value;
 pub struct Data(pub(crate) Value);
 
 /// A part of [`Data`], as cheap to copy as a reference.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Part<'a>(pub(crate) &'a Value);
 
 /// What a [`Part`] is.

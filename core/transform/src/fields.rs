@@ -2,12 +2,36 @@
 //!
 //! It follows `.` and `%`, variables that are assigned once to a part of them, and the items that closures are given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use vrl::compiler::Program;
 use vrl::parser::ast::{Container, Expr, FunctionCall, Literal, Opcode, QueryTarget};
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
+
+/// The fields of the data that a program reads, as dotted paths, `[]` for any item of a list; all of it is the empty path. What
+/// it reads of a variable, or of the items of a list, is not followed: then the whole is read.
+pub(crate) fn reads(program: &Program) -> BTreeSet<String> {
+    let of_data = program.info().target_queries.iter().filter(|path| path.prefix == PathPrefix::Event);
+    of_data.map(|path| dotted(&path.path)).collect()
+}
+
+fn dotted(path: &OwnedValuePath) -> String {
+    let mut dotted = String::new();
+    for segment in &path.segments {
+        match segment {
+            OwnedSegment::Field(name) => {
+                if !dotted.is_empty() {
+                    dotted.push('.');
+                }
+                dotted.push_str(name);
+            }
+            OwnedSegment::Index(_) => dotted.push_str("[]"),
+        }
+    }
+    dotted
+}
 
 /// What is known of the data and of the variables so far.
 pub(crate) struct Fields {

@@ -51,6 +51,20 @@ fn refuses(source: &str, expected: &[&str]) {
 }
 
 #[test]
+fn the_fields_that_a_program_reads_are_told_with_what_stands_around_what_it_follows() {
+    let shape = Shape::any();
+    let check = |source: &str, expected: &[&str]| {
+        let mapping = Mapping::compile(source, &shape, Context::Route).unwrap();
+        assert_eq!(mapping.reads().iter().map(String::as_str).collect::<Vec<_>>(), expected, "{source}");
+    };
+    check("{ \"a\": .a.b, \"c\": .list[0].d, \"s\": %subject }", &["a.b", "list[].d"]);
+    check("whole = .\n{ \"a\": whole }", &[""]);
+    check("a = if .kind == \"x\" { .a } else { null }\n{ \"a\": a }", &["a", "kind"]);
+    let filter = Filter::compile(".kind == \"x\"", &shape, Context::Route).unwrap();
+    assert_eq!(filter.reads().into_iter().collect::<Vec<_>>(), ["kind"]);
+}
+
+#[test]
 fn a_mapping_gives_what_it_says() {
     gives(
         "{ \"ref\": .uprn, \"who\": strip_whitespace(.name) }",

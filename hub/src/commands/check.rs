@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{CheckArgs, Cli};
-use crate::commands::removed;
+use crate::commands::{against, removed, sunset};
 use crate::failure::{Failure, count};
 use crate::output;
 use crate::place::{Place, VERSION};
@@ -13,6 +13,12 @@ pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failu
     let council = &place.council;
     let (unproved, cases) = place.prove();
     problems.extend(unproved);
+    if let Some(older) = &args.against {
+        against::tell(&place, older, &problems)?;
+    }
+    if args.sunset {
+        sunset::tell(council);
+    }
     if !problems.is_empty() {
         return Err(Failure::Configuration(problems));
     }

@@ -76,7 +76,7 @@ fn tell(place: &Place, decider: &mut Decider, event: &Event<Data>, reveal: bool)
     };
     let verdict = if dispatches.is_empty() { "no-route" } else { "routed" };
     let mut routes = Vec::new();
-    for route in council.routes.iter().filter(|route| route.from == event.event_type) {
+    for route in Table::new(Arc::clone(council)).routes_of(&event.event_type) {
         let dispatch = dispatches.iter().find(|dispatch| dispatch.route == route.name);
         routes.push(match dispatch {
             None => json!({"route": &*route.name, "target": &*route.to, "sent": false, "why": "its `when` is false"}),

@@ -1,5 +1,7 @@
 //! One module a command.
 
+mod against;
+mod case;
 mod check;
 mod docs;
 mod explain;
@@ -10,17 +12,20 @@ mod officers;
 mod pause;
 mod publish;
 mod reconcile;
-mod removed;
+pub(crate) mod removed;
 mod replay;
 mod run;
 mod standing;
 mod status;
+mod subject;
+mod sunset;
 mod trace;
+mod whatif;
 mod xref;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{CaseCommand, Cli, Command};
 use crate::failure::Failure;
 
 /// Runs the command of the line.
@@ -32,6 +37,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Publish(args) => wait(publish::publish(cli, args)),
         Command::Status(args) => wait(status::status(cli, args)),
         Command::Trace { what, form } => wait(trace::trace(cli, what, form)),
+        Command::Subject(args) => wait(subject::subject(cli, args)),
         Command::Worklist(args) => wait(officers::worklist(cli, args)),
         Command::Dead { command } => wait(officers::dead(cli, command)),
         Command::Holds { target, limit, form } => wait(holds::holds(cli, target.as_deref(), *limit, form)),
@@ -42,6 +48,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Ledger { command } => wait(ledger::ledger(cli, command)),
         Command::Replay(args) => wait(replay::replay(cli, args)),
         Command::Reconcile(args) => wait(reconcile::reconcile(cli, args)),
+        Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
+        Command::Case { command: CaseCommand::New(args) } => case::new(cli, args),
         Command::Xref { command } => wait(xref::xref(cli, command)),
         Command::New { what } => new::new(cli, what),
         Command::Docs { page } => docs::docs(cli, page),

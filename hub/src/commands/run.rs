@@ -15,7 +15,8 @@ use crate::cli::{Cli, LogForm, RunArgs};
 use crate::commands::removed;
 use crate::failure::Failure;
 use crate::health::Watched;
-use crate::place::{Place, VERSION, options};
+use crate::place::{Place, VERSION, options, unreadable};
+use crate::reload::Watch;
 
 pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> {
     telemetry::start(match args.log {
@@ -24,6 +25,7 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
         LogForm::Auto | LogForm::Json => Form::Json,
     });
     let place = Place::load(cli)?;
+    let contents = place.council.contents().map_err(unreadable)?;
     place.prove_once()?;
     let council = Arc::clone(&place.council);
     telemetry::hub_started(&council.name, VERSION, council.systems.len(), council.routes.len());
@@ -42,10 +44,12 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
         telemetry::hub_failed(&words);
         return Err(Failure::Wrong(words));
     }
-    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger, connect, stop)
-        .watching(place.certificates());
+    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger.clone(), connect, stop)
+        .watching(place.ledger_certificates());
     let watched = Watched::start(&place.council, args.health, hub.health()).await?;
+    let watching = tokio::spawn(Watch::new((place, contents), hub.configuration(), ledger)?.keep_watching());
     let ended = hub.run().await;
+    watching.abort();
     watched.stop().await;
     match ended {
         Ok(()) => {

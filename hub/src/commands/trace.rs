@@ -17,16 +17,16 @@ pub(crate) async fn trace(cli: &Cli, what: &str, form: &FormArgs) -> Result<Exit
     } else if journeys.is_empty() {
         output::line("nothing is known of it: no event, dispatch or subject of that name");
     } else {
-        journeys.iter().for_each(tell);
+        journeys.iter().flat_map(told).for_each(output::line);
     }
     Ok(if journeys.is_empty() { ExitCode::from(FOUND_WRONG) } else { ExitCode::SUCCESS })
 }
 
-fn tell(journey: &Journey) {
-    output::line(format!("{} about {} ({})", journey.event_type, journey.subject, journey.id));
-    for (at, what) in steps(journey) {
-        output::line(format!("  {}  {what}", output::time(at)));
-    }
+/// A journey, a line a step.
+pub(crate) fn told(journey: &Journey) -> Vec<String> {
+    let head = format!("{} about {} ({})", journey.event_type, journey.subject, journey.id);
+    let steps = steps(journey).into_iter().map(|(at, what)| format!("  {}  {what}", output::time(at)));
+    [head].into_iter().chain(steps).collect()
 }
 
 /// A journey as what happened, in order of time; what happened in the same moment, in the order of the routes.

@@ -1,19 +1,22 @@
 //! The hub as a process of its own: started, listened to by its log, stopped as an operator would.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::Outcome;
+use super::process::peak_mib;
 
 /// Longest wait for a line of the log that must come.
 const LINE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often the memory of a command is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Longest wait for the end after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -43,6 +46,24 @@ pub(crate) async fn succeed(mut command: Command) -> Outcome<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
+}
+
+/// Runs a command to its end: seconds, peak memory in MiB, and what it said.
+pub(crate) async fn watched(mut command: Command) -> Outcome<(f64, f64, Output)> {
+    let begun = Instant::now();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let pid = child.id().ok_or("the command has ended")?;
+    let ended = child.wait_with_output();
+    tokio::pin!(ended);
+    let (mut look, mut peak) = (interval(LOOK_EVERY), 0.0);
+    let output = loop {
+        tokio::select! {
+            output = &mut ended => break output?,
+            // A process that has just ended has no memory to tell of.
+            _ = look.tick() => peak = peak_mib(pid).unwrap_or(peak),
+        }
+    };
+    Ok((begun.elapsed().as_secs_f64(), peak, output))
 }
 
 /// One line of the hub's log.

@@ -3,11 +3,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::time::interval;
 
 use super::Outcome;
 use super::broker::Bench;
@@ -15,14 +12,11 @@ use super::council::{FILES, Mappings, Plan, Reach};
 use super::drain::topology;
 use super::figure::{Target, rounded};
 use super::hub::{self, Hub};
-use super::process::peak_mib;
 
 /// Size of the file, in bytes.
 const FILE_BYTES: u64 = 200 * 1024 * 1024;
 /// Size of a row, in bytes.
 const ROW_BYTES: usize = 1_024;
-/// How often the process's memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Imports once, and says how it stands to the target.
 pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
@@ -66,21 +60,8 @@ pub(crate) async fn measure(bench: &Bench) -> Outcome<(Value, Vec<Target>)> {
 /// Seconds, peak memory in MiB, and what the program said.
 pub(crate) async fn import(folder: &Path, file: &Path, bench: &Bench) -> Outcome<(f64, f64, String)> {
     let mut command = hub::command(folder, &bench.url)?;
-    command.args(["publish", "--system", FILES]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let begun = Instant::now();
-    let child = command.spawn()?;
-    let pid = child.id().ok_or("the import has ended")?;
-    let ended = child.wait_with_output();
-    tokio::pin!(ended);
-    let (mut look, mut peak) = (interval(LOOK_EVERY), 0.0);
-    let output = loop {
-        tokio::select! {
-            output = &mut ended => break output?,
-            // A process that has just ended has no memory to tell of.
-            _ = look.tick() => peak = peak_mib(pid).unwrap_or(peak),
-        }
-    };
-    let seconds = begun.elapsed().as_secs_f64();
+    command.args(["publish", "--system", FILES]).arg(file);
+    let (seconds, peak, output) = hub::watched(command).await?;
     if output.status.success() {
         return Ok((seconds, peak, String::from_utf8_lossy(&output.stdout).into_owned()));
     }

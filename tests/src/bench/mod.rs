@@ -21,6 +21,7 @@ pub(crate) mod pump;
 pub(crate) mod ready;
 pub(crate) mod sample;
 pub(crate) mod snapshot;
+pub(crate) mod whatif;
 
 use std::error::Error;
 

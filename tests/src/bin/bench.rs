@@ -1,4 +1,4 @@
-//! `bench [decide] [drain] [lanes] [latency] [ready] [import] [snapshot] [--events N]`: measures the house and prints one JSON document.
+//! `bench [decide] [drain] [lanes] [latency] [ready] [import] [snapshot] [whatif] [--events N]`: measures the house and prints one JSON document.
 //!
 //! Without a name it measures everything. `./deploy/bench` brings a broker and builds what is measured.
 
@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 use bench::broker::Bench;
 use bench::figure::{Target, table};
-use bench::{Outcome, decide, drain, import, lanes, latency, machine, pump, ready, snapshot};
+use bench::{Outcome, decide, drain, import, lanes, latency, machine, pump, ready, snapshot, whatif};
 use serde_json::{Value, json};
 
 /// As in the hub, which runs in this process where each arrival is to be seen.
@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events of one drain, unless `--events` says otherwise.
 const EVENTS: usize = 20_000;
-const PARTS: [&str; 7] = ["decide", "drain", "lanes", "latency", "ready", "import", "snapshot"];
+const PARTS: [&str; 8] = ["decide", "drain", "lanes", "latency", "ready", "import", "snapshot", "whatif"];
 
 /// What the command line asks for.
 struct Asked {
@@ -82,6 +82,7 @@ async fn with_broker(part: &str, events: usize) -> Outcome<(Value, Vec<Target>)>
         "latency" => latency::measure(&bench, events).await?,
         "ready" => ready::measure(&bench).await?,
         "snapshot" => snapshot::measure(&bench, events).await?,
+        "whatif" => whatif::measure(&bench, events).await?,
         _ => import::measure(&bench).await?,
     };
     bench.close().await?;

@@ -7,12 +7,19 @@ use super::DEADLINE;
 
 /// Status and body of `GET path` at `address`.
 pub fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("a listener");
+    let stream = TcpStream::connect(address).expect("a listener");
+    ask(stream, &format!("GET {path} HTTP/1.1\r\nhost: {address}"), "").expect("an answer")
+}
+
+/// Status and body of what is answered to a request, whose `head` is its first line and headers; `None` where the peer
+/// ends before it has answered.
+pub fn ask(mut stream: TcpStream, head: &str, body: &str) -> Option<(u16, String)> {
     stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
-    let (line, body) = message(&mut BufReader::new(stream)).expect("an answer");
+    let length = body.len();
+    write!(stream, "{head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").ok()?;
+    let (line, body) = message(&mut BufReader::new(stream))?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, String::from_utf8(body).expect("text"))
+    Some((status, String::from_utf8(body).expect("text")))
 }
 
 /// The first line of the next message, and its body; `None` when there is none.

@@ -2,6 +2,7 @@
 //! got in the end.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,12 +61,9 @@ impl Rig {
 
     /// Publishes so many events more.
     pub(crate) async fn publish(&mut self, count: u64) {
-        let numbers = self.published + 1..=self.published + count;
-        let event =
-            |number: u64| parcel_event(&format!("event-{number}"), &(number % PARCELS).to_string(), number);
-        let events: Vec<Value> = numbers.map(event).collect();
+        let first = self.published + 1;
         self.published += count;
-        publish(&self.hub, &events).await;
+        publish(&self.hub, &events(first..=self.published)).await;
     }
 
     /// Waits until everything was delivered to `targets`, and nothing is held or dead; the status.
@@ -99,6 +97,13 @@ impl Rig {
     }
 }
 
+/// The shop's events of these numbers, of one parcel after the other.
+pub(crate) fn events(numbers: RangeInclusive<u64>) -> Vec<Value> {
+    let event =
+        |number: u64| parcel_event(&format!("event-{number}"), &(number % PARCELS).to_string(), number);
+    numbers.map(event).collect()
+}
+
 /// A target in a process of its own.
 pub(crate) fn http_target() -> TestTarget {
     TestTarget::start(Path::new(env!("CARGO_BIN_EXE_http-target")), "/parcel")
@@ -116,6 +121,11 @@ pub(crate) fn add_target_at(council: &TestCouncil, name: &str, url: &str, more: 
          reference = \"/reference\"\n{more}"
     );
     council.write(&format!("systems/{name}/system.toml"), &system);
+    route_to(council, name);
+}
+
+/// A route to a target of the small council, by which it gets what the dock gets.
+pub(crate) fn route_to(council: &TestCouncil, name: &str) {
     let schema = std::fs::read_to_string(council.folder().join("systems/dock/messages/parcel.schema.json"));
     council.write(&format!("systems/{name}/messages/parcel.schema.json"), &schema.unwrap());
     let route = format!(

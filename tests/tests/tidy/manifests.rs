@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("postroom-connector", &["postroom-event"]),
     ("postroom-listener", &["postroom-connector"]),
     ("postroom-request", &["postroom-connector"]),
+    ("postroom-documents", &["postroom-council", "postroom-schema", "postroom-transform"]),
     (
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],
@@ -50,7 +51,7 @@ const A_CONNECTOR_MAY: &[&str] = &[
 ];
 
 /// The crates that may name everything of the house.
-const MAY_NAME_ALL: [&str; 2] = ["postroom", "postroom-tests"];
+const MAY_NAME_ALL: [&str; 3] = ["postroom", "postroom-tests", "postroom-fuzz"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
 const OWNERS: [(&str, &[&str]); 26] = [
@@ -120,7 +121,9 @@ pub(crate) fn owners(path: &str, text: &str) -> Vec<Offence> {
 
 /// Crates that do not say `[lints] workspace = true`.
 pub(crate) fn lints(path: &str, text: &str) -> Vec<Offence> {
-    let Some((_, manifest)) = package(path, text) else { return Vec::new() };
+    let Some((_, manifest)) = package(path, text).filter(|(_, manifest)| !is_root(manifest)) else {
+        return Vec::new();
+    };
     let inherited =
         manifest.get("lints").and_then(|lints| lints.get("workspace")) == Some(&Value::Boolean(true));
     if inherited {
@@ -136,7 +139,12 @@ pub(crate) fn members(tree: &Tree) -> Vec<Offence> {
     let named =
         root.get("workspace").and_then(|workspace| workspace.get("members")).and_then(Value::as_array);
     let named: Vec<&str> = named.into_iter().flatten().filter_map(Value::as_str).collect();
-    let found: Vec<&str> = tree.paths().filter_map(|path| path.strip_suffix("/Cargo.toml")).collect();
+    let is_of_the_house = |path: &&str| {
+        let manifest = tree.text(path).and_then(|text| text.parse().ok());
+        !manifest.is_some_and(|manifest| is_root(&manifest))
+    };
+    let paths = tree.paths().filter(is_of_the_house);
+    let found: Vec<&str> = paths.filter_map(|path| path.strip_suffix("/Cargo.toml")).collect();
     let unnamed = found.iter().filter(|folder| !named.contains(folder));
     let unnamed = unnamed.map(|folder| Offence::new("Cargo.toml", 1, format!("`{folder}` is no member")));
     let empty = named.iter().filter(|folder| !found.contains(folder));
@@ -153,6 +161,11 @@ fn package(path: &str, text: &str) -> Option<(String, Table)> {
     let manifest: Table = text.parse().ok()?;
     let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
     Some((name, manifest))
+}
+
+/// Whether a manifest is the root of a workspace of its own.
+fn is_root(manifest: &Table) -> bool {
+    manifest.contains_key("workspace")
 }
 
 /// Every dependency that a manifest names, of whatever kind and for whatever target, by its real name.
@@ -210,6 +223,11 @@ fn a_crate_without_the_lints_is_caught() {
 #[test]
 fn a_crate_outside_the_workspace_and_a_member_without_a_crate_are_caught() {
     let root = "[workspace]\nmembers = [\"core/a\", \"core/b\"]";
-    let tree = Tree::planted(&[("Cargo.toml", root), ("core/a/Cargo.toml", ""), ("core/c/Cargo.toml", "")]);
+    let tree = Tree::planted(&[
+        ("Cargo.toml", root),
+        ("core/a/Cargo.toml", ""),
+        ("core/c/Cargo.toml", ""),
+        ("tests/fuzz/Cargo.toml", "[workspace]"),
+    ]);
     assert_eq!(members(&tree).len(), 2);
 }

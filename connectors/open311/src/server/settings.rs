@@ -1,19 +1,16 @@
 //! The settings of the server as the council wrote them, and what is made of them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
-use postroom_listener::{Limits, Tls, Wanted, path_fault};
+use postroom_listener::{Limits, Wanted, WrittenPlace, WrittenTls, path_fault};
 use serde::Deserialize;
 
 use super::keys::KeysFrom;
 use super::services::{Service, Services};
 use crate::store::{KEEP_DAYS, MOST_KEEP_DAYS};
 
-/// Where reports are listened for, unless the settings say otherwise.
-const LISTEN: &str = "127.0.0.1:8088";
 /// Where the resources are, unless the settings say otherwise.
 const PATH: &str = "/open311/v2";
 /// Longest report, in bytes: a description with every character encoded has room.
@@ -54,13 +51,6 @@ struct Written {
     keep_days: Option<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTls {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
 /// Settings of the server, checked; no secret is read yet.
 #[derive(Debug, Clone)]
 pub(super) struct ServerSettings {
@@ -96,16 +86,10 @@ impl ServerSettings {
         if let Some(words) = fault {
             return Err(SettingsError::new("path", words));
         }
-        let tls = written.tls.map(|tls| Tls {
-            certificate: settings.path(&tls.certificate),
-            key: settings.path(&tls.key),
-            client_ca: None,
-        });
-        let address = address(written.listen.as_deref())?;
-        if tls.is_none() && !address.ip().is_loopback() && !written.plain {
-            let words =
-                "without `tls` the reports are readable by anybody on the way: `tls`, or `plain = true`";
-            return Err(SettingsError::new("listen", words));
+        let place = WrittenPlace { listen: written.listen, tls: written.tls, plain: written.plain };
+        let (address, tls) = place.read("reports", settings)?;
+        if tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
+            return Err(SettingsError::new("tls.client_ca", "who reports is known by `api_keys` here"));
         }
         let same_within = duration("same_within", written.same_within.as_deref(), SAME_WITHIN, LONGEST_SAME)?;
         let keep_days = keep_days(written.keep_days)?;
@@ -126,12 +110,6 @@ impl ServerSettings {
             keep_days,
         })
     }
-}
-
-fn address(written: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let text = written.unwrap_or(LISTEN);
-    text.parse()
-        .map_err(|_| SettingsError::new("listen", format!("an address with its port, such as `{LISTEN}`")))
 }
 
 fn duration(
@@ -158,6 +136,8 @@ pub(crate) fn keep_days(written: Option<u32>) -> Result<u32, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use postroom_listener::LISTEN;
+
     use super::*;
 
     const SERVICES: &str = "services = [{ code = 'a', name = 'A' }]\n";
@@ -197,6 +177,7 @@ mod tests {
             ("anyone = true\nkeep_days = 0", "keep_days"),
             ("anyone = true\nkeep_days = 1\nsame_within = '25h'", "keep_days"),
             ("anyone = true\ntls = { certificate = 'a' }", "key"),
+            ("anyone = true\ntls = { certificate = 'a', key = 'b', client_ca = 'c' }", "tls.client_ca"),
             ("anyone = true\nrate = '5/s'", "rate"),
         ] {
             let error = read(text).expect_err(text);

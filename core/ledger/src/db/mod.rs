@@ -91,6 +91,14 @@ impl Conn {
         matches!(self, Self::Sqlite(_))
     }
 
+    /// That the bytes or the text of `column` hold those of the parameter `place`.
+    pub(crate) fn holds(&self, column: &str, place: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("instr({column}, {place}) > 0"),
+            Self::Postgres(_) => format!("position({place} IN {column}) > 0"),
+        }
+    }
+
     /// Begins to write.
     pub(crate) async fn begin(&mut self) -> Result<()> {
         let begin = match self {

@@ -40,7 +40,7 @@ impl Readers {
     }
 
     /// A connection to read with as of one moment.
-    pub(crate) async fn snapshot(&self) -> Result<Reader<'_>, LedgerError> {
+    pub(crate) async fn consistent_reader(&self) -> Result<Reader<'_>, LedgerError> {
         let mut reader = self.reader().await?;
         match reader.conn.begin_snapshot().await {
             Ok(()) => Ok(Reader { ends: Ends::Transaction, ..reader }),

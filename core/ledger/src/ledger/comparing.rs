@@ -30,7 +30,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn snapshot_in_publishing(&self, system: &str) -> Result<Option<Snapshot>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = snapshot::publishing(reader.conn(), system).await;
         reader.end(found).await
     }
@@ -40,7 +40,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn snapshot_known(&self, system: &str, keys: &[Uuid]) -> Result<KnownChunk, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = snapshot::known(reader.conn(), system, keys).await;
         reader.end(found).await
     }
@@ -80,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn snapshot_pending(&self, system: &str, most: u32) -> Result<Vec<Pending>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = snapshot::pending(reader.conn(), system, most).await;
         reader.end(found).await
     }
@@ -90,7 +90,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn snapshot_gone(&self, system: &str, after: i64, most: u32) -> Result<Vec<Gone>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = snapshot::gone(reader.conn(), system, after, most).await;
         reader.end(found).await
     }

@@ -128,7 +128,7 @@ impl Ledger {
         after: i64,
         most: usize,
     ) -> Result<WaitingPage, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = unreceived::page(reader.conn(), target, after, most).await;
         reader.end(found).await
     }
@@ -139,11 +139,12 @@ impl Ledger {
     /// When the ledger cannot be read, or what was found settled could not be noted.
     pub async fn oldest_waiting(&self, target: &str) -> Result<Option<i64>, LedgerError> {
         let page = self.unreceived(target, 0, 1).await?;
+        let oldest = page.found.iter().map(|waiting| waiting.received_at).min();
         if page.clear_to - page.began_at > SETTLE_EVENTS {
-            let (target, event) = (target.to_owned(), page.clear_to);
-            self.write(move |conn| Box::pin(async move { unreceived::settle(conn, &target, event).await }))
+            let target = target.to_owned();
+            self.write(move |conn| Box::pin(async move { unreceived::settle(conn, &target, &page).await }))
                 .await?;
         }
-        Ok(page.found.iter().map(|waiting| waiting.received_at).min())
+        Ok(oldest)
     }
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod comparing;
 mod deciding;
+mod erasing;
 mod holding;
 mod reading;
 mod referring;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::LedgerError;
 use crate::db::{Conn, Home, Reader, Readers};
 use crate::entry::Entry;
+use crate::file::Turn;
 use crate::lease::Fence;
 use crate::outbox::Wanting;
 use crate::place::Place;
@@ -81,11 +83,16 @@ impl Ledger {
 
     async fn open_home(home: Home) -> Result<Self, LedgerError> {
         let opening = LedgerError::database;
+        let turn = match &home {
+            Home::File(path) => Some(Turn::wait(path).await),
+            Home::Server(_) => None,
+        };
         let mut conn = home.writing().await.map_err(opening("opening"))?;
         match &mut conn {
             Conn::Sqlite(conn) => SQLITE.run_direct(None, conn, false).await?,
             Conn::Postgres(conn) => POSTGRES.run_direct(None, conn, false).await?,
         }
+        drop(turn);
         let tail = if conn.is_alone() {
             Some(Arc::new(Tail::new(event::unindexed(&mut conn).await.map_err(opening("opening"))?)))
         } else {
@@ -186,7 +193,7 @@ impl Ledger {
         self.shared.readers.reader().await
     }
 
-    async fn snapshot(&self) -> Result<Reader<'_>, LedgerError> {
-        self.shared.readers.snapshot().await
+    async fn consistent_reader(&self) -> Result<Reader<'_>, LedgerError> {
+        self.shared.readers.consistent_reader().await
     }
 }

@@ -19,7 +19,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn sums(&self) -> Result<Sums, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = sums::count(reader.conn()).await;
         reader.end(found).await
     }
@@ -40,7 +40,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn trace(&self, text: &str) -> Result<Vec<Journey>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = trace::trace(reader.conn(), text).await;
         reader.end(found).await
     }
@@ -85,7 +85,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn taken(&self, keys: &[EventKey]) -> Result<Vec<Taken>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = taken::by_key(reader.conn(), keys).await;
         reader.end(found).await
     }
@@ -96,7 +96,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn taken_after(&self, row: i64, subjects: &[&str]) -> Result<Vec<Taken>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = taken::after(reader.conn(), row, subjects).await;
         reader.end(found).await
     }
@@ -142,7 +142,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn dead_show(&self, dispatch: DispatchId) -> Result<Option<DeadShown>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = dead::show(reader.conn(), dispatch).await;
         reader.end(found).await
     }
@@ -209,7 +209,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn invalid_show(&self, id: i64) -> Result<Option<InvalidShown>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = invalid::show(reader.conn(), id).await;
         reader.end(found).await
     }

@@ -18,7 +18,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn open_batch(&self, target: &str) -> Result<Option<StagedBatch>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = staged::open(reader.conn(), target).await;
         reader.end(found).await
     }

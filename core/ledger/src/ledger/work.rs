@@ -45,7 +45,7 @@ impl Ledger {
         filter: &WorkFilter,
         most: u32,
     ) -> Result<Vec<WorkItem>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let found = work::list(reader.conn(), business, filter, most).await;
         reader.end(found).await
     }
@@ -87,7 +87,7 @@ impl Ledger {
         id: i64,
         most: u32,
     ) -> Result<Option<(Import, Vec<RefusedRecord>, Vec<Note>)>, LedgerError> {
-        let mut reader = self.snapshot().await?;
+        let mut reader = self.consistent_reader().await?;
         let conn = reader.conn();
         let found = async {
             let Some(found) = import::numbered(conn, id).await? else { return Ok(None) };

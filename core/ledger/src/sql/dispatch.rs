@@ -12,7 +12,7 @@ use crate::intern::Interned;
 /// What the ledger holds of a dispatch that no longer waits in its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Delivered, staged, dead or discarded.
+    /// Delivered, staged, dead or discarded; or erased since.
     Ended,
     /// Held.
     Held,
@@ -30,7 +30,8 @@ async fn standing(conn: &mut Conn, ids: &[DispatchId]) -> Result<Vec<(usize, Sta
          WHERE EXISTS (SELECT 1 FROM receipt WHERE dispatch = asked.id)
             OR EXISTS (SELECT 1 FROM staged WHERE dispatch = asked.id)
             OR EXISTS (SELECT 1 FROM dead WHERE dispatch = asked.id AND state <> 'redriven')
-            OR EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)";
+            OR EXISTS (SELECT 1 FROM held WHERE dispatch = asked.id)
+            OR EXISTS (SELECT 1 FROM erased WHERE erased.id = asked.id)";
     let rows: Vec<(i64, Option<String>)> = conn.query_ids(ASK, ids.iter().map(|id| id.0)).all().await?;
     let standing = |held: Option<String>| match held.as_deref() {
         None => Standing::Ended,

@@ -125,14 +125,20 @@ pub(crate) async fn unindexed(conn: &mut Conn) -> Result<HashSet<EventKey>> {
     rows.iter().map(|row| id(&row.0).map(EventKey)).collect()
 }
 
-/// Those of `keys` that are indexed.
+/// Those of `keys` that are indexed, or were erased with what they are about.
 pub(crate) async fn indexed(conn: &mut Conn, keys: &[EventKey]) -> Result<HashSet<EventKey>> {
-    let rows: Vec<(i64,)> = conn
-        .query_ids(
-            "SELECT asked.place FROM {asked} CROSS JOIN event_key AS known WHERE known.key = asked.id",
-            keys.iter().map(|key| key.0),
-        )
-        .all()
-        .await?;
+    let sql = "SELECT asked.place FROM {asked} CROSS JOIN event_key AS known WHERE known.key = asked.id
+               UNION ALL SELECT asked.place FROM {asked} CROSS JOIN erased WHERE erased.id = asked.id";
+    those(conn, sql, keys).await
+}
+
+/// Those of `keys` whose events were erased with what they are about.
+pub(crate) async fn erased(conn: &mut Conn, keys: &[EventKey]) -> Result<HashSet<EventKey>> {
+    let sql = "SELECT asked.place FROM {asked} CROSS JOIN erased WHERE erased.id = asked.id";
+    those(conn, sql, keys).await
+}
+
+async fn those(conn: &mut Conn, sql: &str, keys: &[EventKey]) -> Result<HashSet<EventKey>> {
+    let rows: Vec<(i64,)> = conn.query_ids(sql, keys.iter().map(|key| key.0)).all().await?;
     Ok(rows.iter().filter_map(|row| keys.get(place(row.0)).copied()).collect())
 }

@@ -164,8 +164,17 @@ impl FromRow for Receipt {
 
 /// The oldest lines of the outbox that can be told, at most `most`; those of systems that want none are dropped.
 pub(crate) async fn oldest(conn: &mut Conn, wanting: &HashSet<String>, most: u32) -> Result<Vec<Receipt>> {
-    let found: Vec<Receipt> = conn
-        .query(
+    let found = tellable(conn, most).await?;
+    let (wanted, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|receipt| wanting.contains(&receipt.system));
+    let others: Vec<i64> = others.iter().map(|receipt| receipt.position).collect();
+    sent(conn, &others).await?;
+    Ok(wanted)
+}
+
+/// The oldest lines of the outbox that can be told, at most `most`.
+pub(super) async fn tellable(conn: &mut Conn, most: u32) -> Result<Vec<Receipt>> {
+    conn.query(
             "WITH line AS MATERIALIZED (SELECT * FROM outbox ORDER BY position LIMIT $1),
              tail AS (SELECT id, key FROM event WHERE id > (SELECT indexed_to FROM mark)),
              found AS MATERIALIZED (
@@ -183,12 +192,7 @@ pub(crate) async fn oldest(conn: &mut Conn, wanting: &HashSet<String>, most: u32
         )
         .bind(i64::from(most))
         .all()
-        .await?;
-    let (wanted, others): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|receipt| wanting.contains(&receipt.system));
-    let others: Vec<i64> = others.iter().map(|receipt| receipt.position).collect();
-    sent(conn, &others).await?;
-    Ok(wanted)
+        .await
 }
 
 /// Removes lines that were published, or need not be.

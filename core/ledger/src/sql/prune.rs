@@ -51,10 +51,12 @@ pub(crate) async fn step(
     if next.is_none() {
         remove_batches(conn, before, most).await?;
     }
-    conn.query("DELETE FROM job WHERE state IN ('done', 'cancelled') AND updated_at < $1")
-        .bind(before)
-        .execute()
-        .await?;
+    for sql in [
+        "DELETE FROM job WHERE state IN ('done', 'cancelled') AND updated_at < $1",
+        "DELETE FROM erased WHERE at < $1",
+    ] {
+        conn.query(sql).bind(before).execute().await?;
+    }
     pruned.more = next.is_some();
     Ok((pruned, next))
 }
@@ -72,12 +74,12 @@ async fn index_old(conn: &mut Conn, before: i64) -> Result<()> {
 }
 
 /// An event that may go.
-struct Old {
-    row: i64,
-    key: Uuid,
-    course: i64,
+pub(super) struct Old {
+    pub(super) row: i64,
+    pub(super) key: Uuid,
+    pub(super) course: i64,
     /// Those that are not in a queue of the target's own.
-    dispatches: Vec<Uuid>,
+    pub(super) dispatches: Vec<Uuid>,
 }
 
 /// By course: its source, and the routes whose dispatches have rows of their own.
@@ -117,17 +119,26 @@ async fn add_replays(conn: &mut Conn, events: &mut [Old]) -> Result<()> {
 
 async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> Result<()> {
     let dispatches: Vec<Uuid> = gone.iter().flat_map(|event| event.dispatches.iter().copied()).collect();
-    let keys: Vec<Uuid> = gone.iter().map(|event| event.key).collect();
+    remove_dispatches(conn, &dispatches, pruned).await?;
+    remove_rows(conn, gone, pruned).await
+}
+
+/// Removes what is held of dispatches that have ended.
+pub(super) async fn remove_dispatches(
+    conn: &mut Conn,
+    dispatches: &[Uuid],
+    pruned: &mut Pruned,
+) -> Result<()> {
     let receipts = "DELETE FROM receipt WHERE dispatch {among} RETURNING way";
-    pruned.receipts = count_past(conn, (receipts, "receipt"), &dispatches).await?;
+    pruned.receipts = count_past(conn, (receipts, "receipt"), dispatches).await?;
     let discarded = "DELETE FROM dead WHERE state = 'discarded' AND dispatch {among}
                      RETURNING way";
-    pruned.dead = count_past(conn, (discarded, "discarded"), &dispatches).await?;
+    pruned.dead = count_past(conn, (discarded, "discarded"), dispatches).await?;
     // One that arrived after it was redriven is counted by its receipt.
     let redriven = "DELETE FROM dead WHERE dispatch {among}";
     pruned.dead += conn.query_ids(redriven, dispatches.iter().copied()).execute().await?;
     let again = "DELETE FROM again WHERE dispatch {among} RETURNING way";
-    count_past(conn, (again, "again"), &dispatches).await?;
+    count_past(conn, (again, "again"), dispatches).await?;
     for sql in [
         "DELETE FROM kept WHERE dispatch {among}",
         "DELETE FROM attempt WHERE dispatch {among}",
@@ -136,9 +147,15 @@ async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> R
     ] {
         conn.query_ids(sql, dispatches.iter().copied()).execute().await?;
     }
+    Ok(())
+}
+
+/// Removes the outcomes of events.
+pub(super) async fn remove_rows(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> Result<()> {
     if conn.is_alone() {
+        let keys = gone.iter().map(|event| event.key);
         let sql = "DELETE FROM event_key WHERE key {among}";
-        conn.query_ids(sql, keys.iter().copied()).execute().await?;
+        conn.query_ids(sql, keys).execute().await?;
     }
     let mut counts = BTreeMap::<i64, i64>::new();
     for event in gone {
@@ -149,8 +166,12 @@ async fn remove_events(conn: &mut Conn, gone: &[&Old], pruned: &mut Pruned) -> R
     add_past(conn, "event", counts).await
 }
 
-/// A number that is free again is given to a new event: no mark stays above the newest.
-async fn lower_marks(conn: &mut Conn) -> Result<()> {
+/// In a file a number that is free again is given to a new event: no mark stays above the newest. A server gives none twice, and
+/// its mark stands above all.
+pub(super) async fn lower_marks(conn: &mut Conn) -> Result<()> {
+    if !conn.is_alone() {
+        return Ok(());
+    }
     let newest = "(SELECT coalesce(max(id), 0) FROM event)";
     for (table, mark) in [("mark", "indexed_to"), ("settled", "event")] {
         let sql = format!("UPDATE {table} SET {mark} = {newest} WHERE {mark} > {newest}");
@@ -212,22 +233,28 @@ async fn remove_invalid(conn: &mut Conn, before: i64, most: u32, pruned: &mut Pr
         .all()
         .await?;
     for (number, system, state) in &rows {
-        for sql in ["DELETE FROM invalid WHERE id = $1", "DELETE FROM note WHERE invalid = $1"] {
-            conn.query(sql).bind(*number).execute().await?;
-        }
-        if state == "redriven" {
-            continue;
-        }
-        conn.query(
-            "INSERT INTO past_invalid (system, count) VALUES ($1, 1)
-             ON CONFLICT (system) DO UPDATE SET count = past_invalid.count + 1",
-        )
-        .bind(system)
-        .execute()
-        .await?;
+        forget_invalid(conn, *number, system, state).await?;
     }
     pruned.invalid = rows.len() as u64;
     Ok(())
+}
+
+/// Forgets an invalid event on which somebody has decided.
+pub(super) async fn forget_invalid(conn: &mut Conn, number: i64, system: &str, state: &str) -> Result<()> {
+    for sql in ["DELETE FROM invalid WHERE id = $1", "DELETE FROM note WHERE invalid = $1"] {
+        conn.query(sql).bind(number).execute().await?;
+    }
+    if state == "redriven" {
+        return Ok(());
+    }
+    conn.query(
+        "INSERT INTO past_invalid (system, count) VALUES ($1, 1)
+         ON CONFLICT (system) DO UPDATE SET count = past_invalid.count + 1",
+    )
+    .bind(system)
+    .execute()
+    .await
+    .map(drop)
 }
 
 /// Batches whose receipts are as old, with the attempts at them.

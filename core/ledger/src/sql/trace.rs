@@ -32,6 +32,21 @@ pub(crate) async fn trace(conn: &mut Conn, text: &str) -> Result<Vec<Journey>> {
     Ok(journeys)
 }
 
+/// The journeys of all events about `subject`, in order of time.
+pub(crate) async fn about(conn: &mut Conn, subject: &str) -> Result<Vec<Journey>> {
+    let sql = "WITH found AS (
+             SELECT event AS id FROM event_subject WHERE subject = $1
+             UNION SELECT id FROM event WHERE id > (SELECT indexed_to FROM mark) AND subject = $1)
+         SELECT event.key, system, source, event_id, event_type, subject, routes, correlation, received_at
+         FROM found JOIN event ON event.id = found.id JOIN course ON course.id = event.course
+         ORDER BY received_at, event.id";
+    let mut journeys = Vec::new();
+    for row in conn.query(sql).bind(subject).all().await? {
+        journeys.push(journey(conn, row).await?);
+    }
+    Ok(journeys)
+}
+
 async fn events(conn: &mut Conn, text: &str) -> Result<Vec<EventRow>> {
     let mut keys = keys_by_event_id(conn, text).await?;
     if let Ok(uuid) = Uuid::parse_str(text) {

@@ -35,7 +35,8 @@ pub(crate) async fn page(conn: &mut Conn, target: &str, after: i64, most: usize)
     let settled: Option<(i64,)> =
         conn.query("SELECT event FROM settled WHERE target = $1").bind(target).optional().await?;
     let mut at = after.max(settled.map_or(0, |(event,)| event));
-    let mut page = WaitingPage { clear_to: at, began_at: at, ..WaitingPage::default() };
+    let erasures = erasures(conn).await?;
+    let mut page = WaitingPage { clear_to: at, began_at: at, erasures, ..WaitingPage::default() };
     if after == 0 {
         page.found = again(conn, target).await?;
     }
@@ -187,14 +188,23 @@ async fn again(conn: &mut Conn, target: &str) -> Result<Vec<WaitingDispatch>> {
     Ok(found)
 }
 
-/// Notes that nothing up to `event` waits for `target` any more, so that nobody looks there again.
-pub(crate) async fn settle(conn: &mut Conn, target: &str, event: i64) -> Result<()> {
+/// How often a subject was erased. The numbers of erased events may be given to new ones.
+async fn erasures(conn: &mut Conn) -> Result<i64> {
+    let (erasures,): (i64,) = conn.query("SELECT count(*) FROM erasure").one().await?;
+    Ok(erasures)
+}
+
+/// Notes that nothing up to where a page found nothing waits for `target` any more, so that nobody looks there again.
+pub(crate) async fn settle(conn: &mut Conn, target: &str, page: &WaitingPage) -> Result<()> {
+    if erasures(conn).await? != page.erasures {
+        return Ok(());
+    }
     conn.query(
         "INSERT INTO settled (target, event) VALUES ($1, $2)
          ON CONFLICT (target) DO UPDATE SET event = excluded.event WHERE settled.event < excluded.event",
     )
     .bind(target)
-    .bind(event)
+    .bind(page.clear_to)
     .execute()
     .await?;
     Ok(())

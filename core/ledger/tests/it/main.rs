@@ -23,6 +23,7 @@ macro_rules! promises {
 mod backups;
 mod deciding;
 mod delivering;
+mod erasing;
 mod holding;
 mod importing;
 mod leasing;

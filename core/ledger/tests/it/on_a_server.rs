@@ -17,6 +17,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
     [
         crate::deciding::all(),
         crate::delivering::all(),
+        crate::erasing::all(),
         crate::holding::all(),
         crate::importing::all(),
         crate::leasing::all(),

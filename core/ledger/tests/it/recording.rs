@@ -1,5 +1,7 @@
 //! What is recorded is there, once, and can be asked for.
 
+use std::sync::Arc;
+
 use crate::support::{Place, event, key};
 use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, JournalPlace};
 
@@ -12,6 +14,17 @@ async fn what_was_recorded_is_known_after_the_ledger_is_opened_again(place: Plac
     let ledger = place.open().await;
     let known = ledger.known(&[key("1"), key("2"), key("3")]).await.expect("read");
     assert_eq!(known, [key("1"), key("2")].into());
+}
+
+async fn many_who_open_a_new_ledger_at_the_same_time_all_have_it(place: Place) {
+    let place = Arc::new(place);
+    let opened = (0..8).map(|number| {
+        let place = Arc::clone(&place);
+        tokio::spawn(async move { place.open().await.record(vec![routed(&number.to_string())]).await })
+    });
+    for opened in opened.collect::<Vec<_>>() {
+        opened.await.expect("a ledger").expect("recorded");
+    }
 }
 
 async fn many_callers_at_once_are_all_recorded(place: Place) {
@@ -164,6 +177,7 @@ promises!(
     the_newest_place_in_the_journal_counts_for_each_source,
     events_on_both_sides_of_the_index_are_known_and_traced,
     what_was_recorded_is_known_after_the_ledger_is_opened_again,
+    many_who_open_a_new_ledger_at_the_same_time_all_have_it,
     many_callers_at_once_are_all_recorded,
     an_event_recorded_twice_counts_once_and_as_one_duplicate,
     a_second_ledger_reads_while_the_first_one_writes,

@@ -78,6 +78,16 @@ async fn what_comes_after_everything_was_forgotten_waits_and_is_known_to_the_nex
     assert!(ledger.known(&[key]).await.expect("read").contains(&key));
 }
 
+async fn what_came_after_everything_was_forgotten_is_forgotten_in_its_time(place: Place) {
+    let ledger = place.open().await;
+    for id in ["1", "2"] {
+        let entries = vec![Entry::Event(event(id, vec![("tax", Fate::InLane)])), delivered(id, "tax")];
+        ledger.record(entries).await.expect("recorded");
+        let (first, second) = (ledger.prune(i64::MAX, 10).await, ledger.prune(i64::MAX, 10).await);
+        assert_eq!(first.expect("pruned").events + second.expect("pruned").events, 1, "{id}");
+    }
+}
+
 async fn nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane(place: Place) {
     const EVENTS: usize = 12_000;
     let ledger = place.open().await;
@@ -147,6 +157,7 @@ promises!(
     a_dispatch_waits_until_it_has_ended_or_is_held,
     what_is_settled_is_not_looked_through_again_until_something_is_redriven,
     what_comes_after_everything_was_forgotten_waits_and_is_known_to_the_next_run,
+    what_came_after_everything_was_forgotten_is_forgotten_in_its_time,
     nothing_is_settled_while_a_dispatch_is_on_its_way_into_its_lane,
     a_replay_under_an_id_of_its_own_counts_waits_and_is_traced,
     an_event_that_was_replayed_is_forgotten_once_the_replay_has_ended_and_its_counts_stay,

@@ -7,13 +7,15 @@ mod invalid;
 mod jobs;
 mod list;
 mod preview;
-mod show;
+mod settle;
+pub(super) mod show;
 mod which;
 mod worklist;
 
 use std::process::ExitCode;
 
 pub(crate) use jobs::jobs;
+pub(crate) use settle::give_up;
 pub(crate) use which::unknown;
 pub(crate) use worklist::worklist;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use postroom_event::{DispatchId, read_value};
-use postroom_ledger::{Attempt, Ledger, Note};
+use postroom_ledger::{Attempt, DeadShown, InvalidShown, Ledger, Note};
 use postroom_telemetry as telemetry;
 use serde_json::{Value, json};
 
@@ -16,24 +16,26 @@ pub(super) async fn dead(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode, F
     let dispatch: DispatchId =
         id.parse().map_err(|_| Failure::Wrong(format!("`{id}` is not the id of a dispatch")))?;
     let Some(shown) = ledger.dead_show(dispatch).await? else { return Ok(unknown(id)) };
-    let letter = &shown.letter;
     told(reveal, id);
-    show(
-        &args.form,
-        &json!({
-            "dispatch": letter.dispatch.id.to_string(), "route": &*letter.dispatch.route,
-            "target": &*letter.dispatch.target, "type": &*letter.dispatch.event_type,
-            "subject": letter.dispatch.subject, "state": shown.state, "code": letter.reason.code,
-            "words": letter.reason.words, "detail": letter.reason.detail,
-            "blocks": shown.blocks, "attempts": letter.attempts,
-            "failed_at": output::time(letter.failed_at),
-            "failures": shown.attempts.iter().map(attempt).collect::<Vec<_>>(),
-            "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
-            "message": letter.message.as_ref().map(|message| value(message, reveal)),
-            "event": content(&letter.event.body, reveal),
-        }),
-    );
+    show(&args.form, &letter(&shown, reveal));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A dead letter with everything that is kept of it.
+pub(crate) fn letter(shown: &DeadShown, reveal: bool) -> Value {
+    let letter = &shown.letter;
+    json!({
+        "dispatch": letter.dispatch.id.to_string(), "route": &*letter.dispatch.route,
+        "target": &*letter.dispatch.target, "type": &*letter.dispatch.event_type,
+        "subject": letter.dispatch.subject, "state": shown.state, "code": letter.reason.code,
+        "words": letter.reason.words, "detail": letter.reason.detail,
+        "blocks": shown.blocks, "attempts": letter.attempts,
+        "failed_at": output::time(letter.failed_at),
+        "failures": shown.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
+        "message": letter.message.as_ref().map(|message| value(message, reveal)),
+        "event": content(&letter.event.body, reveal),
+    })
 }
 
 pub(super) async fn invalid(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode, Failure> {
@@ -41,20 +43,22 @@ pub(super) async fn invalid(ledger: &Ledger, args: &ShowArgs) -> Result<ExitCode
     let number = id.parse().map_err(|_| Failure::Wrong(format!("`{id}` is not the number of an event")))?;
     let Some(shown) = ledger.invalid_show(number).await? else { return Ok(unknown(id)) };
     told(reveal, id);
-    let summary = &shown.summary;
-    show(
-        &args.form,
-        &json!({
-            "id": summary.id, "system": summary.system, "code": summary.code, "place": summary.place,
-            "words": summary.words, "bytes": summary.body_size,
-            "received_at": output::time(summary.received_at), "state": summary.state,
-            "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
-            "claims": value(&json!(summary.claims), reveal), "content_type": shown.content_type,
-            "headers": shown.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            "body": shown.body.bytes.as_deref().map(|bytes| content(bytes, reveal)),
-        }),
-    );
+    show(&args.form, &event(&shown, reveal));
     Ok(ExitCode::SUCCESS)
+}
+
+/// An invalid event with everything that is kept of it.
+pub(crate) fn event(shown: &InvalidShown, reveal: bool) -> Value {
+    let summary = &shown.summary;
+    json!({
+        "id": summary.id, "system": summary.system, "code": summary.code, "place": summary.place,
+        "words": summary.words, "bytes": summary.body_size,
+        "received_at": output::time(summary.received_at), "state": summary.state,
+        "decisions": shown.notes.iter().map(decision).collect::<Vec<_>>(),
+        "claims": value(&json!(summary.claims), reveal), "content_type": shown.content_type,
+        "headers": shown.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "body": shown.body.bytes.as_deref().map(|bytes| content(bytes, reveal)),
+    })
 }
 
 fn attempt(attempt: &Attempt) -> Value {
@@ -93,7 +97,7 @@ fn show(form: &FormArgs, shown: &Value) {
 }
 
 /// An object in one line.
-fn flat(item: &Value) -> String {
+pub(crate) fn flat(item: &Value) -> String {
     let fields = item.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let said = fields.map(|(name, value)| match value {
         Value::String(text) => format!("{name} {text}"),
@@ -116,7 +120,7 @@ fn told(reveal: bool, what: &str) {
 }
 
 /// A body as JSON, masked unless it is to be revealed; what is no JSON is told by its size.
-fn content(bytes: &[u8], reveal: bool) -> Value {
+pub(crate) fn content(bytes: &[u8], reveal: bool) -> Value {
     match read_value(bytes) {
         Ok(json) => value(&json, reveal),
         Err(_) if reveal => Value::from(String::from_utf8_lossy(bytes).into_owned()),

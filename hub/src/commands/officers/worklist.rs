@@ -10,11 +10,8 @@ use postroom_ledger::{Decision, Ledger, WorkFilter, WorkId, WorkItem};
 use postroom_router::{business_reasons, meaning};
 use serde_json::{Value, json};
 
-use super::{consent, dead, invalid, show};
-use crate::cli::{
-    Cli, Consent, DeadDiscardArgs, Deciding, FormArgs, InvalidDiscardArgs, ShowArgs, WhichDead, WhichInvalid,
-    WorkForm, WorkListing, WorklistArgs, WorklistCommand,
-};
+use super::{consent, give_up, show};
+use crate::cli::{Cli, Consent, FormArgs, ShowArgs, WorkForm, WorkListing, WorklistArgs, WorklistCommand};
 use crate::failure::{FOUND_WRONG, Failure, count};
 use crate::output;
 use crate::place::Place;
@@ -190,17 +187,11 @@ fn unknown_item(id: WorkId) -> ExitCode {
 }
 
 async fn done(place: &Place, ledger: &Ledger, id: WorkId, consent: &Consent) -> Result<ExitCode, Failure> {
-    let deciding = Deciding { code: None, consent: consent.clone() };
     match id {
         WorkId::Dispatch(dispatch) => {
-            let ids = vec![dispatch.to_string()];
-            let args = DeadDiscardArgs { ids, which: WhichDead::default(), deciding };
-            dead::discard(place, ledger, &args).await
+            give_up(place, ledger, (vec![dispatch.to_string()], Vec::new()), consent).await
         }
-        WorkId::Event(number) => {
-            let which = WhichInvalid::default();
-            invalid::discard(place, ledger, &InvalidDiscardArgs { ids: vec![number], which, deciding }).await
-        }
+        WorkId::Event(number) => give_up(place, ledger, (Vec::new(), vec![number]), consent).await,
         WorkId::Input(number) => done_with(ledger, number, consent).await,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postroom_connector::{SecretsFrom, SettingsError, parse_duration};
 use postroom_listener::header::HeaderName;
 
-use super::gate::Proof;
+use super::gate::Signed;
 use super::settings::{WrittenHmac, WrittenTimestamp};
 use super::signature::{Algorithm, Scheme, SignatureEncoding, Timestamp};
 use crate::source::content::WrittenKey;
@@ -50,7 +50,7 @@ impl Preset {
 }
 
 /// The proof by a signature.
-pub(super) fn hmac(written: WrittenHmac, preset: Option<Preset>) -> Result<Proof, SettingsError> {
+pub(super) fn hmac(written: WrittenHmac, preset: Option<Preset>) -> Result<Signed, SettingsError> {
     let secret = SecretsFrom::read("hmac.secret", written.secret)?;
     let header = written.header.as_deref().or_else(|| preset.and_then(Preset::header)).unwrap_or_default();
     let scheme = Scheme {
@@ -60,7 +60,7 @@ pub(super) fn hmac(written: WrittenHmac, preset: Option<Preset>) -> Result<Proof
         prefix: written.prefix.unwrap_or_default(),
         timestamp: written.timestamp.map(timestamp).transpose()?,
     };
-    Ok(Proof::Hmac(scheme, secret))
+    Ok(Signed { scheme, secret })
 }
 
 fn header_name(key: &str, text: &str) -> Result<HeaderName, SettingsError> {

@@ -1,19 +1,18 @@
 //! The settings of a webhook as the council wrote them, and what is made of them.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{SecretsFrom, Settings, SettingsError, keys_of, parse_duration};
-use postroom_listener::{Known, Limits, RateLimit, Tls, Wanted, path_fault};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
+use postroom_listener::{
+    Limits, Proof, RateLimit, Wanted, WrittenBasic, WrittenCertificate, WrittenPlace, WrittenProofs,
+    WrittenTls, path_fault, read_rate,
+};
 use serde::Deserialize;
 
-use super::gate::Proof;
+use super::gate::Proofs;
 use super::preset::{Preset, hmac};
 use crate::source::content::{Content, WrittenKey};
 
-/// Where webhooks are listened for, unless the settings say otherwise.
-const LISTEN: &str = "127.0.0.1:8088";
 /// Longest body, in bytes, unless the settings say otherwise.
 const BODY_BYTES: usize = 1024 * 1024;
 /// Longest body that the settings may allow, in bytes.
@@ -46,14 +45,6 @@ struct Written {
     timeout: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTls {
-    certificate: PathBuf,
-    key: PathBuf,
-    client_ca: Option<PathBuf>,
-}
-
 /// The table `hmac`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,26 +64,12 @@ pub(super) struct WrittenTimestamp {
     pub(super) tolerance: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenBasic {
-    user: String,
-    password: toml::Value,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenCertificate {
-    fingerprint: Option<String>,
-    subject: Option<String>,
-}
-
 /// Settings of a webhook, checked.
 #[derive(Debug, Clone)]
 pub(in crate::source) struct WebhookSettings {
     pub(in crate::source) wanted: Wanted,
     pub(in crate::source) content: Content,
-    pub(super) proofs: Vec<Proof>,
+    pub(super) proofs: Proofs,
     pub(super) rate: Option<RateLimit>,
 }
 
@@ -110,76 +87,34 @@ impl WebhookSettings {
         if let Some(words) = path_fault(&written.path) {
             return Err(SettingsError::new("path", words));
         }
-        let address = address(written.listen.as_deref())?;
-        let tls = written.tls.map(|tls| Tls {
-            certificate: settings.path(&tls.certificate),
-            key: settings.path(&tls.key),
-            client_ca: tls.client_ca.map(|path| settings.path(&path)),
-        });
-        if tls.is_none() && !address.ip().is_loopback() && !written.plain {
-            let words =
-                "without `tls` the records are readable by anybody on the way: `tls`, or `plain = true`";
-            return Err(SettingsError::new("listen", words));
-        }
-        let has_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        let certificate = written.client_certificate.map(|written| certificate(written, has_clients));
-        let mut proofs: Vec<Proof> = certificate.transpose()?.map(Proof::Certificate).into_iter().collect();
-        proofs.extend(written.hmac.map(|written| hmac(written, preset)).transpose()?);
-        proofs.extend(authorization(written.bearer, written.basic)?);
+        let place = WrittenPlace { listen: written.listen, tls: written.tls, plain: written.plain };
+        let (address, tls) = place.read("records", settings)?;
+        let hmac = written.hmac.map(|written| hmac(written, preset)).transpose()?;
+        let (bearer, basic) = (written.bearer, written.basic);
+        let proofs = WrittenProofs { bearer, basic, client_certificate: written.client_certificate };
+        let proofs = Proofs { hmac, others: proofs.read(tls.as_ref())? };
         check_proofs(&proofs, preset)?;
         let limits = Limits {
             body_bytes: body_bytes(written.max_bytes)?,
             waiting: WAITING,
             reply: timeout(written.timeout.as_deref())?,
         };
-        let rate = written.rate.as_deref().map(rate).transpose()?;
+        let rate = read_rate(written.rate.as_deref())?;
         Ok(Self { wanted: Wanted { address, path: written.path, tls, limits }, content, proofs, rate })
     }
 }
 
-fn address(written: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let text = written.unwrap_or(LISTEN);
-    text.parse()
-        .map_err(|_| SettingsError::new("listen", format!("an address with its port, such as `{LISTEN}`")))
-}
-
-fn certificate(written: WrittenCertificate, has_clients: bool) -> Result<Known, SettingsError> {
-    let wrong = |words: &str| SettingsError::new("client_certificate", words);
-    if !has_clients {
-        return Err(wrong(
-            "a client proves itself by a certificate where `tls.client_ca` says who signed it",
-        ));
-    }
-    Known::read(written.fingerprint, written.subject).map_err(wrong)
-}
-
-fn authorization(
-    bearer: Option<toml::Value>,
-    basic: Option<WrittenBasic>,
-) -> Result<Option<Proof>, SettingsError> {
-    match (bearer, basic) {
-        (Some(_), Some(_)) => Err(SettingsError::new("bearer", "either `bearer` or `basic`")),
-        (Some(bearer), None) => Ok(Some(Proof::Bearer(SecretsFrom::read("bearer", bearer)?))),
-        (None, Some(basic)) => {
-            let password = SecretsFrom::read("basic.password", basic.password)?;
-            Ok(Some(Proof::Basic(basic.user, password)))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
 /// What the preset asks for must be there, and at least something.
-fn check_proofs(proofs: &[Proof], preset: Option<Preset>) -> Result<(), SettingsError> {
-    let has_hmac = proofs.iter().any(|proof| matches!(proof, Proof::Hmac(..)));
-    let has_bearer = proofs.iter().any(|proof| matches!(proof, Proof::Bearer(_)));
+fn check_proofs(proofs: &Proofs, preset: Option<Preset>) -> Result<(), SettingsError> {
+    let has_bearer = proofs.others.iter().any(|proof| matches!(proof, Proof::Bearer(_)));
     match preset {
-        Some(Preset::GovukPay) if !has_hmac => {
+        Some(Preset::GovukPay) if proofs.hmac.is_none() => {
             Err(SettingsError::new("hmac", "the preset signs: `hmac = { secret = { file = \"...\" } }`"))
         }
         Some(Preset::GovukNotify) if !has_bearer => {
             Err(SettingsError::new("bearer", "the preset sends a token: `bearer = { file = \"...\" }`"))
         }
-        _ if proofs.is_empty() => {
+        _ if proofs.hmac.is_none() && proofs.others.is_empty() => {
             let words = "who sends must be known: `hmac`, `bearer`, `basic` or `client_certificate`";
             Err(SettingsError::new("hmac", words))
         }
@@ -202,13 +137,10 @@ fn timeout(written: Option<&str>) -> Result<Duration, SettingsError> {
         .ok_or_else(|| SettingsError::new("timeout", "a duration from `1s` to `2min`, such as `20s`"))
 }
 
-fn rate(text: &str) -> Result<RateLimit, SettingsError> {
-    RateLimit::parse(text)
-        .ok_or_else(|| SettingsError::new("rate", "requests in a time, such as `50/s` or `600/min`"))
-}
-
 #[cfg(test)]
 mod tests {
+    use postroom_listener::LISTEN;
+
     use super::*;
 
     const RIGHT: &str = "path = '/hooks/pay'\nkey = '/id'\nbearer = { env = 'A' }";

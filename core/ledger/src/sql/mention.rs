@@ -1,0 +1,135 @@
+//! What is about something else, or about nobody knows what, and holds the identifier of a subject.
+
+use postroom_event::DispatchId;
+use serde_json::Value;
+
+use super::{Conn, Result, from_json_bytes, id, invalid, subject, xref};
+use crate::sought::Sought;
+use crate::subject::{Mention, MentionedIn};
+use crate::xref::XrefFilter;
+
+/// Everything that mentions a subject.
+pub(crate) async fn all(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let mut found = letters(conn, sought).await?;
+    found.extend(holds(conn, sought).await?);
+    found.extend(staged(conn, sought).await?);
+    found.extend(events(conn, sought).await?);
+    found.extend(records(conn, sought).await?);
+    found.extend(xrefs(conn, sought).await?);
+    Ok(found)
+}
+
+/// Dispatch, target, state, body, message.
+type Whole = (Vec<u8>, String, String, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Those whose event or message means the subject, as `place` makes of them; they are open as `is_open` says.
+fn meant(
+    rows: Vec<Whole>,
+    sought: &Sought<'_>,
+    place: fn(DispatchId) -> MentionedIn,
+    is_open: fn(&str) -> bool,
+) -> Result<Vec<Mention>> {
+    let means = |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|bytes| sought.is_in(bytes));
+    let meant = rows.into_iter().filter(|(.., body, message)| means(body) || means(message));
+    meant
+        .map(|(dispatch, system, state, ..)| {
+            let is_open = is_open(&state);
+            Ok(Mention { place: place(DispatchId(id(&dispatch)?)), system, is_open })
+        })
+        .collect()
+}
+
+async fn letters(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let sql = format!(
+        "SELECT dead.dispatch, target, state, body, message FROM dead JOIN way ON way.id = dead.way
+         JOIN kept ON kept.dispatch = dead.dispatch WHERE subject <> $2 AND ({} OR {}) ORDER BY failed_at",
+        conn.holds("body", "$1"),
+        conn.holds("message", "$1")
+    );
+    let rows = asked(conn, &sql, sought).await?;
+    meant(rows, sought, |id| MentionedIn::DeadLetter { id }, |state| state == "open")
+}
+
+async fn holds(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let sql = format!(
+        "SELECT held.dispatch, target, code, body, message FROM held JOIN kept ON kept.dispatch = held.dispatch
+         WHERE subject <> $2 AND ({} OR {}) ORDER BY position",
+        conn.holds("body", "$1"),
+        conn.holds("message", "$1")
+    );
+    meant(asked(conn, &sql, sought).await?, sought, |id| MentionedIn::Hold { id }, |_| true)
+}
+
+async fn staged(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let sql = format!(
+        "SELECT dispatch, target, '', body, message FROM staged
+         WHERE subject <> $2 AND ({} OR {}) ORDER BY position",
+        conn.holds("body", "$1"),
+        conn.holds("message", "$1")
+    );
+    meant(asked(conn, &sql, sought).await?, sought, |id| MentionedIn::Staged { id }, |_| true)
+}
+
+async fn asked(conn: &mut Conn, sql: &str, sought: &Sought<'_>) -> Result<Vec<Whole>> {
+    conn.query_said(sql).bind(sought.needle().as_bytes()).bind(sought.subject).all().await
+}
+
+/// Invalid events that claim another subject.
+async fn events(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let sql = format!(
+        "SELECT id FROM invalid WHERE coalesce(subject, '') NOT IN ('', $3) AND ({} OR {}) ORDER BY id",
+        conn.holds("body", "$1"),
+        conn.holds("headers", "$2")
+    );
+    let needle = sought.needle();
+    let query = conn.query_said(&sql).bind(needle.as_bytes()).bind(needle).bind(sought.subject);
+    let rows: Vec<(i64,)> = query.all().await?;
+    let mut found = Vec::new();
+    for (number,) in rows {
+        let Some(event) = invalid::show(conn, number).await? else { continue };
+        if subject::is_meant(&event, sought) {
+            let is_open = event.summary.state == "open";
+            let place = MentionedIn::InvalidEvent { id: number };
+            found.push(Mention { place, system: event.summary.system, is_open });
+        }
+    }
+    Ok(found)
+}
+
+/// What is kept of records, and what snapshots in hand have of them, by one of their values.
+async fn records(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let sql = format!(
+        "SELECT record.id, system, stage, kept.content FROM snapshot_kept AS kept
+         JOIN snapshot_key AS record ON record.id = kept.key JOIN snapshot ON snapshot.id = record.snapshot WHERE {}
+         UNION ALL
+         SELECT record.id, system, stage, pending.content FROM snapshot_pending AS pending
+         JOIN snapshot_key AS record ON record.snapshot = pending.snapshot AND record.key = pending.key
+         JOIN snapshot ON snapshot.id = pending.snapshot WHERE {}",
+        conn.holds("kept.content", "$1"),
+        conn.holds("pending.content", "$1")
+    );
+    let rows: Vec<(i64, String, String, Vec<u8>)> =
+        conn.query_said(&sql).bind(sought.needle().as_bytes()).all().await?;
+    let mut found = Vec::new();
+    for (id, system, stage, content) in rows {
+        let content: Value = from_json_bytes(&content)?;
+        if sought.is_in_json(&content) {
+            let is_open = matches!(stage.as_str(), "comparing" | "publishing");
+            found.push(Mention { place: MentionedIn::Record { id, content }, system, is_open });
+        }
+    }
+    Ok(found)
+}
+
+/// Cross-references of other things whose id is the identifier.
+async fn xrefs(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+    let by_id = XrefFilter { id: Some(sought.needle().to_owned()), ..XrefFilter::default() };
+    let rows = xref::list(conn, &by_id, u32::MAX).await?;
+    let others = rows.into_iter().filter(|row| row.of.key != sought.subject);
+    let mention = |row: crate::xref::Xref| Mention {
+        place: MentionedIn::CrossReference { kind: row.of.kind, key: row.of.key },
+        system: row.of.system,
+        is_open: false,
+    };
+    Ok(others.map(mention).collect())
+}

@@ -1,0 +1,114 @@
+//! Finding what is held of a subject: by the columns that name it, and by looking into bytes for its identifier.
+
+use std::collections::BTreeSet;
+
+use postroom_event::DispatchId;
+
+use super::{
+    Conn, FromRow, Result, Row, dead, from_json_bytes, held, id, invalid, job, kept, mention, outbox, trace,
+    xref,
+};
+use crate::erasure::unnamed;
+use crate::job::{Job, JobFilter};
+use crate::kept::InvalidShown;
+use crate::outbox::Receipt;
+use crate::sought::Sought;
+use crate::subject::{StagedKept, SubjectHeld};
+use crate::xref::XrefFilter;
+
+/// Everything that is held of a subject.
+pub(crate) async fn held_of(conn: &mut Conn, subject: &str) -> Result<SubjectHeld> {
+    let sought = Sought::new(subject);
+    let mut found = SubjectHeld { events: trace::about(conn, subject).await?, ..SubjectHeld::default() };
+    for dispatch in letters(conn, subject).await? {
+        found.dead.extend(dead::show(conn, dispatch).await?);
+    }
+    found.invalid = invalid_of(conn, &sought).await?;
+    let holds = dispatches(conn, "SELECT dispatch FROM held WHERE subject = $1", subject).await?;
+    found.held = held::whole(conn, &holds).await?;
+    found.staged = staged(conn, subject).await?;
+    let of_it = XrefFilter { key: Some(subject.to_owned()), ..XrefFilter::default() };
+    found.xrefs = xref::list(conn, &of_it, u32::MAX).await?;
+    found.receipts = untold(conn, subject).await?;
+    let ids = found.events.iter().map(|event| event.id.clone()).collect();
+    found.jobs = jobs(conn, subject, &ids).await?;
+    found.mentions = mention::all(conn, &sought).await?;
+    Ok(found)
+}
+
+/// The dead letters of a subject, whatever was decided on them.
+pub(super) async fn letters(conn: &mut Conn, subject: &str) -> Result<Vec<DispatchId>> {
+    dispatches(conn, "SELECT dispatch FROM dead WHERE subject = $1 ORDER BY failed_at", subject).await
+}
+
+async fn dispatches(conn: &mut Conn, sql: &'static str, subject: &str) -> Result<Vec<DispatchId>> {
+    let rows: Vec<(Vec<u8>,)> = conn.query(sql).bind(subject).all().await?;
+    rows.iter().map(|row| id(&row.0).map(DispatchId)).collect()
+}
+
+/// The invalid events that claim the subject, and those that claim none and hold its identifier.
+pub(super) async fn invalid_of(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<InvalidShown>> {
+    let sql = format!(
+        "SELECT id FROM invalid WHERE subject = $3 OR (coalesce(subject, '') = '' AND ({} OR {})) ORDER BY id",
+        conn.holds("body", "$1"),
+        conn.holds("headers", "$2")
+    );
+    let needle = sought.needle();
+    let query = conn.query_said(&sql).bind(needle.as_bytes()).bind(needle).bind(sought.subject);
+    let rows: Vec<(i64,)> = query.all().await?;
+    let mut found = Vec::new();
+    for (number,) in rows {
+        found.extend(invalid::show(conn, number).await?.filter(|event| is_meant(event, sought)));
+    }
+    Ok(found)
+}
+
+/// Whether an invalid event that may hold an identifier does.
+pub(super) fn is_meant(event: &InvalidShown, sought: &Sought<'_>) -> bool {
+    let claims = event.summary.claims.subject.as_deref() == Some(sought.subject);
+    let holds = |bytes: &Vec<u8>| sought.is_in(bytes);
+    let says = |(_, value): &(String, String)| sought.is_in_text(value);
+    claims || event.body.bytes.as_ref().is_some_and(holds) || event.headers.iter().any(says)
+}
+
+async fn staged(conn: &mut Conn, subject: &str) -> Result<Vec<StagedKept>> {
+    conn.query(
+        "SELECT dispatch, route, staged.target, staged_at, batch, message, content_type, headers, body,
+                'application/json' AS message_type
+         FROM staged JOIN way ON way.id = staged.way WHERE subject = $1 ORDER BY position",
+    )
+    .bind(subject)
+    .all()
+    .await
+}
+
+impl FromRow for StagedKept {
+    fn from_row(row: &Row) -> Result<Self> {
+        let (event, message) = kept::of_row(row)?;
+        Ok(Self {
+            dispatch: DispatchId(row.id("dispatch")?),
+            route: row.get("route")?,
+            target: row.get("target")?,
+            at: row.get("staged_at")?,
+            batch: row.get("batch")?,
+            message: message.map(|message| from_json_bytes(&message.bytes)).transpose()?.unwrap_or_default(),
+            event,
+        })
+    }
+}
+
+/// What sources are still to be told of the events of a subject.
+async fn untold(conn: &mut Conn, subject: &str) -> Result<Vec<Receipt>> {
+    let all = outbox::tellable(conn, u32::MAX).await?;
+    Ok(all.into_iter().filter(|receipt| receipt.subject == subject).collect())
+}
+
+/// The jobs that name a subject, or one of its events.
+pub(super) async fn jobs(conn: &mut Conn, subject: &str, events: &BTreeSet<String>) -> Result<Vec<Job>> {
+    let all = job::list(conn, &JobFilter::default(), u32::MAX).await?;
+    let names = |job: &Job| {
+        let tells = |value| unnamed(value, subject, events).is_some();
+        tells(&job.params) || job.outcome.as_ref().is_some_and(tells)
+    };
+    Ok(all.into_iter().filter(names).collect())
+}
