@@ -10,7 +10,8 @@ use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Filter, Mapping};
 
 use crate::{
-    AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule, Versions, WORK_TYPES,
+    AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule, Versions,
+    WORK_TYPES,
 };
 
 /// Everything that the council wrote.

@@ -17,12 +17,11 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("postroom-connector", &["postroom-event"]),
     ("postroom-listener", &["postroom-connector"]),
     ("postroom-request", &["postroom-connector"]),
-    ("postroom-documents", &["postroom-council", "postroom-schema", "postroom-transform"]),
+    ("postroom-documents", &["postroom-council", "postroom-event", "postroom-schema", "postroom-transform"]),
     (
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],
     ),
-    ("postroom-documents", &["postroom-council", "postroom-event", "postroom-schema"]),
     (
         "postroom-router",
         &[
