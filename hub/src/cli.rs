@@ -1,6 +1,8 @@
 //! The command line.
 
 mod case;
+mod docs;
+mod new;
 mod officers;
 mod reveal;
 mod subject;
@@ -15,6 +17,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use postroom_council::HealthAt;
 
 pub(crate) use case::{CaseCommand, CaseNewArgs};
+pub(crate) use docs::{CatalogueArgs, DocsPage, MapForm, RopaFormat};
+pub(crate) use new::{NewCommand, NewSystemArgs};
 pub(crate) use officers::{
     Consent, DeadCommand, DeadDiscardArgs, DeadListArgs, DeadRedriveArgs, Deciding, InvalidCommand,
     InvalidDiscardArgs, InvalidListArgs, InvalidRedriveArgs, JobsCommand, ShowArgs, WhichDead, WhichInvalid,
@@ -117,7 +121,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: XrefCommand,
     },
-    /// Documents written from the program.
+    /// Writes the folder of a new system, route or event type, to be filled in.
+    New {
+        #[command(subcommand)]
+        what: NewCommand,
+    },
+    /// Documents written from the program, and from the council's text.
     Docs {
         #[command(subcommand)]
         page: DocsPage,
@@ -306,35 +315,6 @@ pub(crate) struct ReconcileArgs {
     pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) form: FormArgs,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub(crate) enum DocsPage {
-    /// Every log line, when it comes and what to do: docs/logs.md.
-    Logs,
-    /// Every metric, its labels and what it tells: docs/metrics.md.
-    Metrics,
-    /// Every code of a refusal or a dead letter, and what it means: docs/codes.md.
-    Codes,
-    /// Every function that a mapping may call, with examples: docs/functions.md.
-    Functions,
-    /// The draft record of processing (UK GDPR Article 30): which personal data goes where, why, and how long it is kept.
-    Ropa {
-        /// How it is written.
-        #[arg(long, value_enum, default_value_t = RopaFormat::Md)]
-        format: RopaFormat,
-    },
-}
-
-/// How the record of processing is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RopaFormat {
-    /// Markdown.
-    Md,
-    /// For a spreadsheet, a row for each field.
-    Csv,
-    /// A page for a browser.
-    Html,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

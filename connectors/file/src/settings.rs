@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_format::{Format, Layout};
 use serde::Deserialize;
 
@@ -79,6 +79,11 @@ pub(crate) enum Complete {
     Settled(Duration),
     /// A file of its name and this ending stands beside it.
     Marker(String),
+}
+
+/// The keys that the settings of a source may have.
+pub(crate) fn source_keys() -> Vec<&'static str> {
+    keys_of::<WrittenSource>()
 }
 
 impl SourceSettings {
@@ -199,6 +204,11 @@ pub(crate) struct SinkSettings {
     pub(crate) place: Place<Access>,
     pub(crate) name: String,
     pub(crate) layout: Layout,
+}
+
+/// The keys that the settings of a sink may have.
+pub(crate) fn sink_keys() -> Vec<&'static str> {
+    keys_of::<WrittenSink>()
 }
 
 impl SinkSettings {

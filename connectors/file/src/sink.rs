@@ -17,11 +17,17 @@ use tokio::task::spawn_blocking;
 use crate::NAME;
 use crate::evidence::{Steps, prune, staging};
 use crate::failure::{failed, interrupted};
-use crate::settings::{Place, SinkSettings};
+use crate::settings::{self, Place, SinkSettings};
 use crate::sftp;
 
 /// Longest id of a handover, in characters: it becomes part of a file's name.
 const MAX_ID_CHARS: usize = 128;
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"folder = "SYSTEM/out"
+name = "SYSTEM-{date}-{batch}.jsonl"
+format = { kind = "jsonl" }
+"#;
 
 /// The kind of sink that writes files into a folder.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +40,14 @@ impl SinkKind for FileSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::sink_keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {

@@ -19,7 +19,7 @@ use crate::batch::FileBatch;
 use crate::failure::{failed, interrupted};
 use crate::folder::{Next, Seen, Settling, list, next, remove_lone_markers};
 use crate::inspect::Opened;
-use crate::settings::{Place, SourceSettings};
+use crate::settings::{self, Place, SourceSettings};
 use crate::sftp;
 use crate::{NAME, RULES};
 
@@ -27,6 +27,11 @@ use crate::{NAME, RULES};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Shortest time between two looks into the folder, however often it changes.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"folder = "SYSTEM/in"
+files = [{ pattern = "*.csv", format = { kind = "csv", header = true, required = ["reference"] } }]
+"#;
 
 /// The kind of source that reads files from a folder.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +44,14 @@ impl SourceKind for FileSource {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SourceSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::source_keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn fields(&self, settings: &Settings) -> Option<Vec<String>> {

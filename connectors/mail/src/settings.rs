@@ -1,7 +1,7 @@
 //! The settings as the council wrote them, and what is made of them.
 
 use lettre::message::Mailbox;
-use postroom_connector::{Revealed, Settings, SettingsError, words_of};
+use postroom_connector::{Revealed, Settings, SettingsError, keys_of, words_of};
 use postroom_format::{CsvLayout, Layout};
 use serde::Deserialize;
 
@@ -59,6 +59,11 @@ pub(crate) struct SinkSettings {
     pub(crate) server: ServerSettings,
     pub(crate) concurrency: usize,
     pub(crate) composer: Composer,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl SinkSettings {

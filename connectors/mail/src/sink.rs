@@ -14,7 +14,14 @@ use crate::NAME;
 use crate::compose::Composer;
 use crate::server::Server;
 use crate::session::send;
-use crate::settings::SinkSettings;
+use crate::settings::{self, SinkSettings};
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"server = { host = "mail.example" }
+from = "Postroom <postroom@council.example>"
+to = ["SYSTEM@council.example"]
+fields = ["reference"]
+"#;
 
 /// The kind of sink that sends mails.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +34,14 @@ impl SinkKind for MailSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {

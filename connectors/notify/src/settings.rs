@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration};
+use postroom_connector::{ExposeSecret, SecretFrom, Settings, SettingsError, keys_of, parse_duration};
 use postroom_request::{Plain, Url, check_address};
 use serde::Deserialize;
 
@@ -87,6 +87,11 @@ pub(crate) struct SinkSettings {
     pub(crate) daily_limit: Option<u32>,
     pub(crate) timeout: Duration,
     pub(crate) concurrency: usize,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl SinkSettings {

@@ -13,12 +13,17 @@ use serde_json::Value;
 use crate::NAME;
 use crate::allowance::Allowance;
 use crate::channel::Channel;
-use crate::settings::SinkSettings;
+use crate::settings::{self, SinkSettings};
 use crate::token::Key;
 use crate::{judge, notification};
 
 /// How errors call Notify, and how much of its answer is read: a look-up tells notifications whole.
 const NOTIFY: Peer = Peer { name: "Notify", max_answer_bytes: 256 * 1024 };
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"api_key = { file = "SYSTEM/secret" }
+templates = { email = "11111111-2222-4333-8444-555555555501" }
+"#;
 
 /// The kind of sink that sends notifications by GOV.UK Notify.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +36,14 @@ impl SinkKind for NotifySink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     /// What Notify puts into e-mails, texts and letters.

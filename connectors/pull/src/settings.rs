@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError};
+use postroom_connector::{Settings, SettingsError, keys_of};
 use postroom_listener::{
     Limits, Proof, RateLimit, Wanted, WrittenBasic, WrittenCertificate, WrittenPlace, WrittenProofs,
     WrittenTls, path_fault, read_rate,
@@ -40,6 +40,11 @@ pub(crate) struct PullSettings {
     pub(crate) proofs: Vec<Proof>,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) on_offer: usize,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl PullSettings {

@@ -13,8 +13,13 @@ use tokio::task::JoinHandle;
 
 use crate::NAME;
 use crate::serving::{Serving, Standing};
-use crate::settings::PullSettings;
+use crate::settings::{self, PullSettings};
 use crate::shelf::{LINGERS, Shelf};
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"path = "/queues/SYSTEM"
+bearer = { file = "SYSTEM/token" }
+"#;
 
 /// The kind of sink whose messages the system fetches.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +32,14 @@ impl SinkKind for PullSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         PullSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn manner(&self) -> Manner {

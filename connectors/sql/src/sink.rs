@@ -14,13 +14,19 @@ use crate::cell::Cell;
 use crate::database::{Rows, dotted};
 use crate::line::{Line, Session};
 use crate::receipts::{self, Receipts};
-use crate::settings::{SinkSettings, Work};
+use crate::settings::{self, SinkSettings, Work};
 use crate::statement::Statement;
 
 /// Longest id of a handover, in bytes: what a table of receipts that was made here holds.
 const LONGEST_ID: usize = 64;
 /// Longest reference that is kept, in characters.
 const MAX_REFERENCE_CHARS: usize = 200;
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"url = "sqlite:SYSTEM/SYSTEM.db"
+statement = "INSERT INTO messages (reference) VALUES (:reference)"
+receipts = { table = "postroom_delivered", create = true }
+"#;
 
 /// The kind of sink that runs statements on a database.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +39,14 @@ impl SinkKind for SqlSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::sink_keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {

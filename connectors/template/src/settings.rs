@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use serde::Deserialize;
 
 /// Time between two looks at the file, unless the settings say otherwise.
@@ -23,6 +23,11 @@ pub(crate) struct LineSettings {
     pub(crate) file: PathBuf,
     /// Time between two looks at it.
     pub(crate) every: Duration,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl LineSettings {

@@ -13,7 +13,11 @@ use tokio::io::{AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
 use crate::NAME;
-use crate::settings::LineSettings;
+use crate::settings::{self, LineSettings};
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"file = "SYSTEM/out.jsonl"
+"#;
 
 /// The kind of sink that writes lines.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +30,14 @@ impl SinkKind for LineSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         LineSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::time::sleep;
 
 use crate::NAME;
-use crate::settings::LineSettings;
+use crate::settings::{self, LineSettings};
 
 /// Most bytes that are read at once; a line is not longer.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -24,6 +24,10 @@ const MOST_BYTES: u64 = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The rule for a line that is no JSON.
 const NO_JSON: &str = "json";
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"file = "SYSTEM/in.jsonl"
+"#;
 
 /// The kind of source that reads lines.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +40,14 @@ impl SourceKind for LineSource {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         LineSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn fields(&self, _settings: &Settings) -> Option<Vec<String>> {

@@ -19,6 +19,17 @@ pub trait SinkKind: Send + Sync {
     /// The first setting that is wrong.
     fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
 
+    /// The keys that its settings may have, for editors; none where the kind does not tell.
+    fn keys(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Settings to begin with, one key a line, which pass [`Self::check`]; `SYSTEM` stands for the system's name. Empty
+    /// where the kind has none.
+    fn beginning(&self) -> &'static str {
+        ""
+    }
+
     /// How messages come to a system of this kind.
     fn manner(&self) -> Manner {
         Manner::Pushed

@@ -18,6 +18,17 @@ pub trait SourceKind: Send + Sync {
     /// The first setting that is wrong.
     fn check(&self, settings: &Settings) -> Result<(), SettingsError>;
 
+    /// The keys that its settings may have, for editors; none where the kind does not tell.
+    fn keys(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Settings to begin with, one key a line, which pass [`Self::check`]; `SYSTEM` stands for the system's name. Empty
+    /// where the kind has none.
+    fn beginning(&self) -> &'static str {
+        ""
+    }
+
     /// The names of the fields that every record has as text, where the settings fix them (columns of rows): what
     /// `check` compiles the source mapping against. `None`: records are any JSON.
     fn fields(&self, settings: &Settings) -> Option<Vec<String>>;

@@ -2,12 +2,11 @@
 //! event tells. It knows nothing of where the notes are kept.
 
 use postroom_connector::QUEUE;
-use toml::Spanned;
 
 use crate::key::{Ground, Key};
 use crate::lookup::{kind_of, known};
 use crate::reading::Reading;
-use crate::written::FillText;
+use crate::written::{FillText, Spanned};
 use crate::{Council, MAX_FILLS, Problem};
 
 /// What a route notes.

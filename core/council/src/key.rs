@@ -3,10 +3,9 @@
 use std::fmt;
 
 use postroom_transform::{NoCode, Part, Presence, Shape, View};
-use toml::Spanned;
 
 use crate::Problem;
-use crate::written::Text;
+use crate::written::{Spanned, Text};
 
 /// Where that stands with which something is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

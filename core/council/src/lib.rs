@@ -4,6 +4,7 @@
 //! takes long (compiling mappings, golden cases, examples) is done by [`Council::prove`], or on first use.
 
 mod compatibility;
+mod config_schema;
 mod fill;
 mod from_file;
 mod key;
@@ -21,15 +22,18 @@ mod reading;
 mod retention;
 mod reveals;
 mod route;
+mod scaffold;
 mod shared;
 mod snapshot;
 mod system;
+mod text;
 mod verdict;
 mod versions;
 mod watching;
 mod written;
 
 pub use compatibility::{ChangedSchema, SchemaChange, Touch};
+pub use config_schema::ConfigFile;
 pub use fill::{Fill, FillId};
 pub use key::{Code, Key};
 pub use lists::{Case, CodeList, DIVIDER, Listed, MAX_LIST_BYTES, MAX_LIST_ROWS, SYNONYMS};
@@ -43,6 +47,7 @@ pub use problem::{Place, Problem, in_order};
 pub use program::{Compile, Program};
 pub use prove::{Proof, Unproved};
 pub use route::{RETRY, nearest};
+pub use scaffold::{Draft, NewRoute, NewSystem, Side};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
 pub use verdict::Verdicts;
 pub use versions::{Conversion, Step, Sunset, Versions};

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postroom_transform::{Presence, Shape};
-use toml::Spanned;
 
 use crate::key::{Ground, Key};
 use crate::lists::{Case, CodeList, Listed};
 use crate::reading::Reading;
-use crate::written::{LookupText, Text};
+use crate::written::{LookupText, Spanned, Text};
 use crate::{MAX_LOOKUPS, Problem, System, load, nearest};
 
 /// What is looked up of each event or record.

@@ -11,6 +11,7 @@ use postroom_transform::{Filter, Mapping};
 
 use crate::{
     AfterDeadLetter, Asks, Fill, HealthAt, Lookup, Program, Purpose, Reload, SnapshotRule, Versions,
+    WORK_TYPES,
 };
 
 /// Everything that the council wrote.
@@ -84,6 +85,8 @@ pub struct SourceSystem {
     pub connector: String,
     /// The CloudEvents sources that it owns, at least one.
     pub owns: Vec<String>,
+    /// The event types that a system which publishes itself says it publishes; for documents only, it may publish others.
+    pub publishes: BTreeSet<String>,
     /// Whether it is told what became of its events.
     pub receipts: bool,
     /// The connector's settings.
@@ -185,6 +188,13 @@ pub struct Route {
 }
 
 impl SourceSystem {
+    /// The event types that it states, as far as the text says so.
+    pub fn event_types(&self) -> BTreeSet<&str> {
+        let own = WORK_TYPES.into_iter().filter(|_| self.is_own());
+        let mapped = self.maps.iter().map(|map| map.event_type.as_str());
+        self.publishes.iter().map(String::as_str).chain(mapped).chain(own).collect()
+    }
+
     /// Whether the system publishes CloudEvents to its exchange itself.
     pub fn is_queue(&self) -> bool {
         self.connector == QUEUE

@@ -1,5 +1,6 @@
 //! The system that the hub is itself: it states what becomes of the work list, where a route asks for it. No folder makes it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use postroom_connector::Settings;
@@ -55,6 +56,7 @@ fn own(council: &Council) -> System {
         source: Some(SourceSystem {
             connector: OWN.to_owned(),
             owns: vec![format!("/systems/{OWN_SYSTEM}")],
+            publishes: BTreeSet::new(),
             receipts: false,
             settings: Settings { table: toml::Table::new(), data, system },
             snapshot: None,

@@ -85,6 +85,11 @@ impl<T: Compile> Program<T> {
         Arc::ptr_eq(&self.compiled, &other.compiled)
     }
 
+    /// The text.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Whether the other does the same with the same data, though it may stand in another configuration.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         self.source == other.source && self.context == other.context && self.shape == other.shape

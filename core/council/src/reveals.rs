@@ -3,10 +3,9 @@
 
 use postroom_connector::Revealed;
 use postroom_schema::{CLASSES, Classes, Validator};
-use toml::Spanned;
 
 use crate::reading::Reading;
-use crate::written::{PurposesText, RouteText, Text};
+use crate::written::{PurposesText, RouteText, Spanned, Text};
 use crate::{Problem, Purpose, Target};
 
 /// The class of what is about nobody.

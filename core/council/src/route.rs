@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use postroom_connector::parse_duration;
 use postroom_transform::{Context, Presence};
-use toml::Spanned;
 
 use crate::key::Ground;
 use crate::lookup::Asking;
 use crate::reading::Reading;
 use crate::reveals::{self, Asked};
-use crate::written::{RouteText, Text};
+use crate::written::{RouteText, Spanned, Text};
 use crate::{Council, Problem, Program, Route, fill, system};
 
 /// Reads the route `name` in `folder`; problems are kept in `reading`.

@@ -1,10 +1,10 @@
 //! Reading `snapshot = { ... }` of a source: each batch of it is a whole, and what differs from the last one is told.
 
 use postroom_transform::Shape;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
-use crate::written::Text;
+use crate::written::{Spanned, Text};
 use crate::{Problem, nearest};
 
 /// How much of what is known may be missing from a snapshot, unless the text says otherwise, in hundredths of a per cent.
@@ -12,18 +12,23 @@ const SHRINK_AT_MOST: u32 = 1_000;
 /// All of it, in hundredths of a per cent.
 const WHOLE: u32 = 10_000;
 
-#[derive(Deserialize)]
+/// How a whole export is compared with the last one.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SnapshotText {
+    /// The fields that tell one record from another.
     key: Vec<Spanned<String>>,
+    /// The fields that are kept of each record; all unless they are given.
     keep: Option<Vec<Spanned<String>>>,
+    /// How much of what is known may be missing, such as `10%`.
     shrink_at_most: Option<Spanned<String>>,
+    /// What the first export raises.
     #[serde(default)]
     first: FirstSnapshot,
 }
 
 /// What the first snapshot of a source raises.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FirstSnapshot {
     /// Everything was created.

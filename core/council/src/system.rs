@@ -1,13 +1,12 @@
 //! Reading one system: its sides, their settings, its source mappings and the messages it accepts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use postroom_connector::{Batching, Manner, QUEUE, Settings, SourceKind, parse_duration};
 use postroom_schema::{Validator, Vocabulary};
 use postroom_transform::{Context, Filter, Presence, Shape};
-use toml::Spanned;
 
 use crate::from_file;
 use crate::key::Ground;
@@ -15,7 +14,7 @@ use crate::lookup::Asking;
 use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::snapshot::{self, SnapshotText};
-use crate::written::{MapText, SourceText, SystemText, TargetText, Text};
+use crate::written::{MapText, SourceText, Spanned, SystemText, TargetText, Text};
 use crate::{IgnoreRule, MapRule, Place, Problem, Program, SnapshotRule, SourceSystem, System, Target};
 
 /// Reads the system `name` in `folder`; problems are kept in `reading`.
@@ -114,8 +113,32 @@ impl Part<'_> {
             let words = "`sources` lists at least one CloudEvents source";
             reading.problems.push(self.text.problem_at("source.sources", "sources", words));
         }
+        let publishes = self.publishes(&connector, side.publishes, vocabulary, reading);
         let receipts = side.receipts;
-        Some(SourceSystem { connector, owns, receipts, settings, snapshot, maps, ignores })
+        Some(SourceSystem { connector, owns, publishes, receipts, settings, snapshot, maps, ignores })
+    }
+
+    /// What a system that publishes itself says it publishes; of any other its maps say so.
+    fn publishes(
+        &self,
+        connector: &str,
+        written: Vec<Spanned<String>>,
+        vocabulary: &Vocabulary,
+        reading: &mut Reading<'_>,
+    ) -> BTreeSet<String> {
+        if let Some(first) = written.first().filter(|_| connector != QUEUE) {
+            let words = "`publishes` is for a system that publishes itself; here [[source.map]] says it";
+            reading.problems.push(self.text.problem(first, "publishes", words));
+        }
+        for event_type in written.iter().filter(|written| vocabulary.get(written.as_ref()).is_none()) {
+            reading.problems.push(self.no_schema(event_type));
+        }
+        written.into_iter().map(Spanned::into_inner).collect()
+    }
+
+    fn no_schema(&self, event_type: &Spanned<String>) -> Problem {
+        let words = format!("event type `{}` has no schema", event_type.as_ref());
+        self.text.problem(event_type, "unknown-type", words)
     }
 
     /// The rule of a source of snapshots, and what its records may be.
@@ -148,8 +171,7 @@ impl Part<'_> {
     ) -> Option<MapRule> {
         let event_type = map.event.as_ref().clone();
         if vocabulary.get(&event_type).is_none() {
-            let words = format!("event type `{event_type}` has no schema");
-            reading.problems.push(self.text.problem(&map.event, "unknown-type", words));
+            reading.problems.push(self.no_schema(&map.event));
         }
         let mapping = Text::read(&self.folder.join("events").join(format!("{event_type}.vrl")));
         let mapping = reading.keep(mapping)?;

@@ -33,7 +33,7 @@ fn example(event_type: &EventType, file: &Path, valid: bool) -> Option<FileProbl
     }
 }
 
-fn json_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn json_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())

@@ -7,6 +7,7 @@ mod classes;
 mod data;
 mod differences;
 mod examples;
+mod fields;
 mod references;
 mod rules;
 mod said;
@@ -16,9 +17,10 @@ mod words;
 
 pub use classes::Classes;
 pub use differences::{Differs, FieldDifference};
+pub use fields::{Field, Presence, fields, followed};
 pub use said::Said;
 pub use validator::{SchemaProblem, Validator, Violation};
-pub use vocabulary::{EventType, FileProblem, Vocabulary};
+pub use vocabulary::{EventType, FileProblem, Vocabulary, is_type_name};
 pub use words::is_name;
 
 /// Most violations that are told of one value.

@@ -85,6 +85,11 @@ impl Vocabulary {
         self.types.get(name)
     }
 
+    /// All types, by name.
+    pub fn types(&self) -> impl Iterator<Item = &EventType> {
+        self.types.values()
+    }
+
     /// The names of all types, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.types.keys().map(String::as_str)
@@ -111,6 +116,24 @@ impl Vocabulary {
 }
 
 impl EventType {
+    /// The valid examples that can be read, by name; they are fictitious.
+    pub fn valid_examples(&self) -> Vec<(String, Value)> {
+        self.examples("valid")
+    }
+
+    /// The invalid examples that can be read, by name.
+    pub fn invalid_examples(&self) -> Vec<(String, Value)> {
+        self.examples("invalid")
+    }
+
+    fn examples(&self, folder: &str) -> Vec<(String, Value)> {
+        let example = |file: PathBuf| {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Some((name, read_json(&file).ok()?))
+        };
+        examples::json_files(&self.folder.join(folder)).into_iter().filter_map(example).collect()
+    }
+
     fn read(name: &str, folder: &Path) -> Result<Self, FileProblem> {
         let file = folder.join("schema.json");
         let schema = read_json(&file)?;
@@ -141,7 +164,7 @@ fn types_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Whether `name` is words with full stops, then `.v` and a number.
-fn is_type_name(name: &str) -> bool {
+pub fn is_type_name(name: &str) -> bool {
     let Some((words, version)) = name.rsplit_once(".v") else { return false };
     let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
     words.split('.').all(word) && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())

@@ -7,6 +7,7 @@ mod docs;
 mod explain;
 mod holds;
 mod ledger;
+mod new;
 mod officers;
 mod pause;
 mod publish;
@@ -14,7 +15,6 @@ mod reconcile;
 pub(crate) mod removed;
 mod replay;
 mod revealing;
-mod ropa;
 mod run;
 mod standing;
 mod status;
@@ -52,7 +52,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::WhatIf(args) => wait(whatif::whatif(cli, args)),
         Command::Case { command: CaseCommand::New(args) } => case::new(cli, args),
         Command::Xref { command } => wait(xref::xref(cli, command)),
-        Command::Docs { page } => docs::docs(cli, *page),
+        Command::New { what } => new::new(cli, what),
+        Command::Docs { page } => docs::docs(cli, page),
     }
 }
 

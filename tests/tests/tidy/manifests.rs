@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("postroom-connector", &["postroom-event"]),
     ("postroom-listener", &["postroom-connector"]),
     ("postroom-request", &["postroom-connector"]),
-    ("postroom-documents", &["postroom-council", "postroom-schema", "postroom-transform"]),
+    ("postroom-documents", &["postroom-council", "postroom-event", "postroom-schema", "postroom-transform"]),
     (
         "postroom-council",
         &["postroom-connector", "postroom-event", "postroom-format", "postroom-schema", "postroom-transform"],
@@ -53,7 +53,7 @@ const A_CONNECTOR_MAY: &[&str] = &[
 const MAY_NAME_ALL: [&str; 3] = ["postroom", "postroom-tests", "postroom-fuzz"];
 
 /// Dependencies that only these crates name, so that they can be replaced in one place.
-const OWNERS: [(&str, &[&str]); 25] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("annotate-snippets", &["postroom-council"]),
     ("axum", &["postroom"]),
     ("backoff", &["postroom-broker"]),
@@ -74,6 +74,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("reqwest", &["postroom-request"]),
     ("russh", &["postroom-connector-file"]),
     ("russh-sftp", &["postroom-connector-file"]),
+    ("schemars", &["postroom-council"]),
     ("sqlx", &["postroom-connector-open311", "postroom-connector-sql", "postroom-ledger"]),
     ("tracing", &["postroom-telemetry"]),
     ("tracing-subscriber", &["postroom-telemetry"]),

@@ -35,6 +35,12 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The header that says where a message stands in a distributed trace (W3C Trace Context).
 const TRACE_PARENT: &str = "traceparent";
 
+/// Settings to begin with.
+const BEGINNING: &str = r#"url = "https://SYSTEM.example/messages"
+method = "POST"
+bearer = { file = "SYSTEM/secret" }
+"#;
+
 /// The kind of sink that sends messages by HTTP.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HttpSink;
@@ -46,6 +52,14 @@ impl SinkKind for HttpSink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_request::{Method, Plain, Trust};
 use serde::Deserialize;
 
@@ -97,6 +97,11 @@ pub(crate) struct SinkSettings {
 pub(crate) struct Way {
     pub(crate) request: Request,
     pub(crate) judge: Judge,
+}
+
+/// The keys that the settings may have.
+pub(crate) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl SinkSettings {

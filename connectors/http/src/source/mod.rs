@@ -34,6 +34,12 @@ pub(crate) const RULES: &[(&str, &str)] =
 /// Largest input that is read from a file, in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Settings to begin with.
+const BEGINNING: &str = r#"path = "/hooks/SYSTEM"
+key = "/id"
+bearer = { file = "SYSTEM/secret" }
+"#;
+
 /// The kind of source that is sent records by HTTP, or asks for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HttpSource;
@@ -50,6 +56,14 @@ impl Way {
             return PollSettings::read(settings).map(|read| Self::Poll(Box::new(read)));
         }
         WebhookSettings::read(settings).map(|read| Self::Webhook(Box::new(read)))
+    }
+
+    /// The keys of either.
+    fn keys() -> Vec<&'static str> {
+        let mut keys = [webhook::keys(), poll::keys()].concat();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     fn content(&self) -> &Content {
@@ -71,6 +85,14 @@ impl SourceKind for HttpSource {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         Way::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        Way::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn fields(&self, settings: &Settings) -> Option<Vec<String>> {

@@ -44,6 +44,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Most reports in one batch.
 const MOST_REPORTS: usize = 200;
 
+/// Settings to begin with.
+const BEGINNING: &str = r#"path = "/open311/SYSTEM"
+api_keys = [{ file = "SYSTEM/key" }]
+services = [{ code = "fly-tipping", name = "Fly-tipping" }]
+"#;
+
 /// The kind of source that serves Open311 GeoReport v2.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Open311Source;
@@ -55,6 +61,14 @@ impl SourceKind for Open311Source {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         ServerSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn fields(&self, _settings: &Settings) -> Option<Vec<String>> {

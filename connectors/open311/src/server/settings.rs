@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_listener::{Limits, Wanted, WrittenPlace, WrittenTls, path_fault};
 use serde::Deserialize;
 
@@ -63,6 +63,11 @@ pub(super) struct ServerSettings {
     pub(super) same_within: Duration,
     pub(super) store: Option<PathBuf>,
     pub(super) keep_days: u32,
+}
+
+/// The keys that the settings may have.
+pub(super) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl ServerSettings {

@@ -17,6 +17,10 @@ use board::Board;
 use client::Endpoint;
 use settings::SinkSettings;
 
+/// Settings to begin with.
+const BEGINNING: &str = r#"form = "board"
+"#;
+
 /// The kind of sink that speaks Open311 GeoReport v2, or tells the hub's own server what to say.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Open311Sink;
@@ -28,6 +32,14 @@ impl SinkKind for Open311Sink {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SinkSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {

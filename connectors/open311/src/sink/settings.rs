@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroom_connector::{ExposeSecret, SecretFrom, SecretString, Settings, SettingsError, parse_duration};
+use postroom_connector::{
+    ExposeSecret, SecretFrom, SecretString, Settings, SettingsError, keys_of, parse_duration,
+};
 use serde::Deserialize;
 use url::Url;
 
@@ -47,6 +49,11 @@ struct WrittenClient {
     look_up: Option<String>,
     timeout: Option<String>,
     concurrency: Option<usize>,
+}
+
+/// The keys that the settings may have, of either form.
+pub(super) fn keys() -> Vec<&'static str> {
+    [keys_of::<WrittenBoard>(), keys_of::<WrittenClient>()].concat()
 }
 
 /// Settings of the sink; no secret is read yet.

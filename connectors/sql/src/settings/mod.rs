@@ -8,8 +8,10 @@ mod whole;
 
 pub(crate) use access::{Access, Password};
 use postroom_connector::{Settings, SettingsError};
-pub(crate) use sink::{Making, SinkSettings, Work};
-pub(crate) use source::{Done, Following, Origin, Outbox, Overlap, SourceSettings, Watermark, What};
+pub(crate) use sink::{Making, SinkSettings, Work, sink_keys};
+pub(crate) use source::{
+    Done, Following, Origin, Outbox, Overlap, SourceSettings, Watermark, What, source_keys,
+};
 pub(crate) use whole::Whole;
 
 /// Longest name of a table or column, in bytes.

@@ -1,6 +1,6 @@
 //! The settings of the sink.
 
-use postroom_connector::{Settings, SettingsError};
+use postroom_connector::{Settings, SettingsError, keys_of};
 use serde::Deserialize;
 
 use super::access::{Access, KEYS};
@@ -58,6 +58,11 @@ pub(crate) enum Work {
 pub(crate) enum Making {
     Never,
     WhereAbsent,
+}
+
+/// The keys that the settings of a sink may have.
+pub(crate) fn sink_keys() -> Vec<&'static str> {
+    [KEYS.to_vec(), keys_of::<Written>()].concat()
 }
 
 impl SinkSettings {

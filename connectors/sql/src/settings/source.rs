@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use serde::Deserialize;
 
 use super::access::{Access, KEYS};
@@ -123,6 +123,11 @@ pub(crate) enum Origin {
 pub(crate) enum Overlap {
     Time(Duration),
     Units(i64),
+}
+
+/// The keys that the settings of a source may have.
+pub(crate) fn source_keys() -> Vec<&'static str> {
+    [KEYS.to_vec(), keys_of::<Written>()].concat()
 }
 
 impl SourceSettings {

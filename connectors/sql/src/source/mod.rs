@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::line::Line;
-use crate::settings::{Following, SourceSettings};
+use crate::settings::{self, Following, SourceSettings};
 use crate::{NAME, RULES};
 use batch::RowsBatch;
 use outbox::OutboxReader;
@@ -31,6 +31,11 @@ use whole::WholeReader;
 
 /// Longest that a call waits for rows.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Settings to begin with.
+const BEGINNING: &str = r#"url = "sqlite:SYSTEM/SYSTEM.db"
+outbox = { table = "outbox", id = "id", done = "delete" }
+"#;
 
 /// The kind of source that reads rows of a database.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +48,14 @@ impl SourceKind for SqlSource {
 
     fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         SourceSettings::read(settings).map(drop)
+    }
+
+    fn keys(&self) -> Vec<&'static str> {
+        settings::source_keys()
+    }
+
+    fn beginning(&self) -> &'static str {
+        BEGINNING
     }
 
     /// None: columns have types, which only the database knows, and may be null.

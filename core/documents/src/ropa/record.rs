@@ -95,14 +95,13 @@ fn transfer<'a>(council: &'a Council, route: &'a Route, lines: Vec<Line>) -> Tra
     Transfer { route, about, from: stating(council, &route.from), to: council.systems.get(&*route.to), lines }
 }
 
-/// The titles of the systems that state a type: those that have a rule for it. One that publishes itself may state any type,
-/// and is named where no other does.
+/// The titles of the systems that state a type. One that publishes itself and does not say which types may state any, and is
+/// named where no other does.
 fn stating<'a>(council: &'a Council, event_type: &str) -> Vec<&'a str> {
-    let mapped =
-        council.sources().filter(|(_, side)| side.maps.iter().any(|map| map.event_type == event_type));
-    let mapped: Vec<&str> = mapped.map(|(system, _)| system.title.as_str()).collect();
-    if !mapped.is_empty() {
-        return mapped;
+    let stating = council.sources().filter(|(_, side)| side.event_types().contains(event_type));
+    let stating: Vec<&str> = stating.map(|(system, _)| system.title.as_str()).collect();
+    if !stating.is_empty() {
+        return stating;
     }
     let publishing = council.sources().filter(|(_, side)| side.is_queue());
     publishing.map(|(system, _)| system.title.as_str()).collect()

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::held::HeldBatch;
 use ask::{Asker, Heard, Heeded, Mark};
 use rounds::{CursorFrom, Standing};
-pub(super) use settings::PollSettings;
+pub(super) use settings::{PollSettings, keys};
 
 /// How long one call waits for an answer, or for the time to ask.
 const PATIENCE: Duration = Duration::from_secs(1);

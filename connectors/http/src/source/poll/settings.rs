@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_format::Format;
 use postroom_request::header::HeaderValue;
 use postroom_request::{Method, Plain, Url, check_address};
@@ -75,6 +75,11 @@ pub(in crate::source) struct PollSettings {
     pub(super) rules: Rules,
     /// The name of its answers for people: host and path, without what is filled in behind them.
     pub(super) label: String,
+}
+
+/// The keys that the settings may have.
+pub(in crate::source) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl PollSettings {

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use super::held::{HeldBatch, hash};
 use gate::Gate;
 use refusal::Refusal;
-pub(super) use settings::WebhookSettings;
+pub(super) use settings::{WebhookSettings, keys};
 
 /// How long one call waits for a request.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, parse_duration};
+use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_listener::{
     Limits, Proof, RateLimit, Wanted, WrittenBasic, WrittenCertificate, WrittenPlace, WrittenProofs,
     WrittenTls, path_fault, read_rate,
@@ -71,6 +71,11 @@ pub(in crate::source) struct WebhookSettings {
     pub(in crate::source) content: Content,
     pub(super) proofs: Proofs,
     pub(super) rate: Option<RateLimit>,
+}
+
+/// The keys that the settings may have.
+pub(in crate::source) fn keys() -> Vec<&'static str> {
+    keys_of::<Written>()
 }
 
 impl WebhookSettings {

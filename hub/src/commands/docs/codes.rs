@@ -1,29 +1,12 @@
-//! `postroom docs`: documents written from the program.
-
-use std::process::ExitCode;
+//! `postroom docs codes`: every code of a refusal or a dead letter, and whose concern it is.
 
 use postroom_event::Rule;
 use postroom_router::{Code, of_input, of_rule};
-use postroom_telemetry as telemetry;
 
-use crate::cli::{Cli, DocsPage};
-use crate::commands::ropa;
-use crate::failure::Failure;
 use crate::output;
 use crate::registry::connectors;
 
-pub(crate) fn docs(cli: &Cli, page: DocsPage) -> Result<ExitCode, Failure> {
-    match page {
-        DocsPage::Logs => output::line(telemetry::as_markdown(telemetry::EVENTS).trim_end()),
-        DocsPage::Metrics => output::line(telemetry::metrics_as_markdown().trim_end()),
-        DocsPage::Codes => codes(),
-        DocsPage::Functions => output::line(postroom_transform::functions_as_markdown().trim_end()),
-        DocsPage::Ropa { format } => return ropa::ropa(cli, format),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn codes() {
+pub(super) fn codes() {
     let rules: Vec<Code> =
         Rule::ALL.iter().map(|rule| (rule.code(), of_rule(*rule), rule.meaning())).collect();
     let inputs = [postroom_format::RULES, &connectors().rules()].concat();

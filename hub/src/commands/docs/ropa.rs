@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::place::Place;
 
-pub(crate) fn ropa(cli: &Cli, format: RopaFormat) -> Result<ExitCode, Failure> {
+pub(super) fn ropa(cli: &Cli, format: RopaFormat) -> Result<ExitCode, Failure> {
     let place = Place::load(cli)?;
     // Of a mapping that is no program nothing could be said.
     place.prove_once()?;
