@@ -108,7 +108,7 @@ async fn a_person_is_erased_from_all_that_the_ledger_keeps_on_disk_while_the_hub
     }
     let (refused, said) = subject(&hub, &["erase", "--reason", "request 7", "--yes"]);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("2 events") && said.contains("postroom dead discard"), "{said}");
+    assert!(said.contains("events: 2") && said.contains("postroom dead discard"), "{said}");
     let (before, another) = (hub.json(&["status", "--json"]), hub.say(&["trace", "parcel:b", "--json"]));
 
     let (erased, said) = subject(&hub, &["erase", "--discard-open", "--reason", "request 7", "--yes"]);

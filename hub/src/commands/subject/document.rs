@@ -4,7 +4,7 @@ use postroom_ledger::{HeldDispatch, StagedKept, SubjectHeld, Whole, WorkItem};
 use serde_json::{Map, Value, json};
 
 use super::elsewhere::Elsewhere;
-use crate::commands::officers::show::{content, event, flat, letter};
+use crate::commands::officers::show::{content, event, letter};
 use crate::commands::revealing::Revealing;
 use crate::commands::trace;
 use crate::output;
@@ -47,17 +47,37 @@ pub(super) fn text_of(
     let mut part = |name: &str, told: Vec<String>| {
         lines.push(String::new());
         lines.push(format!("{} ({})", name.replace('_', " "), told.len()));
-        lines.extend(
-            told.into_iter()
-                .flat_map(|told| told.lines().map(|line| format!("  {line}")).collect::<Vec<_>>()),
-        );
+        lines.extend(told.iter().flat_map(|told| told.lines()).map(|line| format!("  {line}")));
     };
     part("events", held.events.iter().map(|event| trace::told(event).join("\n")).collect());
     for (name, items) in parts(held, work) {
-        part(name, items.iter().map(flat).collect());
+        part(name, items.iter().map(block).collect());
     }
     part("elsewhere", elsewhere.lines());
     lines.join("\n")
+}
+
+/// An item for reading: a line a field, those behind the first set in; what says nothing is left out.
+fn block(item: &Value) -> String {
+    let says = |value: &Value| match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    };
+    let fields = item.as_object().into_iter().flatten().filter(|(_, value)| says(value));
+    let line = |(name, value): (&String, &Value)| match value {
+        Value::String(text) => format!("{name}: {text}"),
+        Value::Number(at) if is_time(name) => {
+            format!("{name}: {}", output::time(at.as_i64().unwrap_or_default()))
+        }
+        other => format!("{name}: {other}"),
+    };
+    fields.map(line).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Whether a number under this name is a time of the ledger.
+fn is_time(name: &str) -> bool {
+    name == "at" || name == "since" || name.ends_with("_at")
 }
 
 /// Everything but the events, by what it is.

@@ -111,7 +111,7 @@ fn tell_held(held: &SubjectHeld, args: &EraseArgs) {
         ("jobs that name it", held.jobs.len()),
     ] {
         if count > 0 {
-            output::line(format!("  {count} {kind}"));
+            output::line(format!("  {kind}: {count}"));
         }
     }
     for mention in &held.mentions {
@@ -120,7 +120,7 @@ fn tell_held(held: &SubjectHeld, args: &EraseArgs) {
             (false, true) => "it goes too",
             (false, false) => "it stays; --mentions removes it too",
         };
-        output::line(format!("  mentioned in {}: {fate}", named(mention)));
+        output::line(format!("  mentioned: {}; {fate}", named(mention)));
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn erasures(
 
 /// What was erased, in words.
 pub(super) fn counts(erasure: &Erasure) -> String {
-    let counts: Vec<_> = erasure.counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let counts: Vec<_> = erasure.counts.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
     counts.join(", ")
 }
 
