@@ -96,7 +96,7 @@ impl Hub {
         connect: Connect,
         stop: CancellationToken,
     ) -> Self {
-        let configuration = Configuration::new(Arc::clone(&council));
+        let configuration = Configuration::new(council);
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
         let health = Arc::new(Health::new(configuration.clone(), ledger.clone(), halts.clone()));
