@@ -183,9 +183,9 @@ fn one(words: impl Display) -> Refusal {
 }
 
 fn refused(failure: Failure) -> Refusal {
-    match &failure {
+    match failure {
         Failure::Configuration(found) => {
-            let first = found.first().map_or_else(|| failure.to_string(), Problem::line);
+            let first = found.first().map(Problem::line).unwrap_or_default();
             Refusal { problems: found.len(), first }
         }
         other => one(other),

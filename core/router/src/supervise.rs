@@ -96,12 +96,12 @@ impl Hub {
         connect: Connect,
         stop: CancellationToken,
     ) -> Self {
+        let watermark = Watermark::below(&council.data);
         let configuration = Configuration::new(council);
         let leases = Leases::new(ledger.clone());
         let halts = Halts::default();
         let health = Arc::new(Health::new(configuration.clone(), ledger.clone(), halts.clone()));
         let (laters, unserved) = (Laters::default(), Unserved::default());
-        let watermark = Watermark::below(&council.data);
         let certificates = Certificates::new(configuration.clone(), Arc::clone(&connectors), Vec::new());
         Self {
             configuration,
