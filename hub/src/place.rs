@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::{CertificateAt, CertificateRole, Connectors};
-use postroom_council::{Council, Problem, Unproved, Verdicts, in_order};
+use postroom_council::{Contents, Council, Problem, Unproved, Verdicts, in_order};
 use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace, ROOT_CERTIFICATE};
 use postroom_router::{Certificates, Configuration, want_told};
 
@@ -35,7 +35,12 @@ pub(crate) struct Checked {
     pub(crate) unproved: Vec<Unproved>,
     /// How many golden cases there are.
     pub(crate) cases: usize,
+    /// Whether its files were the same all the time, so that the verdict may be kept.
+    pub(crate) is_settled: bool,
 }
+
+/// How often a text is read anew that changes while it is read.
+const READINGS: usize = 5;
 
 /// A council that was read, with the connectors that it was read with.
 pub(crate) struct Place {
@@ -66,8 +71,31 @@ impl Place {
     }
 
     /// The same, read once more.
-    pub(crate) fn again(&self) -> Result<(Self, Vec<Problem>), Failure> {
+    fn again(&self) -> Result<(Self, Vec<Problem>), Failure> {
         Self::of(self.given.clone(), Arc::clone(&self.connectors))
+    }
+
+    /// Reads the text while nobody writes it, with the problems of it and its files.
+    pub(crate) fn settled(cli: &Cli) -> Result<(Self, Vec<Problem>, Contents), Failure> {
+        let (first, _) = Self::read(cli)?;
+        first.settled_again()?.ok_or_else(|| {
+            Failure::Wrong("the council's text changes while it is read: again, once it is whole".to_owned())
+        })
+    }
+
+    /// The same, read once more; nothing where it keeps changing.
+    pub(crate) fn settled_again(&self) -> Result<Option<(Self, Vec<Problem>, Contents)>, Failure> {
+        let (mut last, _) = self.again()?;
+        for _ in 0..READINGS {
+            // Which folders there are stands in the text itself. A file that cannot be read is a problem of the text.
+            let before = last.council.contents().unwrap_or_default();
+            let (place, problems) = self.again()?;
+            if place.council.contents().unwrap_or_default() == before {
+                return Ok(Some((place, problems, before)));
+            }
+            last = place;
+        }
+        Ok(None)
     }
 
     fn of(given: Given, connectors: Arc<Connectors>) -> Result<(Self, Vec<Problem>), Failure> {
@@ -79,23 +107,26 @@ impl Place {
         Ok((Self { council: Arc::new(council), connectors, given }, problems))
     }
 
-    /// Proves what was read, unless this very text was proved before.
-    pub(crate) fn prove_once(&self) -> Result<(), Failure> {
-        let fingerprint = self.council.fingerprint(VERSION).map_err(unreadable)?;
+    /// Proves what was read from these files, unless this very text was proved before.
+    pub(crate) fn prove_once(&self, contents: &Contents) -> Result<(), Failure> {
+        let fingerprint = contents.fingerprint(VERSION);
         if self.council.is_proved(&fingerprint) {
             return Ok(());
         }
-        let Checked { problems, .. } = self.prove();
+        let Checked { problems, is_settled, .. } = self.prove(contents);
         if !problems.is_empty() {
             return Err(Failure::Configuration(problems));
+        }
+        if !is_settled {
+            return Ok(());
         }
         self.council.note_proved(&fingerprint).map_err(|error| {
             Failure::Unreachable(format!("writing the data folder {}: {error}", self.council.data.display()))
         })
     }
 
-    /// Proves what was read, but for what is known from before.
-    pub(crate) fn prove(&self) -> Checked {
+    /// Proves what was read from these files, but for what is known from before.
+    pub(crate) fn prove(&self, contents: &Contents) -> Checked {
         let verdicts = Verdicts::read(&self.council.data, VERSION);
         let (begun, shown) = (Instant::now(), OnceLock::new());
         let proof = self.council.prove(&verdicts, &|done, all| {
@@ -108,11 +139,14 @@ impl Place {
             bar.finish_and_clear();
         }
         let (wrong, cases) = postroom_router::prove_cases(&self.council, &verdicts);
-        // What cannot be kept is proved again.
-        let _not_kept = verdicts.write(&self.council.data);
+        let is_settled = self.council.contents().is_ok_and(|now| now == *contents);
+        if is_settled {
+            // What cannot be kept is proved again.
+            let _not_kept = verdicts.write(&self.council.data);
+        }
         let versions = self.council.prove_versions();
         let problems = in_order([proof.problems, versions, wrong].concat());
-        Checked { problems, unproved: proof.unproved, cases }
+        Checked { problems, unproved: proof.unproved, cases, is_settled }
     }
 
     /// The ledger: on its server, or in its file, made where it is missing.
@@ -188,12 +222,6 @@ impl Place {
     pub(crate) async fn broker(&self) -> Result<Arc<dyn Broker>, Failure> {
         Ok(Arc::new(Amqp::connect(&self.broker_url()?, options(&self.council.prefix)).await?))
     }
-}
-
-/// That the council's text cannot be read.
-#[expect(clippy::needless_pass_by_value, reason = "it is the error of a result")]
-pub(crate) fn unreadable(error: std::io::Error) -> Failure {
-    Failure::Unreachable(format!("reading the configuration: {error}"))
 }
 
 /// How this hub connects.

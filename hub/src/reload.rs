@@ -1,19 +1,18 @@
 //! A council's text that was changed is taken over while the hub works: read and proved first, then whole or not at all.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postroom_council::{Council, Problem, Reload};
+use postroom_council::{Contents, Council, Problem, Reload};
 use postroom_ledger::Ledger;
 use postroom_router::Configuration;
 use postroom_telemetry as telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::commands::removed;
 use crate::failure::{Failure, count};
@@ -21,11 +20,11 @@ use crate::place::Place;
 
 /// How often it is looked whether a file has changed. A text that is the same at two looks is left alone.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long it is waited until a session has begun with a text that was taken over. Behind that nothing works, so that nothing
+/// goes anywhere either.
+const BEGINS: Duration = Duration::from_secs(60);
 /// How many changed files are named.
 const NAMED: usize = 5;
-
-/// The files of a text, with the digest of each.
-pub(crate) type Contents = BTreeMap<PathBuf, [u8; 32]>;
 
 /// What watches over the text of a hub.
 pub(crate) struct Watch {
@@ -63,7 +62,6 @@ enum Looked {
 }
 
 /// What became of a look.
-#[derive(PartialEq, Eq)]
 enum Took {
     Nothing,
     /// The next look will tell.
@@ -91,23 +89,23 @@ impl Watch {
 
     /// Takes over what has changed, for ever.
     pub(crate) async fn keep_watching(mut self) -> Infallible {
-        let mut looks = Looks::default();
+        let (mut looks, mut asked) = (Looks::default(), false);
         loop {
-            let asked = tokio::select! {
-                Some(()) = self.asked.recv() => true,
-                () = sleep(LOOK_EVERY) => false,
-            };
+            tokio::select! {
+                Some(()) = self.asked.recv() => asked = true,
+                () = sleep(LOOK_EVERY) => {}
+            }
             let is_due = looks.is_due(self.stamp().await, self.place.council.reload);
             if !asked && !is_due {
                 continue;
             }
             match self.take_over().await {
-                Ok(Took::Nothing) if asked => telemetry::configuration_unchanged(),
                 Ok(Took::NothingYet) => continue,
+                Ok(Took::Nothing) if asked => telemetry::configuration_unchanged(),
                 Ok(Took::Nothing | Took::All) => {}
                 Err(Refusal { problems, first }) => telemetry::configuration_refused(problems, &first),
             }
-            looks.tried = looks.last;
+            (looks.tried, asked) = (looks.last, false);
         }
     }
 
@@ -115,6 +113,14 @@ impl Watch {
     async fn stamp(&self) -> Option<u64> {
         let council = Arc::clone(&self.place.council);
         spawn_blocking(move || council.stamp().ok()).await.ok().flatten()
+    }
+
+    /// Refuses `council` where something waits for what is not in it.
+    async fn refuse_what_waits(&self, council: &Council) -> Result<(), Refusal> {
+        let mut waiting = removed::systems(council, &self.ledger).await.map_err(refused)?;
+        waiting.extend(removed::sources(council, &self.ledger).await.map_err(refused)?);
+        let problems = waiting.len();
+        waiting.into_iter().next().map_or(Ok(()), |first| Err(Refusal { problems, first }))
     }
 
     async fn take_over(&mut self) -> Result<Took, Refusal> {
@@ -127,13 +133,16 @@ impl Watch {
             Looked::Changed(place, contents) => (place, contents),
         };
         let council = Arc::clone(&place.council);
-        let mut waiting = removed::systems(&council, &self.ledger).await.map_err(refused)?;
-        waiting.extend(removed::sources(&council, &self.ledger).await.map_err(refused)?);
-        if let Some(first) = waiting.first() {
-            return Err(Refusal { problems: waiting.len(), first: first.clone() });
-        }
+        self.refuse_what_waits(&council).await?;
         let files = differences(&self.contents, &contents, &council.folder);
+        let before = self.configuration.now();
         self.configuration.replace(Arc::clone(&council));
+        let _no_session = timeout(BEGINS, self.configuration.begun(&council)).await;
+        // Until the session before had ended, more may have come for what was taken away.
+        if let Err(refusal) = self.refuse_what_waits(&council).await {
+            self.configuration.replace(before);
+            return Err(refusal);
+        }
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (systems, routes) = (council.systems.len(), council.routes.len());
         telemetry::configuration_applied(files.len(), &first_of(&files), systems, routes, milliseconds);
@@ -144,24 +153,23 @@ impl Watch {
 
 /// Reads and proves what is there now, unless it is what is `known`. Blocking.
 fn look(place: &Place, known: &Contents) -> Result<Looked, Refusal> {
-    let Ok(before) = place.council.contents() else { return Ok(Looked::Moving) };
-    if before == *known {
-        return Ok(Looked::Same);
+    match place.council.contents() {
+        Ok(contents) if contents == *known => return Ok(Looked::Same),
+        Ok(_) => {}
+        Err(_) => return Ok(Looked::Moving),
     }
-    let (next, problems) = place.again().map_err(refused)?;
+    let Some((next, problems, contents)) = place.settled_again().map_err(refused)? else {
+        return Ok(Looked::Moving);
+    };
     if !problems.is_empty() {
         return Err(refused(Failure::Configuration(problems)));
     }
     if let Some(what) = needs_a_restart(&place.council, &next.council) {
         return Err(one(format!("{what} was changed, which takes a restart")));
     }
-    next.prove_once().map_err(refused)?;
+    next.prove_once(&contents).map_err(refused)?;
     next.council.compile();
-    let is_as_read = place.council.contents().is_ok_and(|after| after == before);
-    Ok(match next.council.contents() {
-        Ok(contents) if is_as_read => Looked::Changed(Box::new(next), contents),
-        _ => Looked::Moving,
-    })
+    Ok(Looked::Changed(Box::new(next), contents))
 }
 
 /// What of a council's text is used once, when the hub starts, and was changed.
@@ -174,6 +182,8 @@ fn needs_a_restart(old: &Council, new: &Council) -> Option<&'static str> {
         ("`url` under [ledger]", old.ledger_url == new.ledger_url),
         ("`listen` under [health]", old.health == new.health),
         ("`otlp` under [telemetry]", old.otlp == new.otlp),
+        ("`journal` under [broker]", old.journal == new.journal),
+        ("`max_age` under [journal]", old.journal_age == new.journal_age),
     ];
     used_once.into_iter().find(|(_, is_same)| !is_same).map(|(what, _)| what)
 }
@@ -194,6 +204,7 @@ fn refused(failure: Failure) -> Refusal {
 
 /// The files that were added, changed or removed, each by its path below `folder` where it lies there.
 fn differences(old: &Contents, new: &Contents, folder: &Path) -> Vec<String> {
+    let (old, new) = (&old.0, &new.0);
     let changed = new.iter().filter(|(file, content)| old.get(*file) != Some(content)).map(|(file, _)| file);
     let removed = old.keys().filter(|file| !new.contains_key(*file));
     let shown = |file: &PathBuf| file.strip_prefix(folder).unwrap_or(file).display().to_string();
@@ -227,7 +238,8 @@ mod tests {
     #[test]
     fn what_was_added_changed_or_removed_is_named_and_nothing_else() {
         let contents = |files: &[(&str, u8)]| -> Contents {
-            files.iter().map(|(file, content)| (Path::new("/c").join(file), [*content; 32])).collect()
+            let of = |(file, content): &(&str, u8)| (Path::new("/c").join(file), [*content; 32]);
+            Contents(files.iter().map(of).collect())
         };
         let old = contents(&[("same", 1), ("changed", 1), ("removed", 1)]);
         let new = contents(&[("same", 1), ("changed", 2), ("added", 1)]);

@@ -49,7 +49,7 @@ pub use prove::{Proof, Unproved};
 pub use route::{RETRY, nearest};
 pub use scaffold::{Draft, NewRoute, NewSystem, Side};
 pub use snapshot::{FirstSnapshot, SnapshotRule};
-pub use verdict::Verdicts;
+pub use verdict::{Contents, Verdicts};
 pub use versions::{Conversion, Step, Sunset, Versions};
 pub use watching::HealthAt;
 pub use written::{AfterDeadLetter, Purpose, Reload};

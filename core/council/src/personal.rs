@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postroom_schema::{CLASSES, Classes, EventType};
-use postroom_transform::{FieldPath, Flow, How, Of};
+use postroom_transform::{FieldPath, Flow, How, Mapping, Of};
 
 use crate::written::Text;
 use crate::{Council, Key, Problem, Program, Purpose, Route};
@@ -19,6 +19,9 @@ const NOBODY: &str = CLASSES[0];
 const PERSONAL: &str = CLASSES[1];
 /// The classes of what an office holds, whatever it says: who it is about is of that class too.
 const HELD_BY_AN_OFFICE: [&str; 2] = [CLASSES[3], CLASSES[4]];
+/// What the metadata calls what the event is about, and what was looked up.
+const SUBJECT: &str = "subject";
+const LOOKUP: &str = "lookup";
 /// Most fields that one problem names.
 const MAX_NAMED: usize = 3;
 
@@ -49,7 +52,6 @@ impl Council {
     pub fn carried(&self, route: &Route) -> Vec<Carried> {
         let Some(event) = self.vocabulary.get(&route.from) else { return Vec::new() };
         let carried = |flow: Flow, reaches| {
-            let flow = Flow { from: asked_with(flow.from, route), ..flow };
             let classes = classes(event, &flow).unwrap_or_default().known;
             let called = match (reaches, flow.how) {
                 (Reaches::Message, How::Data) => route.accepts.classes_of(steps(&flow.to)),
@@ -59,14 +61,10 @@ impl Council {
             Carried { flow, classes, called, reaches }
         };
         let decides = route.when.iter().flat_map(Program::decides);
-        let decides = decides.map(|flow| carried(flow, Reaches::When));
-        let mut all: Vec<Carried> = route
-            .mapping
-            .flows()
-            .into_iter()
-            .map(|flow| carried(flow, Reaches::Message))
-            .chain(decides)
-            .collect();
+        let decides = decides.flat_map(|flow| begun(&flow, route)).map(|flow| carried(flow, Reaches::When));
+        let mapped = route.mapping.flows().into_iter().flat_map(|flow| begun(&flow, route));
+        let mapped = mapped.map(|flow| carried(flow, Reaches::Message));
+        let mut all: Vec<Carried> = mapped.chain(decides).collect();
         all.sort_by(|one, other| {
             let order = |it: &Carried| (it.flow.from.clone(), it.reaches, it.flow.to.clone(), it.flow.of);
             order(one).cmp(&order(other))
@@ -81,17 +79,26 @@ impl Council {
     }
 }
 
-/// The field with which a lookup asks, where the path leads to its answer.
-fn asked_with(from: FieldPath, route: &Route) -> FieldPath {
-    let name = match from.steps.as_slice() {
-        [lookup, name, ..] if from.is_metadata && lookup == "lookup" => name,
-        _ => return from,
+/// The flow from where it begins: the answer of a lookup comes from what was asked with, and all of the metadata, or of the
+/// lookups, from each of them.
+fn begun(flow: &Flow, route: &Route) -> Vec<Flow> {
+    let subject = || FieldPath { is_metadata: true, steps: vec![SUBJECT.to_owned()] };
+    let asked = |from: &Key| match from {
+        Key::Subject => subject(),
+        Key::Field(path) => FieldPath { is_metadata: false, steps: path.clone() },
     };
-    match route.lookups.iter().find(|lookup| lookup.name == *name).map(|lookup| &lookup.from) {
-        Some(Key::Subject) => FieldPath { is_metadata: true, steps: vec!["subject".to_owned()] },
-        Some(Key::Field(path)) => FieldPath { is_metadata: false, steps: path.clone() },
-        None => from,
-    }
+    let lookups = |name: Option<&String>| -> Vec<FieldPath> {
+        let named = route.lookups.iter().filter(|lookup| name.is_none_or(|name| lookup.name == *name));
+        named.map(|lookup| asked(&lookup.from)).collect()
+    };
+    let from = match flow.from.steps.as_slice() {
+        _ if !flow.from.is_metadata => vec![flow.from.clone()],
+        [] => [vec![subject()], lookups(None)].concat(),
+        [first] if first == LOOKUP => lookups(None),
+        [first, name, ..] if first == LOOKUP => lookups(Some(name)),
+        _ => vec![flow.from.clone()],
+    };
+    from.into_iter().map(|from| Flow { from, ..flow.clone() }).collect()
 }
 
 fn steps(path: &FieldPath) -> impl Iterator<Item = &str> {
@@ -106,7 +113,7 @@ fn of_somebody(classes: BTreeSet<String>) -> BTreeSet<String> {
 /// The classes of where a flow begins; `None` where nothing can stand.
 fn classes(event: &EventType, flow: &Flow) -> Option<Classes> {
     if flow.from.is_metadata {
-        let is_subject = flow.from.steps.first().is_some_and(|name| name == "subject");
+        let is_subject = flow.from.steps.first().is_some_and(|name| name == SUBJECT);
         return Some(if is_subject { of_subject(event) } else { Classes::default() });
     }
     let found = event.validator.classes_of(steps(&flow.from))?;
@@ -129,6 +136,28 @@ pub(crate) fn check(council: &Council, route: &Route) -> Vec<Problem> {
     let carried: Vec<&Carried> = carried.iter().filter(|it| it.reaches == Reaches::Message).collect();
     let checked = Checked { council, route };
     [checked.of_purpose(&carried), checked.of_target(&carried), checked.without_class(&carried)].concat()
+}
+
+/// Problems of a step between two versions of a type: what has a class in the one has it in the other.
+pub(crate) fn check_step(from: &EventType, to: &EventType, program: &Program<Mapping>) -> Vec<Problem> {
+    let mut told = BTreeSet::new();
+    let problem = |flow: Flow| {
+        let classes = of_somebody(classes(from, &flow)?.known);
+        let called = to.validator.classes_of(steps(&flow.to))?.everywhere;
+        let is_told = classes.is_subset(&called) || !told.insert((flow.from.clone(), flow.to.clone()));
+        let all: Vec<&str> = classes.iter().map(String::as_str).collect();
+        let words = format!(
+            "{} of `{}` reaches `{}` of `{}`, which its schema does not call so",
+            in_words(&all),
+            flow.from,
+            flow.to,
+            to.name
+        );
+        let problem = program.problem(&flow, "personal-field", words);
+        (!is_told)
+            .then(|| problem.hint("say its `x-class` in the schema of that version, or leave the field out"))
+    };
+    program.flows().into_iter().filter(|flow| flow.how == How::Data).filter_map(problem).collect()
 }
 
 struct Checked<'a> {

@@ -15,6 +15,8 @@ use crate::{Council, Lookup, Route, SourceSystem};
 
 /// Where verdicts are kept, below the data folder.
 const FOLDER: &str = "verdicts";
+/// The number of the rules by which is proved: raised with each change of them, so that no verdict outlives its rule.
+const RULES: u32 = 2;
 /// The fingerprint of the whole text that was proved last.
 const WHOLE: &str = "whole";
 /// What was proved of its parts.
@@ -68,8 +70,21 @@ impl Verdicts {
     /// The fingerprint of what `tell` hands over, for this version of the program.
     pub(crate) fn fingerprint(&self, tell: impl FnOnce(&mut Told)) -> String {
         let mut told = Told(Sha256::new());
-        self.version.hash(&mut told);
+        (RULES, &self.version).hash(&mut told);
         tell(&mut told);
+        told.hex()
+    }
+}
+
+/// The files of a text, each with the SHA-256 of its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Contents(pub BTreeMap<PathBuf, [u8; 32]>);
+
+impl Contents {
+    /// SHA-256 over all of it, and over the program's version.
+    pub fn fingerprint(&self, version: &str) -> String {
+        let mut told = Told(Sha256::new());
+        (RULES, version, self).hash(&mut told);
         told.hex()
     }
 }
@@ -94,27 +109,16 @@ impl Hasher for Told {
 }
 
 impl Council {
-    /// SHA-256 over every file of the council's text and of its vocabulary, and over the program's version.
+    /// The files of the council's text and of its vocabulary as they are now.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn fingerprint(&self, version: &str) -> std::io::Result<String> {
-        let mut told = Told(Sha256::new());
-        version.hash(&mut told);
-        self.contents()?.hash(&mut told);
-        Ok(told.hex())
-    }
-
-    /// Every file of the council's text and of its vocabulary, with the SHA-256 of its content.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn contents(&self) -> std::io::Result<BTreeMap<PathBuf, [u8; 32]>> {
+    pub fn contents(&self) -> std::io::Result<Contents> {
         let digested = |file: PathBuf| {
             let content = Sha256::digest(std::fs::read(&file)?).into();
             Ok((file, content))
         };
-        self.files()?.into_iter().map(digested).collect()
+        self.files()?.into_iter().map(digested).collect::<std::io::Result<_>>().map(Contents)
     }
 
     /// A number that is another once a file was added, changed or removed, by size and time alone: cheap to ask for often.
@@ -134,11 +138,16 @@ impl Council {
     fn files(&self) -> std::io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for folder in self.vocabulary.folders().iter().map(PathBuf::as_path).chain([self.folder.as_path()]) {
-            collect(folder, &self.data, &mut files)?;
+            collect(folder, &self.left_out(), &mut files)?;
         }
         files.sort();
         files.dedup();
         Ok(files)
+    }
+
+    /// What lies in the council's folder and is none of its text: the data, and the samples that the example has.
+    fn left_out(&self) -> [PathBuf; 2] {
+        [self.data.clone(), self.folder.join("samples")]
     }
 
     /// Whether this fingerprint was proved before.
@@ -162,7 +171,7 @@ impl Council {
         let mut read = Ok(());
         let fingerprint = verdicts.fingerprint(|told| {
             "route".hash(told);
-            read = tell_files([route.folder.as_path()].into_iter(), &self.data, told);
+            read = tell_files(&route.folder, &self.left_out(), told);
             self.tell_type(&route.from, told);
             for step in self.versions.steps() {
                 let so_far = std::mem::replace(&mut read, Ok(()));
@@ -181,11 +190,7 @@ impl Council {
         let mut read = Ok(());
         let fingerprint = verdicts.fingerprint(|told| {
             "source".hash(told);
-            read = tell_files(
-                [self.folder.join("systems").join(system).as_path()].into_iter(),
-                &self.data,
-                told,
-            );
+            read = tell_files(&self.folder.join("systems").join(system), &self.left_out(), told);
             for map in &side.maps {
                 self.tell_type(&map.event_type, told);
                 let so_far = std::mem::replace(&mut read, Ok(()));
@@ -206,22 +211,15 @@ impl Council {
         if lookups.is_empty() || !lists.is_dir() {
             return Ok(());
         }
-        tell_files([lists.as_path()].into_iter(), &self.data, told)
+        tell_files(&lists, &self.left_out(), told)
     }
 }
 
-/// Tells every file below the folders: its path, its length and its content.
-fn tell_files<'p>(
-    folders: impl Iterator<Item = &'p Path>,
-    data: &Path,
-    told: &mut Told,
-) -> std::io::Result<()> {
+/// Tells every file below a folder: its path, its length and its content.
+fn tell_files(folder: &Path, left_out: &[PathBuf], told: &mut Told) -> std::io::Result<()> {
     let mut files = Vec::new();
-    for folder in folders {
-        collect(folder, data, &mut files)?;
-    }
+    collect(folder, left_out, &mut files)?;
     files.sort();
-    files.dedup();
     files.iter().try_for_each(|file| tell_file(file, told))
 }
 
@@ -230,15 +228,15 @@ fn tell_file(file: &Path, told: &mut Told) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Every file below `folder`, but for `data` and hidden ones.
-fn collect(folder: &Path, data: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// Every file below `folder`, but for what is left out and hidden ones.
+fn collect(folder: &Path, left_out: &[PathBuf], files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden || path == data || path.ends_with("samples") {
+        if hidden || left_out.contains(&path) {
             continue;
         }
-        if path.is_dir() { collect(&path, data, files)? } else { files.push(path) }
+        if path.is_dir() { collect(&path, left_out, files)? } else { files.push(path) }
     }
     Ok(())
 }

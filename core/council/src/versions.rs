@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::reading::Reading;
 use crate::written::Text;
-use crate::{Council, Problem, Program};
+use crate::{Council, Problem, Program, personal};
 
 /// What makes the version below the folder's own, and its own the one below.
 const UPGRADE: &str = "upgrade.vrl";
@@ -218,6 +218,7 @@ impl Council {
             Problem { words: format!("what it makes may be no `{}`: {}", to.name, problem.words), ..problem }
         };
         let mut problems: Vec<Problem> = misfits.map(placed).collect();
+        problems.extend(personal::check_step(from, to, &step.program));
         for (name, example) in examples(from) {
             let made = Runner::default().map(mapping, &mut Input::new(Data::from(example), &NOTHING));
             let words = match made {

@@ -193,3 +193,9 @@ fn what_a_route_carries_is_told_by_field_and_by_what_it_reaches() {
     });
     assert_eq!(told.collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn all_of_the_metadata_has_the_class_of_the_subject() {
+    let said = said("", "{ \"bare\": get(%, [\"subject\"]) ?? null }").join("\n");
+    assert!(said.contains("no-purpose") && said.contains("personal-field"), "{said}");
+}

@@ -160,6 +160,7 @@ impl Hub {
         while let Some(prepared) = self.connected(&mut waits, first).await? {
             first = false;
             let begun = Instant::now();
+            self.configuration.begins(&prepared.council);
             match self.session(prepared, started).await {
                 Ended::Stopped => break,
                 Ended::Replaced => continue,

@@ -25,7 +25,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         };
         let mut references = Vec::new();
-        collect(schema, target, &mut references);
+        collect(schema, target, &mut references)?;
         self.around.push(target);
         for (pointer, next) in references {
             let problem = |words: String| Err(SchemaProblem { pointer: format!("{pointer}/$ref"), words });
@@ -46,29 +46,44 @@ impl<'a> Walk<'a> {
 }
 
 /// Every reference below `schema`, which stands at the pointer `at`: where it stands, and where in the file it leads.
-fn collect<'a>(schema: &'a Value, at: &str, found: &mut Vec<(String, &'a str)>) {
+///
+/// # Errors
+/// At an `$id` below the root: references would begin anew there, which whoever else follows them does not know.
+fn collect<'a>(schema: &'a Value, at: &str, found: &mut Vec<(String, &'a str)>) -> Result<(), SchemaProblem> {
     match schema {
         Value::Object(rules) => {
             let target =
                 rules.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
             found.extend(target.map(|target| (at.to_owned(), target)));
+            if !at.is_empty() && rules.get("$id").is_some_and(Value::is_string) {
+                let words = "only the whole schema has an `$id`".to_owned();
+                return Err(SchemaProblem { pointer: format!("{at}/$id"), words });
+            }
             for (keyword, below) in rules {
-                collect(below, &format!("{at}/{keyword}"), found);
+                collect(below, &format!("{at}/{keyword}"), found)?;
             }
         }
         Value::Array(parts) => {
             for (number, part) in parts.iter().enumerate() {
-                collect(part, &format!("{at}/{number}"), found);
+                collect(part, &format!("{at}/{number}"), found)?;
             }
         }
         _ => {}
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_schema_within_the_schema_has_no_id() {
+        let within = json!({"$id": "a", "properties": {"b": {"$id": "urn:b", "type": "string"}}});
+        assert_eq!(pointer(&within).as_deref(), Some("/properties/b/$id"));
+        assert_eq!(pointer(&json!({"$id": "a", "properties": {"$id": {"type": "string"}}})), None);
+    }
 
     fn pointer(schema: &Value) -> Option<String> {
         check(schema).err().map(|problem| problem.pointer)

@@ -194,3 +194,40 @@ fn a_source_mapping_makes_an_event_or_several_with_their_envelope() {
     );
     check(".id", &[". wrong-type"], &[]);
 }
+
+#[test]
+fn one_of_several_forms_that_a_mapping_makes_in_turn_is_left_and_not_refused() {
+    let form = |name: &str| {
+        json!({"type": "object", "additionalProperties": false, "required": [name],
+            "properties": {name: {"type": "string"}}})
+    };
+    let forms = json!({"oneOf": [form("a"), form("b")]});
+    let source = "x = {\"a\": \"y\"}\nif .n > 3 { x = {\"b\": \"y\"} }\nx";
+    check(source, &forms, &[], &[".f oneOf"]);
+    check("{\"c\": \"y\"}", &forms, &[".f wrong-type"], &[]);
+    let whole_or_not = json!({"oneOf": [{"type": "integer"}, {"type": "number"}]});
+    check("to_float(.n)", &whole_or_not, &[], &[".f oneOf"]);
+}
+
+#[test]
+fn an_empty_text_that_is_taken_out_is_no_value() {
+    let target =
+        json!({"type": "object", "additionalProperties": false, "properties": {"f": {"enum": ["a", "b"]}}});
+    let made = |source: &str| told(&fit(source, &target)).0;
+    assert_eq!(made("compact({ \"f\": string(.note) ?? \"\" })"), [""; 0]);
+    assert_eq!(made("{ \"f\": string(.note) ?? \"\" }"), [".f not-in-enum"]);
+}
+
+#[test]
+fn null_is_told_where_all_else_is_taken_and_keeps_no_rule_that_speaks_of_anything() {
+    let all_but_null = json!({"type": ["string", "number", "boolean", "array", "object"]});
+    check("get(., [\"nope\"]) ?? \"x\"", &all_but_null, &[".f may-be-null"], &[]);
+    check("null", &json!({"not": {"type": "null"}}), &[], &[".f not"]);
+}
+
+#[test]
+fn whole_numbers_are_compared_to_their_last_digit() {
+    let least = json!({"type": "integer", "minimum": 9_007_199_254_740_993_i64});
+    check("9007199254740992", &least, &[], &[".f minimum"]);
+    check("9007199254740993", &least, &[], &[]);
+}

@@ -12,9 +12,9 @@ use crate::output;
 use crate::place::{Place, VERSION};
 
 pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let (place, mut problems) = Place::read(cli)?;
+    let (place, mut problems, contents) = Place::settled(cli)?;
     let council = &place.council;
-    let checked = place.prove();
+    let checked = place.prove(&contents);
     problems.extend(checked.problems);
     if let Some(older) = &args.against {
         against::tell(&place, older, &problems)?;
@@ -25,8 +25,8 @@ pub(crate) async fn check(cli: &Cli, args: &CheckArgs) -> Result<ExitCode, Failu
     if !problems.is_empty() {
         return Err(Failure::Configuration(in_order(problems)));
     }
-    if let Ok(fingerprint) = council.fingerprint(VERSION) {
-        let _not_kept = council.note_proved(&fingerprint);
+    if checked.is_settled {
+        let _not_kept = council.note_proved(&contents.fingerprint(VERSION));
     }
     if args.ledger {
         let ledger = place.ledger().await?;

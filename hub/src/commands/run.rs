@@ -15,7 +15,7 @@ use crate::cli::{Cli, LogForm, RunArgs};
 use crate::commands::removed;
 use crate::failure::Failure;
 use crate::health::Watched;
-use crate::place::{Place, VERSION, options, unreadable};
+use crate::place::{Place, VERSION, options};
 use crate::reload::Watch;
 
 pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -24,9 +24,11 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
         LogForm::Auto if std::io::stderr().is_terminal() => Form::Text,
         LogForm::Auto | LogForm::Json => Form::Json,
     });
-    let place = Place::load(cli)?;
-    let contents = place.council.contents().map_err(unreadable)?;
-    place.prove_once()?;
+    let (place, problems, contents) = Place::settled(cli)?;
+    if !problems.is_empty() {
+        return Err(Failure::Configuration(problems));
+    }
+    place.prove_once(&contents)?;
     let council = Arc::clone(&place.council);
     telemetry::hub_started(&council.name, VERSION, council.systems.len(), council.routes.len());
     let (url, options) = (place.broker_url()?, options(&council.prefix));

@@ -41,13 +41,15 @@ fn meant(
 
 async fn letters(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
     let sql = format!(
-        "SELECT dead.dispatch, target, state, body, message FROM dead JOIN way ON way.id = dead.way
+        "SELECT dead.dispatch, target,
+                CASE WHEN EXISTS (SELECT 1 FROM held WHERE held.dispatch = dead.dispatch) THEN 'held' ELSE state END,
+                body, message FROM dead JOIN way ON way.id = dead.way
          JOIN kept ON kept.dispatch = dead.dispatch WHERE subject <> $2 AND ({} OR {}) ORDER BY failed_at",
         conn.holds("body", "$1"),
         conn.holds("message", "$1")
     );
     let rows = asked(conn, &sql, sought).await?;
-    meant(rows, sought, |id| MentionedIn::DeadLetter { id }, |state| state == "open")
+    meant(rows, sought, |id| MentionedIn::DeadLetter { id }, |state| matches!(state, "open" | "held"))
 }
 
 async fn holds(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
@@ -121,10 +123,12 @@ async fn records(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
     Ok(found)
 }
 
-/// Cross-references of other things whose id is the identifier.
+/// Cross-references of other things whose id is the identifier, or whose key is without more around it.
 async fn xrefs(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
-    let by_id = XrefFilter { id: Some(sought.needle().to_owned()), ..XrefFilter::default() };
-    let rows = xref::list(conn, &by_id, u32::MAX).await?;
+    let named = || Some(sought.needle().to_owned());
+    let mut rows = xref::list(conn, &XrefFilter { id: named(), ..XrefFilter::default() }, u32::MAX).await?;
+    let by_key = xref::list(conn, &XrefFilter { key: named(), ..XrefFilter::default() }, u32::MAX).await?;
+    rows.extend(by_key.into_iter().filter(|row| row.id != sought.needle()));
     let others = rows.into_iter().filter(|row| row.of.key != sought.subject);
     let mention = |row: crate::xref::Xref| Mention {
         place: MentionedIn::CrossReference { kind: row.of.kind, key: row.of.key },

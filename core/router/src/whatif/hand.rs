@@ -161,7 +161,11 @@ impl Hand {
     ) -> BTreeMap<usize, [End; 2]> {
         let mut ends: BTreeMap<usize, [End; 2]> = BTreeMap::new();
         let is_valid = refused == [None, None];
-        let is_asked_once = |route: &Arc<str>| is_valid && pairs.alike.contains(route);
+        // Which of the versions of its type a target gets depends on all routes to it.
+        let is_of_one_version = events.iter().flatten().all(|event| {
+            self.ground.tables.iter().all(|table| table.versions(&event.event_type).next().is_none())
+        });
+        let is_asked_once = |route: &Arc<str>| is_valid && is_of_one_version && pairs.alike.contains(route);
         for (side, event) in events.into_iter().enumerate() {
             let Ok(event) = event else { continue };
             let chosen = |route: &Route| side == 0 || !is_asked_once(&route.name);

@@ -223,7 +223,7 @@ impl Reader {
         let (first, second) = (given.pop().filter(|_| only_deep), given.pop());
         let what = match (call.ident.inner().as_ref(), first, second) {
             (name, Some(same), _) if SAME.contains(&name) => return same,
-            ("compact", Some(whole), _) => What::Compact(whole),
+            ("compact", Some(whole), None) => What::Compact(whole),
             ("merge", Some(under), Some(over)) => {
                 let depth = if is_deep { Depth::Deep } else { Depth::Shallow };
                 What::Merged { under, over, depth }

@@ -16,7 +16,10 @@ impl<'a> Walk<'_, 'a> {
         self.types(made, &union, at);
         let deeper = At { depth: at.depth + 1, ..at.clone() };
         for part in parts(made) {
-            let takes = |kind: &Kind| surplus(&part, kind).is_never();
+            // A number with a fraction of nothing leaves as a whole one: of `oneOf` that is a branch more.
+            let may_be_whole =
+                |kind: &Kind| keyword == "oneOf" && part.contains_float() && kind.contains_integer();
+            let takes = |kind: &Kind| surplus(&part, kind).is_never() || may_be_whole(kind);
             let fitting =
                 branches.iter().zip(&kinds).filter(|(_, kind)| takes(kind)).map(|(branch, _)| branch);
             let fitting: Vec<&'a Value> = fitting.collect();
@@ -38,14 +41,19 @@ impl<'a> Walk<'_, 'a> {
             tried.push(trial);
         }
         let fits = |trial: &Walk<'_, 'a>| trial.found.is_empty() && trial.left.is_empty();
-        let never = |trial: &Walk<'_, 'a>| trial.found.iter().any(|found| found.happens == Happens::Always);
+        // What is wrong with a field that may be absent is not always wrong: the types of several objects are one by now.
+        let is_certain = |found: &&Found| {
+            let above = found.path.rsplit_once('.').map(|(above, _)| above);
+            let is_absent = found.code == "missing" && above == Some(at.path.trim_end_matches('.'));
+            found.happens == Happens::Always && (found.path == at.path || is_absent)
+        };
+        let never = |trial: &Walk<'_, 'a>| trial.found.iter().any(|found| is_certain(&found));
         if keyword == "anyOf" && tried.iter().any(fits) {
             return;
         }
         if tried.iter().all(never) {
             let words = format!("{} fits none of the forms that {} takes", shown(&at.path), self.taker);
-            let first =
-                tried.iter().flat_map(|trial| &trial.found).find(|found| found.happens == Happens::Always);
+            let first = tried.iter().flat_map(|trial| &trial.found).find(is_certain);
             let hint = first.map(|found| format!("of the first: {}", found.words));
             return self.note(Found { happens: Happens::Always, hint, ..self.of(at, "wrong-type", words) });
         }

@@ -11,6 +11,9 @@ use super::walk::{Asked, At, Walk, shown};
 use super::{Found, Happens, Left, Made};
 use crate::outline::{Look, Step};
 
+/// Attributes of the envelope that the hub sets itself.
+const SET: [&str; 5] = ["specversion", "source", "type", "datacontenttype", "dataschema"];
+
 /// What an event of a source mapping is, but for its data.
 fn envelope() -> &'static Value {
     static ENVELOPE: OnceLock<Value> = OnceLock::new();
@@ -59,6 +62,11 @@ fn event<'a>(walk: &mut Walk<'_, 'a>, of_data: &mut Walk<'_, 'a>, kind: &Kind, a
     for name in fields.known().keys().map(Field::as_str).filter(|name| !is_attribute(name)) {
         let at = walk.below(at, &Step::Field(name.to_owned()), Asked::Optional);
         let words = format!("{} is no name of an attribute: small letters and digits", shown(&at.path));
+        walk.note(Found { happens: Happens::Always, ..walk.of(&at, "unknown-field", words) });
+    }
+    for name in SET.into_iter().filter(|name| fields.known().contains_key(&(*name).into())) {
+        let at = walk.below(at, &Step::Field(name.to_owned()), Asked::Optional);
+        let words = format!("{} is set by the hub", shown(&at.path));
         walk.note(Found { happens: Happens::Always, ..walk.of(&at, "unknown-field", words) });
     }
     let whole = fields.known().get(&"data".into()).cloned().unwrap_or_else(|| fields.unknown_kind());

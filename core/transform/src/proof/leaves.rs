@@ -1,5 +1,7 @@
 //! The rules that types do not tell: kept by literals, or by a part of the data that keeps them already; else left.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 use vrl::value::Kind;
 
@@ -90,7 +92,7 @@ impl<'a> Walk<'_, 'a> {
     pub(super) fn values(&mut self, keyword: &str, asked: &'a Value, at: &At<'a>) {
         let values = if keyword == "const" { std::slice::from_ref(asked) } else { listed(asked) };
         let wrong = at.spots.iter().find_map(|spot| match spot.is {
-            Is::Literal(value) if !value.is_null() && !has(values, value) => Some((spot, value)),
+            Is::Literal(value) if !is_taken_out(spot, value) && !has(values, value) => Some((spot, value)),
             _ => None,
         });
         let is_told = self.found.iter().any(|found| found.path == at.path && found.code == "wrong-type");
@@ -112,7 +114,10 @@ impl<'a> Walk<'_, 'a> {
     /// Whether all that may stand there certainly keeps the rule.
     fn is_kept(&self, keyword: &str, asked: &Value, spots: &[Spot<'a>]) -> bool {
         let keeps = |spot: &Spot<'a>| match spot.is {
-            Is::Literal(value) => value.is_null() || literal_keeps(keyword, asked, value),
+            Is::Literal(value) => {
+                is_taken_out(spot, value) && !is_about_anything(keyword)
+                    || literal_keeps(keyword, asked, value)
+            }
             Is::Data(schema) => {
                 let mut kept = self.look.kept(schema).into_iter();
                 // Without what is empty, lists and objects are not what they were.
@@ -123,6 +128,16 @@ impl<'a> Walk<'_, 'a> {
         };
         !spots.is_empty() && spots.iter().all(keeps)
     }
+}
+
+/// Whether a literal does not come to where it would stand, or null, of which the rules of texts, numbers, lists and objects do
+/// not speak: `compact` takes an empty text out.
+fn is_taken_out(spot: &Spot<'_>, value: &Value) -> bool {
+    value.is_null() || spot.compacted && value.as_str() == Some("")
+}
+
+fn is_about_anything(keyword: &str) -> bool {
+    RULES.iter().any(|(name, about)| *name == keyword && *about == About::Anything)
 }
 
 /// Whether a rule speaks of lists or objects as they are.
@@ -152,14 +167,13 @@ fn counted(keyword: &str, asked: &Value, made: &Kind) -> bool {
 
 fn literal_keeps(keyword: &str, asked: &Value, value: &Value) -> bool {
     let length = || value.as_str().map(|text| text.chars().count() as u64);
-    let number = || Some((value.as_f64()?, asked.as_f64()?));
     match keyword {
         "enum" => has(listed(asked), value),
         "const" => has(std::slice::from_ref(asked), value),
         "minLength" => length().is_none_or(|length| asked.as_u64().is_some_and(|least| length >= least)),
         "maxLength" => length().is_none_or(|length| asked.as_u64().is_some_and(|most| length <= most)),
-        "minimum" => number().is_some_and(|(value, least)| value >= least),
-        "maximum" => number().is_some_and(|(value, most)| value <= most),
+        "minimum" => order(value, asked).is_some_and(Ordering::is_ge),
+        "maximum" => order(value, asked).is_some_and(Ordering::is_le),
         _ => false,
     }
 }
@@ -167,17 +181,15 @@ fn literal_keeps(keyword: &str, asked: &Value, value: &Value) -> bool {
 /// Whether data that keeps the schema `kept` keeps the rule, because it says so itself.
 fn data_keeps(keyword: &str, asked: &Value, kept: &Value) -> bool {
     let of = |keyword: &str| kept.get(keyword);
-    let bound = || Some((of(keyword)?.as_f64()?, asked.as_f64()?));
+    let bound = || order(of(keyword)?, asked);
     match keyword {
         "enum" | "const" => {
             let values = if keyword == "const" { std::slice::from_ref(asked) } else { listed(asked) };
             let kept = of("enum").map(listed).or_else(|| of("const").map(std::slice::from_ref));
             kept.is_some_and(|kept| kept.iter().all(|value| has(values, value)))
         }
-        "minLength" | "minimum" | "exclusiveMinimum" => bound().is_some_and(|(kept, asked)| kept >= asked),
-        "maxLength" | "maximum" | "exclusiveMaximum" | "maxItems" => {
-            bound().is_some_and(|(kept, asked)| kept <= asked)
-        }
+        "minLength" | "minimum" | "exclusiveMinimum" => bound().is_some_and(Ordering::is_ge),
+        "maxLength" | "maximum" | "exclusiveMaximum" | "maxItems" => bound().is_some_and(Ordering::is_le),
         "pattern" | "format" | "multipleOf" | "uniqueItems" => of(keyword) == Some(asked),
         _ => false,
     }
@@ -189,7 +201,15 @@ fn listed(values: &Value) -> &[Value] {
 
 /// Whether the value is one of `values`, as JSON Schema compares them: 1 is 1.0.
 fn has(values: &[Value], value: &Value) -> bool {
-    values.iter().any(|one| one == value || (one.is_number() && one.as_f64() == value.as_f64()))
+    values.iter().any(|one| one == value || order(one, value).is_some_and(Ordering::is_eq))
+}
+
+/// Which of two numbers is the greater, whole ones to their last digit.
+fn order(one: &Value, other: &Value) -> Option<Ordering> {
+    match (one.as_i64(), other.as_i64()) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
+    }
 }
 
 /// Most values that are told.

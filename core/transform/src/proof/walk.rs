@@ -159,7 +159,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if !types(&left).is_empty() {
             self.wrong_type(made, taken, at);
         }
-        if left.contains_null() && !is_anything(made) {
+        if left.contains_null() && (!is_anything(made) || types(&left).is_empty()) {
             let happens = if made.is_null() { Happens::Always } else { Happens::Sometimes };
             let verb = if made.is_null() { "is" } else { "may be" };
             let words = format!("{} {verb} null, and {} takes {}", shown(&at.path), self.taker, words(taken));

@@ -10,9 +10,12 @@ use crate::output;
 use crate::place::Place;
 
 pub(super) fn ropa(cli: &Cli, format: RopaFormat) -> Result<ExitCode, Failure> {
-    let place = Place::load(cli)?;
+    let (place, problems, contents) = Place::settled(cli)?;
+    if !problems.is_empty() {
+        return Err(Failure::Configuration(problems));
+    }
     // Of a mapping that is no program nothing could be said.
-    place.prove_once()?;
+    place.prove_once(&contents)?;
     let form = match format {
         RopaFormat::Md => RopaForm::Markdown,
         RopaFormat::Csv => RopaForm::Csv,
