@@ -37,6 +37,14 @@ database() {
     printf '%s' "$2/${url#sqlite:}"
 }
 
+# folder_of COUNCIL SYSTEM SIDE: where in the data folder its files are. The account of a file server is one there, of its name.
+folder_of() {
+    local folder user
+    folder=$(system_text "$1" "$2" "$3.settings" folder)
+    user=$(system_text "$1" "$2" "$3.settings.sftp" user)
+    printf '%s' "${folder:-$user$(system_text "$1" "$2" "$3.settings.sftp" folder)}"
+}
+
 # feed COUNCIL DATA SYSTEM FILE...: files go into the inbox of the system and SQL into its database; what it sends as a webhook,
 # is reported to it, or it publishes itself, into the lists `to_post`, `to_report` and `to_publish` as lines of system, tab, file.
 to_post=()
@@ -51,7 +59,7 @@ feed() {
         [[ -f $file ]] || continue
         case $connector in
         file)
-            inbox=$data/$(system_text "$council" "$system" source.settings folder)
+            inbox=$data/$(folder_of "$council" "$system" source)
             mkdir -p "$inbox"
             drop "$file" "$inbox"
             ;;

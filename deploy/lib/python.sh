@@ -15,6 +15,9 @@ python_has() { [[ -x $PYTHON ]] && "$PYTHON" -c 'import importlib, sys; [importl
 # A mail server that does what a test tells it to.
 need_mail_server() { python_has aiosmtpd || install python3-aiosmtpd; }
 
+# A file server to which accounts of our own making log in, whoever we are.
+need_file_server() { python_has asyncssh || install python3-asyncssh; }
+
 # The environment with PYTHON_PACKAGES, made once, and anew when the list changes. Sets and exports POSTROOM_TEST_PYTHON.
 need_python_env() {
     local dir=$PWD/$PYTHON_ENV log

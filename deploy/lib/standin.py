@@ -4,10 +4,13 @@
 standin.py benefits PORT SECRET_FILE FOLDER   a benefits system: PUT /tenancies/<key>, answered with the number of the case
 standin.py notify PORT SECRET_FILE FOLDER     GOV.UK Notify: looks at the token, answers as it does
 standin.py mail PORT FOLDER                   a mail server: each mail is a file (needs python3-aiosmtpd)
+standin.py files PORT FOLDER                  a file server, SFTP: whoever has the key of FOLDER/<user>/key.pub sees that folder
+                                              (needs python3-asyncssh)
 
 Prints `ready` once it listens, and ends with SIGTERM.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -124,12 +127,45 @@ def mail(port, folder):
     return threading.Event().wait
 
 
+def files(port, folder):
+    import asyncssh
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    # The same key each time, so that the council's text can name its fingerprint, as it does for a real server.
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"a file server of the example council").digest())
+    key = asyncssh.import_private_key(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+
+    class Accounts(asyncssh.SSHServer):
+        def begin_auth(self, _user):
+            return True
+
+        def public_key_auth_supported(self):
+            return True
+
+        def validate_public_key(self, user, key):
+            known = pathlib.Path(folder) / pathlib.PurePath(user).name / "key.pub"
+            return known.is_file() and asyncssh.read_public_key(known) == key
+
+    def seen(channel):
+        return asyncssh.SFTPServer(channel, chroot=f"{folder}/{channel.get_extra_info('username')}".encode())
+
+    async def serve():
+        await asyncssh.listen("127.0.0.1", int(port), server_host_keys=[key], server_factory=Accounts, sftp_factory=seen)
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+    return lambda: asyncio.run(serve())
+
+
 def main(kind, *arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     pathlib.Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
     systems = {"benefits": Benefits, "notify": Notify}
-    serve = mail(*arguments) if kind == "mail" else system(systems[kind], *arguments)
-    print("ready", flush=True)
+    servers = {"mail": mail, "files": files}
+    serve = servers[kind](*arguments) if kind in servers else system(systems[kind], *arguments)
+    if kind != "files":
+        print("ready", flush=True)
     serve()
 
 

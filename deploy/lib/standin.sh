@@ -8,9 +8,11 @@ STANDIN_READY_SECONDS=30
 standins_start() {
     local state=$1 systems=$2/systems data=$3
     need_mail_server
+    need_file_server
     standin "$state" benefits "$(port_in "$systems/benefits/system.toml" url)" "$data/benefits/secret" "$data/benefits/out"
     standin "$state" notify "$(port_in "$systems/letters/system.toml" base_url)" "$data/letters/secret" "$data/letters/out"
     standin "$state" mail "$(sed -n 's/^server = .*port = \([0-9]*\).*/\1/p' "$systems/repairs/system.toml")" "$data/repairs/out"
+    standin "$state" files "$(sed -n 's/^port = \([0-9]*\)$/\1/p' "$systems/landcharges/system.toml")" "$data"
 }
 
 # port_in FILE KEY: the port of the address that KEY has.
@@ -18,9 +20,14 @@ port_in() { sed -n "s|^$2 = \"http://[^\"/]*:\([0-9]*\).*|\1|p" "$1"; }
 
 # make_keys DATA: what lets the hub in.
 make_keys() {
+    local system
     make_secret "$1/benefits/secret"
     mkdir -p "$1/letters"
     (umask 077 && printf 'example-%s-%s' "$(</proc/sys/kernel/random/uuid)" "$(</proc/sys/kernel/random/uuid)" >"$1/letters/secret")
+    for system in gardenwaste landcharges; do # whose files are at a file server
+        mkdir -p "$1/$system/in" "$1/$system/out"
+        ssh-keygen -q -t ed25519 -N '' -C "$system" -f "$1/$system/key"
+    done
 }
 
 # standin STATE ARGUMENTS OF standin.py...

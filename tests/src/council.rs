@@ -41,7 +41,7 @@ impl TestCouncil {
         // Each test has ports of its own.
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
-        let [pay, benefits, notify, mail] = [free(), free(), free(), free()].map(port);
+        let [pay, benefits, notify, mail, files] = [free(), free(), free(), free(), free()].map(port);
         for system in ["payments", "lighting", "reports"] {
             council.edit(
                 &format!("systems/{system}/system.toml"),
@@ -52,6 +52,9 @@ impl TestCouncil {
         council.edit("systems/benefits/system.toml", "8089", &benefits);
         council.edit("systems/letters/system.toml", "8090", &notify);
         council.edit("systems/repairs/system.toml", "8025", &mail);
+        for system in ["gardenwaste", "landcharges"] {
+            council.edit(&format!("systems/{system}/system.toml"), "8022", &files);
+        }
         council
     }
 

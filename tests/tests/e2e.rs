@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use postroom_tests::council::{TestCouncil, house, names_in};
+use postroom_tests::demo::{Standins, as_the_demo};
 use postroom_tests::hub::{TestHub, wire::Wire};
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
@@ -38,27 +38,6 @@ struct Fed {
     /// The token of the report of the public.
     token: String,
     _standins: Standins,
-}
-
-/// The systems that stand in, as the demo starts them; ended with the test.
-struct Standins {
-    data: PathBuf,
-}
-
-impl Standins {
-    fn start(council: &TestCouncil) -> Self {
-        let standins = Self { data: council.data() };
-        as_the_demo(council, r#"make_keys "$data"; standins_start "$data" "$council" "$data""#);
-        standins
-    }
-}
-
-impl Drop for Standins {
-    fn drop(&mut self) {
-        let script = ". deploy/lib/say.sh; . deploy/lib/standin.sh; standins_stop \"$data\"";
-        let _ =
-            Command::new("bash").args(["-euc", script]).current_dir(house()).env("data", &self.data).status();
-    }
 }
 
 fn fed() -> Fed {
@@ -123,18 +102,6 @@ fn pull_as_lighting(hub: &TestHub) {
         done
         exit 1"#,
     );
-}
-
-/// Runs what the demo has in its library, for this council, and gives what it says.
-fn as_the_demo(council: &TestCouncil, script: &str) -> String {
-    let parts = "say need council webhook python standin pull reports";
-    let library = format!("for part in {parts}; do . deploy/lib/$part.sh; done");
-    let mut shell = Command::new("bash");
-    shell.args(["-euc", &format!("{library}\n{script}")]).current_dir(house()).stderr(Stdio::inherit());
-    shell.env("council", council.folder()).env("data", council.data());
-    let output = shell.output().expect("bash can be run");
-    assert!(output.status.success(), "{script}");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
 /// Publishes events as their system does, under its own name.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use postroom_council::{Case, CodeList, Listed};
 use postroom_format::{Table, TableRow};
 use postroom_tests::council::{TestCouncil, house};
+use postroom_tests::demo::Standins;
 use postroom_tests::hub::TestHub;
 use postroom_tests::rabbitmq::Rabbit;
 use serde_json::{Value, json};
@@ -24,7 +25,16 @@ fn data() -> Option<PathBuf> {
 
 /// The example council with the files of `from` that `takes` names in one inbox, once `ended` of them have ended.
 fn taken(from: &Path, inbox: &str, takes: impl Fn(&str) -> bool) -> (TestHub, Value) {
-    let council = TestCouncil::example();
+    taken_by(TestCouncil::example(), from, inbox, takes)
+}
+
+/// The same, by this council.
+fn taken_by(
+    council: TestCouncil,
+    from: &Path,
+    inbox: &str,
+    takes: impl Fn(&str) -> bool,
+) -> (TestHub, Value) {
     let files = council.feed_all(from, inbox, takes);
     let mut hub = TestHub::ready(council, Rabbit::shared().url());
     let status = settled(&mut hub, files);
@@ -86,7 +96,9 @@ fn billing_reports_are_delivered_and_a_trailer_that_lies_is_refused_with_both_nu
 #[test]
 fn one_planning_application_is_followed_through_its_life() {
     let Some(data) = data() else { return };
-    let (hub, status) = taken(&data.join("planning-odp"), "planning/in", |_| true);
+    let council = TestCouncil::example();
+    let _file_server = Standins::start(&council);
+    let (hub, status) = taken_by(council, &data.join("planning-odp"), "planning/in", |_| true);
     let source = &status["sources"]["planning"];
     let counted = ["records_read", "mapped", "refused"].map(|name| source[name].clone());
     assert_eq!(counted, [json!(9), json!(6), json!(0)], "{source:#}");
