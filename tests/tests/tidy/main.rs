@@ -3,6 +3,7 @@
 //! Every rule is a function of a path and its text (or of the list of all paths), and is tried here on a planted offence:
 //! a rule that cannot fail is a defect. Knows nothing of what the crates do.
 
+mod connectors;
 mod manifests;
 mod mutants;
 mod registers;
@@ -61,6 +62,16 @@ fn a_dependency_that_has_an_owner_is_named_by_nobody_else() {
 #[test]
 fn the_workspace_names_every_crate_and_no_other() {
     none(&manifests::members(&Tree::of_the_house()));
+}
+
+#[test]
+fn a_connector_is_a_folder_and_two_lines() {
+    none(&connectors::two_lines(&Tree::of_the_house()));
+}
+
+#[test]
+fn every_connector_runs_the_whole_conformance_kit() {
+    none(&connectors::kit(&Tree::of_the_house()));
 }
 
 #[test]

@@ -144,9 +144,13 @@ pub(crate) fn members(tree: &Tree) -> Vec<Offence> {
     };
     let paths = tree.paths().filter(is_of_the_house);
     let found: Vec<&str> = paths.filter_map(|path| path.strip_suffix("/Cargo.toml")).collect();
-    let unnamed = found.iter().filter(|folder| !named.contains(folder));
+    let is_named = |folder: &&&str| {
+        let parent = folder.rsplit_once('/').map(|(parent, _)| format!("{parent}/*"));
+        named.contains(folder) || parent.is_some_and(|all| named.contains(&all.as_str()))
+    };
+    let unnamed = found.iter().filter(|folder| !is_named(folder));
     let unnamed = unnamed.map(|folder| Offence::new("Cargo.toml", 1, format!("`{folder}` is no member")));
-    let empty = named.iter().filter(|folder| !found.contains(folder));
+    let empty = named.iter().filter(|folder| !folder.ends_with("/*") && !found.contains(folder));
     let empty =
         empty.map(|folder| Offence::new("Cargo.toml", 1, format!("the member `{folder}` is not there")));
     unnamed.chain(empty).collect()
@@ -221,11 +225,12 @@ fn a_crate_without_the_lints_is_caught() {
 
 #[test]
 fn a_crate_outside_the_workspace_and_a_member_without_a_crate_are_caught() {
-    let root = "[workspace]\nmembers = [\"core/a\", \"core/b\"]";
+    let root = "[workspace]\nmembers = [\"core/a\", \"core/b\", \"connectors/*\"]";
     let tree = Tree::planted(&[
         ("Cargo.toml", root),
         ("core/a/Cargo.toml", ""),
         ("core/c/Cargo.toml", ""),
+        ("connectors/x/Cargo.toml", ""),
         ("tests/fuzz/Cargo.toml", "[workspace]"),
     ]);
     assert_eq!(members(&tree).len(), 2);
