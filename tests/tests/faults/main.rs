@@ -49,6 +49,7 @@ mod subjects;
 mod sums;
 mod unsendable;
 mod versions;
+mod webhooks;
 mod whatif;
 mod work;
 mod worklist;

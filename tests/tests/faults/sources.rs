@@ -25,7 +25,7 @@ const SENDER: Peer = Peer { name: "the hub", max_answer_bytes: 1024 };
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Has `system` read over HTTP, by these settings.
-fn over_http(council: &TestCouncil, system: &str, settings: &str) {
+pub(crate) fn over_http(council: &TestCouncil, system: &str, settings: &str) {
     let map = format!("[[source.map]]\nrule = \"a parcel was moved\"\nevent = \"{PARCEL}\"\n");
     let text = format!("title = \"T\"\n[source]\nconnector = \"http\"\n{map}[source.settings]\n{settings}\n");
     council.write(&format!("systems/{system}/system.toml"), &text);
