@@ -25,6 +25,7 @@ mod lease;
 mod ledger;
 mod outbox;
 mod pause;
+mod peer;
 mod place;
 mod snapshot;
 mod sought;
@@ -62,6 +63,7 @@ pub use lease::{Acquired, Fence, LEASE_TIME, Lease};
 pub use ledger::Ledger;
 pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;
+pub use peer::Peer;
 pub use place::{LedgerUrl, Place, ROOT_CERTIFICATE};
 pub use snapshot::{
     Compared, Gone, InHand, Known, KnownChunk, KnownCount, NewPending, Opened, Pending, PublishedChanges,

@@ -3,12 +3,14 @@
 
 mod telling;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use postroom_connector::{CertificateAt, Connectors, Presented, SettingsError};
+use postroom_connector::{CertificateAt, Connectors, PeerOf, Presented, SettingsError};
+use postroom_ledger::{Ledger, LedgerError, Peer};
 use postroom_telemetry as telemetry;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
@@ -83,33 +85,55 @@ impl Certificates {
         found
     }
 
-    /// Those that settings name and those that systems have shown to this process. Blocking.
-    fn all(&self) -> Vec<InUse> {
+    /// Those that settings name, and what the ledger has noted of systems that are still there, as hubs met them last.
+    /// Blocking where it reads files.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn known(&self, ledger: &Ledger) -> Result<Vec<InUse>, LedgerError> {
+        let council = self.configuration.now();
+        let is_there = |peer: &Peer| match peer.setting.split('.').next() {
+            Some("source") => council.sources().any(|(system, _)| system.name == peer.system),
+            _ => council.targets().any(|(system, _)| system.name == peer.system),
+        };
         let mut found = self.named();
-        found.extend(Presented::shared().all().into_iter().map(|(peer, until)| InUse {
-            system: peer.system,
-            setting: peer.setting.to_owned(),
-            role: PEER,
-            until: Some(until.timestamp_micros()),
-            trouble: None,
-        }));
-        found
+        found.extend(ledger.peers().await?.into_iter().filter(is_there).map(InUse::shown));
+        Ok(found)
     }
 
-    /// Looks and tells, for ever.
-    pub(crate) async fn keep_looking(&self) -> Infallible {
-        let mut told = Told::default();
+    /// Looks, tells, and notes for others what systems show, for ever.
+    pub(crate) async fn keep_looking(&self, ledger: &Ledger) -> Infallible {
+        let (mut told, mut noted) = (Told::default(), BTreeSet::new());
         loop {
             let certificates = self.clone();
+            let shown = shown();
             // A look that ends on a defect is made again.
-            if let Ok(found) = spawn_blocking(move || certificates.all()).await {
+            if let Ok(mut found) = spawn_blocking(move || certificates.named()).await {
+                found.extend(shown.iter().cloned().map(InUse::shown));
                 let now = entries::now();
                 found.iter().for_each(|one| show(one, now));
                 told.words(&found, now).iter().for_each(say);
             }
+            for peer in shown {
+                // What could not be noted is with the next look; a ledger that has failed is told by others.
+                if !noted.contains(&peer) && ledger.note_peer(peer.clone()).await.is_ok() {
+                    noted.retain(|old: &Peer| (&old.system, &old.setting) != (&peer.system, &peer.setting));
+                    noted.insert(peer);
+                }
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// What systems have shown to this process.
+fn shown() -> Vec<Peer> {
+    let peer = |(peer, until): (PeerOf, DateTime<Utc>)| Peer {
+        system: peer.system,
+        setting: peer.setting.to_owned(),
+        until: until.timestamp_micros(),
+    };
+    Presented::shared().all().into_iter().map(peer).collect()
 }
 
 fn read(system: &str, side: Option<&str>, at: &CertificateAt) -> InUse {
@@ -141,6 +165,17 @@ fn put(found: &mut Vec<InUse>, (system, side): (&str, &str), trouble: &SettingsE
 }
 
 impl InUse {
+    /// What a system showed.
+    fn shown(peer: Peer) -> Self {
+        Self {
+            system: peer.system,
+            setting: peer.setting,
+            role: PEER,
+            until: Some(peer.until),
+            trouble: None,
+        }
+    }
+
     /// How long it holds yet, in microseconds; below 0 once it has ended.
     pub fn left(&self, now: i64) -> Option<i64> {
         self.until.map(|until| until.saturating_sub(now))

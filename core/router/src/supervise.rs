@@ -144,7 +144,7 @@ impl Hub {
         tokio::select! {
             ended = self.work() => ended,
             never = self.health.keep_looking() => match never {},
-            never = self.certificates.keep_looking() => match never {},
+            never = self.certificates.keep_looking(&self.ledger) => match never {},
             never = self.keep_noting() => match never {},
         }
     }

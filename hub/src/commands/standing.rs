@@ -22,7 +22,7 @@ pub(crate) struct Standing {
     silent: BTreeMap<String, Option<i64>>,
     pub(crate) targets: BTreeMap<String, TargetStanding>,
     policies: Policies,
-    /// The certificates that settings name, as they are now.
+    /// The certificates that settings name, as they are now, and those that systems showed last.
     certificates: Vec<InUse>,
 }
 
@@ -67,7 +67,7 @@ impl Standing {
             silent,
             targets,
             policies: place.policies().await,
-            certificates: place.certificates().named(),
+            certificates: place.certificates().known(ledger).await?,
         })
     }
 

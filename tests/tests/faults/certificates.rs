@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use postroom_tests::council::yard_rows;
 use postroom_tests::hub::TestHub;
 use postroom_tests::hub::http::get;
 use postroom_tests::hub::until;
@@ -134,4 +135,50 @@ fn a_key_of_a_listener_that_is_replaced_by_something_else_is_told_and_so_is_its_
     assert_eq!((&usable["system"], &usable["setting"]), (&"till".into(), &"source.tls.key".into()));
     assert!(hub.stop().success());
     assert!(!format!("{:?}", hub.lines).contains(CANARY));
+}
+
+#[test]
+fn a_certificate_that_a_system_showed_is_in_the_status_after_its_hub_has_met_it() {
+    let mut hub = small();
+    let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let soon = now() + DAY * 5;
+    let (certificate, key) = pair(soon);
+    put(&hub, "hub.pem", &certificate);
+    put(&hub, "hub.key", &key);
+    put(&hub, "token", "open sesame");
+    // The target is a listener of the hub itself.
+    let till = format!(
+        "title = \"Till\"\n[target]\nconnector = \"pull\"\n[target.settings]\nlisten = \"{listen}\"\n\
+         bearer = {{ file = \"token\" }}\ntls = {{ certificate = \"hub.pem\", key = \"hub.key\" }}\n"
+    );
+    hub.council.write("systems/till/system.toml", &till);
+    let dock = format!(
+        "title = \"Dock\"\n[target]\nconnector = \"http\"\n[target.settings]\n\
+         url = \"https://localhost:{}/none\"\nca = \"hub.pem\"\n",
+        listen.port()
+    );
+    hub.council.write("systems/dock/system.toml", &dock);
+    hub.start();
+    hub.wait_for("hub.ready");
+    until("the listener", || std::net::TcpStream::connect(listen).ok());
+    hub.council.feed("yard/in", "moves.csv", yard_rows(1, 1).as_bytes());
+    let peer = until("what the dock showed", || {
+        let status = hub.json(&["status", "--json"]);
+        let certificates = status["standing"]["certificates"].as_array().expect("certificates");
+        certificates.iter().find(|one| one["system"] == "dock" && one["role"] == "peer").cloned()
+    });
+    assert_eq!(
+        (&peer["setting"], peer["until"].as_u64()),
+        (&"target.url".into(), Some(soon.as_secs() * 1_000_000))
+    );
+    assert!(hub.stop().success());
+    let line = "EXPIRES: the certificate target.url of dock ends ";
+    assert!(
+        hub.say(&["status"]).lines().any(|told| told.starts_with(line)),
+        "from the ledger, without a hub"
+    );
+    for gone in ["routes/parcel-to-dock", "systems/dock"] {
+        fs::remove_dir_all(hub.council.folder().join(gone)).expect("a folder that is gone");
+    }
+    assert!(!hub.say(&["status"]).contains(line), "of a system that is gone nothing is told");
 }

@@ -1,4 +1,4 @@
-//! The outbox of receipts, how lanes stand, and forgetting what is old.
+//! The outbox of receipts, how lanes stand, what systems showed, and forgetting what is old.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,8 @@ use super::Ledger;
 use crate::LedgerError;
 use crate::lane_state::LaneState;
 use crate::outbox::Receipt;
-use crate::sql::{lane_state, mark, outbox, prune};
+use crate::peer::Peer;
+use crate::sql::{lane_state, mark, outbox, peer, prune};
 use crate::waiting::Pruned;
 
 impl Ledger {
@@ -49,6 +50,24 @@ impl Ledger {
     pub async fn lane_states(&self) -> Result<Vec<LaneState>, LedgerError> {
         let mut reader = self.reader().await?;
         let found = lane_state::list(reader.conn()).await;
+        reader.end(found).await
+    }
+
+    /// Notes until when the certificate holds that a system showed.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn note_peer(&self, peer: Peer) -> Result<(), LedgerError> {
+        self.write(move |conn| Box::pin(async move { peer::note(conn, &peer).await })).await
+    }
+
+    /// The certificates that systems showed last, by system and setting; of systems that are gone too.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn peers(&self) -> Result<Vec<Peer>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = peer::list(reader.conn()).await;
         reader.end(found).await
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod mark;
 pub(crate) mod mention;
 pub(crate) mod outbox;
 pub(crate) mod pause;
+pub(crate) mod peer;
 pub(crate) mod prune;
 pub(crate) mod run;
 pub(crate) mod snapshot;

@@ -1,7 +1,7 @@
-//! The outbox of receipts.
+//! The outbox of receipts, and what systems showed.
 
 use crate::support::{Place, decision, delivered, dispatch, event, held, key, letter, reason, staged};
-use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, Ledger, Outcome, Receipt};
+use postroom_ledger::{Body, Claims, Entry, Fate, InvalidEvent, Ledger, Outcome, Peer, Receipt};
 
 fn wanting(ledger: &Ledger, systems: &[&str]) {
     ledger.want_receipts(systems.iter().map(|system| (*system).to_owned()).collect());
@@ -14,6 +14,15 @@ async fn outcomes(ledger: &Ledger) -> Vec<(String, Outcome)> {
 
 fn said(expected: &[(&str, Outcome)]) -> Vec<(String, Outcome)> {
     expected.iter().map(|(id, outcome)| ((*id).to_owned(), *outcome)).collect()
+}
+
+async fn of_each_certificate_that_systems_showed_the_last_is_known(place: Place) {
+    let ledger = place.open().await;
+    let peer = |system: &str, until| Peer { system: system.into(), setting: "target.url".into(), until };
+    for shown in [peer("waste", 7), peer("tax", 5), peer("waste", 9)] {
+        ledger.note_peer(shown).await.expect("written");
+    }
+    assert_eq!(ledger.peers().await.expect("read"), [peer("tax", 5), peer("waste", 9)]);
 }
 
 async fn a_source_is_told_each_outcome_of_its_events_in_order_once(place: Place) {
@@ -125,4 +134,5 @@ promises!(
     an_outcome_recorded_before_its_event_is_told_once_the_event_is_there,
     a_system_that_wants_no_receipts_has_none,
     each_dispatch_of_a_batch_is_told,
+    of_each_certificate_that_systems_showed_the_last_is_known,
 );

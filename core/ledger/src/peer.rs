@@ -1,0 +1,12 @@
+//! Certificates that systems show, for those who look from outside of the hub that meets them.
+
+/// The certificate that a system showed last.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Peer {
+    /// The system.
+    pub system: String,
+    /// Its side and setting, such as `target.url`.
+    pub setting: String,
+    /// Until when it holds, in microseconds since the epoch.
+    pub until: i64,
+}
