@@ -16,6 +16,7 @@ use postroom_connector::{
     Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
 };
 use postroom_event::{Fault, Reading};
+use postroom_format::ReadError;
 use postroom_listener::Listeners;
 
 use crate::NAME;
@@ -70,6 +71,13 @@ impl Way {
         match self {
             Self::Webhook(webhook) => &webhook.content,
             Self::Poll(poll) => &poll.content,
+        }
+    }
+
+    fn records(&self, body: &Bytes) -> Result<Vec<Reading>, ReadError> {
+        match self {
+            Self::Webhook(webhook) => webhook.content.read(body),
+            Self::Poll(poll) => poll.records(body),
         }
     }
 }
@@ -145,7 +153,7 @@ impl SourceKind for HttpSource {
         let body = Bytes::from(body);
         let content = way.content();
         let readings =
-            content.read(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
+            way.records(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
         let readings = readings.into_iter().map(|reading| with_key(content, reading)).collect();
         let label = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Arrival::Batch(Box::new(HeldBatch::new(label, hash([body.as_ref()]), readings))))

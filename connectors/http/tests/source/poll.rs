@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use postroom_connector::{Arrival, Ending, Source};
+use postroom_connector::{Arrival, Ending, Source, SourceKind};
+use postroom_connector_http::HttpSource;
 use postroom_event::Reading;
 use tempfile::TempDir;
 
@@ -172,6 +173,37 @@ async fn an_answer_that_has_not_changed_is_304_and_brings_nothing() {
     let marks: Vec<bool> =
         requests.iter().map(|request| request.contains("if-none-match: \"v1\"\r\n")).collect();
     assert_eq!(marks, [false, true, true]);
+}
+
+#[tokio::test]
+async fn an_answer_without_records_is_an_empty_batch_once_where_an_answer_is_all_that_there_is() {
+    let xml = "key = '/Id'\nformat = { kind = 'xml', record = 'Change' }";
+    for (top, full, none) in [
+        (TOP, r#"{"items": [{"id": 1, "v": 1}]}"#, r#"{"items": []}"#),
+        (xml, "<all><Change><Id>1</Id></Change></all>", "<all><Misspelt><Id>1</Id></Misspelt></all>"),
+    ] {
+        let system = System::new([full, none, none, full].into_iter().map(says).collect()).await;
+        let mut source = poll(&system, top, "/c", "every = '1s'");
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(take(source.as_mut()).await.len());
+        }
+        assert_eq!((taken, asked(&system).len()), (vec![1, 0, 1], 4), "{top}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_asked_for_whole_and_in_one_answer_can_be_compared() {
+    let wholes = |more: &str| {
+        let text = format!("{TOP}\n[poll]\nurl = 'https://till.example/{more}");
+        HttpSource.check(&settings(&data(), &text)).expect("settings");
+        HttpSource.gives_wholes(&settings(&data(), &text))
+    };
+    assert!(wholes("'"));
+    assert!(!wholes("{cursor}'\ncursor = { max = '/at', start = '2026-01-01' }"));
+    assert!(!wholes("'\npages = { by = 'link' }"));
+    let hook = settings(&data(), "path = '/hooks/in'\nkey = '/id'\nbearer = { file = 'secret' }");
+    assert!(!HttpSource.gives_wholes(&hook));
 }
 
 #[tokio::test]

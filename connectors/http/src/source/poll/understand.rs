@@ -37,7 +37,13 @@ pub(super) fn understand(
     link: Option<&str>,
     body: &Bytes,
 ) -> Result<Understood, ConnectorError> {
-    let readings = records(settings, body)?;
+    let readings = settings.records(body).map_err(|error| match error {
+        ReadError::Refused(fault) => wrong(&fault.to_string()),
+        ReadError::Io(error) => ConnectorError::new(Failure::Transient, "the answer cannot be read", error),
+    })?;
+    if readings.is_empty() && is_soap_fault(&settings.format, body) {
+        return Err(wrong("it holds a SOAP fault instead of records"));
+    }
     let at = |place: &str| text_at(&settings.format, place, body);
     let next = match &settings.rules.pages {
         Some(Pages::Next { at: place }) => at(place),
@@ -66,21 +72,22 @@ pub(super) fn understand(
     Ok(Understood { readings, found })
 }
 
-fn records(settings: &PollSettings, body: &Bytes) -> Result<Vec<Reading>, ConnectorError> {
-    match settings.content.read(body) {
-        Ok(readings) => Ok(readings),
-        Err(ReadError::Refused(fault)) if fault.rule == NO_RECORDS => match &settings.format {
-            Format::Xml(_) if text_at(&settings.format, SOAP_FAULT, body).is_some() => {
-                Err(wrong("it holds a SOAP fault instead of records"))
+impl PollSettings {
+    /// The records of an answer, without their keys; none where no element of XML is one.
+    pub(in crate::source) fn records(&self, body: &Bytes) -> Result<Vec<Reading>, ReadError> {
+        match self.content.read(body) {
+            Err(ReadError::Refused(fault))
+                if fault.rule == NO_RECORDS && matches!(self.format, Format::Xml(_)) =>
+            {
+                Ok(Vec::new())
             }
-            Format::Xml(_) => Ok(Vec::new()),
-            _ => Err(wrong(&fault.to_string())),
-        },
-        Err(ReadError::Refused(fault)) => Err(wrong(&fault.to_string())),
-        Err(ReadError::Io(error)) => {
-            Err(ConnectorError::new(Failure::Transient, "the answer cannot be read", error))
+            read => read,
         }
     }
+}
+
+fn is_soap_fault(format: &Format, body: &Bytes) -> bool {
+    matches!(format, Format::Xml(_)) && text_at(format, SOAP_FAULT, body).is_some()
 }
 
 /// The text at a pointer of JSON, or in the first element of that name in XML; an element without a text is empty.
