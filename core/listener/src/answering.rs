@@ -10,12 +10,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use postroom_connector::Refusals;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::claims::{Route, Routes};
 use crate::limits::MAX_PASSED_BYTES;
+use crate::refused::refused;
 use crate::{Answer, Asked, ClientCertificate, Reply};
 
 /// What every request of an address meets.
@@ -41,11 +43,17 @@ pub(crate) async fn answer(
     let answer = match door.routes.find(request.uri().path()) {
         None if door.routes.is_expected(request.uri().path()) => Answer::unavailable(),
         None => Answer::new(StatusCode::NOT_FOUND),
-        Some(route) => match timeout(door.body, read(request, route.limits.body_bytes)).await {
-            Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
-            Ok(Err(status)) => closing(status),
-            Ok(Ok(request)) => ask(&route, visitor, request).await,
-        },
+        Some(route) => {
+            let answer = match timeout(door.body, read(request, route.limits.body_bytes)).await {
+                Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
+                Ok(Err(status)) => closing(status),
+                Ok(Ok(request)) => ask(&route, visitor, request).await,
+            };
+            if let Some(why) = refused(answer.status) {
+                Refusals::shared().note(&route.system, why);
+            }
+            answer
+        }
     };
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;

@@ -12,6 +12,7 @@ mod known;
 mod limits;
 mod proof;
 mod rate;
+mod refused;
 mod registry;
 mod serving;
 mod tls;

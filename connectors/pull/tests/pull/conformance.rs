@@ -118,8 +118,13 @@ impl Ground for Library {
             | Trouble::WrongCertificate => return false,
             Trouble::Away => {
                 let path = "/queues/library".to_owned();
-                let wanted =
-                    Wanted { address: self.kept.address(), path, tls: None, limits: Limits::default() };
+                let wanted = Wanted {
+                    system: "kept".to_owned(),
+                    address: self.kept.address(),
+                    path,
+                    tls: None,
+                    limits: Limits::default(),
+                };
                 self.squatter = Some(Listeners::shared().claim(wanted).await.expect("the path"));
             }
             Trouble::Fails | Trouble::Refuses | Trouble::Garbage | Trouble::Endless => {}
