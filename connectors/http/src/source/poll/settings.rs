@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Europe::London;
 use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
 use postroom_format::Format;
 use postroom_request::header::HeaderValue;
@@ -60,6 +61,7 @@ struct WrittenCursor {
     kind: Option<Kind>,
     start: String,
     overlap: Option<String>,
+    zone: Option<String>,
 }
 
 /// Settings of a poll, checked.
@@ -192,12 +194,15 @@ fn cursor(written: WrittenCursor, format: &Format) -> Result<CursorRule, Setting
     if !overlap.is_zero() && kind != Kind::Time {
         return wrong("overlap", "an overlap goes with `max` of the kind `time`");
     }
+    let Ok(zone) = written.zone.map_or(Ok(London), |zone| zone.parse()) else {
+        return wrong("zone", "a time zone such as `Europe/London`");
+    };
     if written.start.len() > MAX_CURSOR_BYTES
         || (matches!(from, CursorFrom::Furthest(_)) && !kind.is(&written.start))
     {
         return wrong("start", "the first cursor, of the kind of the field");
     }
-    Ok(CursorRule { from, kind, start: written.start, overlap })
+    Ok(CursorRule { from, kind, start: written.start, overlap, zone })
 }
 
 fn check_pages(pages: Pages, format: &Format) -> Result<Pages, SettingsError> {
@@ -282,6 +287,7 @@ mod tests {
                 "poll.cursor.overlap",
             ),
             ("cursor = { max = '/at', start = '2026-01-01', overlap = '5' }", "poll.cursor.overlap"),
+            ("cursor = { max = '/at', start = '2026-01-01', zone = 'London' }", "poll.cursor.zone"),
             ("cursor = { at = '/next', start = '', kind = 'text' }", "poll.cursor.kind"),
             (&format!("{CURSORED}\npages = {{ by = 'number' }}"), "poll.pages"),
             (&format!("{CURSORED}\npages = {{ by = 'next', at = 'links' }}"), "poll.pages.at"),
