@@ -122,7 +122,8 @@ impl SourceKind for HttpSource {
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
         match Way::read(settings) {
             Ok(Way::Webhook(webhook)) => webhook.wanted.certificates(),
-            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
+            Ok(Way::Poll(poll)) => poll.certificates(settings),
+            Err(_) => Vec::new(),
         }
     }
 

@@ -266,3 +266,24 @@ async fn whoever_waits_for_an_answer_can_stop_and_come_back() {
     assert!(began.elapsed().as_secs() < 20);
     assert_eq!(system.requests().len(), 1, "the question that is under way is waited for");
 }
+
+#[tokio::test]
+async fn a_system_is_asked_with_a_token_and_with_a_new_one_where_that_is_refused() {
+    let token = |token: &str| says(&format!(r#"{{"access_token": "{token}", "expires_in": 3600}}"#));
+    let tokens = System::new(vec![token("first"), token("second")]).await;
+    let page = r#"{"items": [{"id": 1, "v": 1}]}"#;
+    let system = System::new(vec![answer("401 Unauthorized", ""), says(page)]).await;
+    let oauth2 = format!(
+        "{SELDOM}\noauth2 = {{ token_url = '{}/token', client_id = 'hub', client_secret = {{ file = 'secret' }} }}",
+        tokens.address
+    );
+    let folder = data();
+    let mut source = poll_in(&folder, &system, (TOP, "/c", &oauth2));
+    assert_eq!(take(source.as_mut()).await, [r#"["1","1"]"#]);
+    let requests = system.requests();
+    let shown = requests.iter().flat_map(|request| request.lines());
+    let shown: Vec<_> = shown.filter_map(|line| line.strip_prefix("authorization: ")).collect();
+    assert_eq!(shown, ["Bearer first", "Bearer second"]);
+    let asked = tokens.requests();
+    assert!(asked.len() == 2 && asked[0].ends_with("grant_type=client_credentials"), "{asked:?}");
+}

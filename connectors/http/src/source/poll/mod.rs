@@ -1,5 +1,6 @@
 //! Polling: a system that sends nothing is asked what has changed, again and again.
 
+mod access;
 mod ask;
 mod cursor;
 mod rounds;
