@@ -151,7 +151,8 @@ async fn two_secrets_are_right_while_one_is_changed_and_a_changed_file_is_taken_
     while tried(&mut hook, &[("authorization", "Bearer new")]).await != 200 {
         assert!(began.elapsed() < DEADLINE, "the new secret is not taken up");
     }
-    assert_eq!(tried(&mut hook, &[("authorization", "Bearer open sesame")]).await, 401);
+    let old = tried(&mut hook, &[("authorization", "Bearer open sesame")]).await;
+    assert!([401, 429].contains(&old), "{old}");
 }
 
 #[tokio::test]

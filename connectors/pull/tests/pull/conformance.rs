@@ -107,6 +107,10 @@ impl Ground for Library {
         self.settings_at(self.kept.address())
     }
 
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.to_owned()]
+    }
+
     async fn order(&mut self, trouble: Trouble) -> bool {
         match trouble {
             // A system that is away, hangs or is cut off comes later, and so nothing has failed.
