@@ -141,7 +141,7 @@ impl Serving {
         let now = std::time::Instant::now();
         let admitted = self.strangers.admit(asked.peer.ip(), now, || gate.admits(asked));
         admitted.map_err(|turned| match turned {
-            Turned::Away => Refusal::Unknown(gate.challenge()),
+            Turned::Away | Turned::Again(_) => Refusal::Unknown(gate.challenge()),
             Turned::Later(wait) => Refusal::TooMany(wait),
         })?;
         match &mut self.rate {

@@ -30,7 +30,9 @@ struct Peer {
 pub enum Turned {
     /// Nothing was proved.
     Away,
-    /// There were too many failures from the address: for so long.
+    /// Nothing was proved, and too often of late: it may try again in so long.
+    Again(Duration),
+    /// It was not looked at, as there were too many failures from the address: for so long.
     Later(Duration),
 }
 
@@ -57,7 +59,7 @@ impl Strangers {
             peer.proved = Some(now);
             return Ok(());
         }
-        Err(peer.failures.take(now).map_or_else(Turned::Later, |()| Turned::Away))
+        Err(peer.failures.take(now).map_or_else(Turned::Again, |()| Turned::Away))
     }
 
     /// Forgets an address for a new one, where there are as many as there may be: one that has tried least of late.
@@ -133,7 +135,7 @@ mod tests {
         for peer in ["192.0.2.1", "127.0.0.1", "::1"] {
             assert_eq!(looks(&mut strangers, peer, 100, now), 100, "{peer}");
             let turned = strangers.admit(address(peer), now, || false);
-            assert!(matches!(turned, Err(Turned::Later(_))), "{peer}: {turned:?}");
+            assert!(matches!(turned, Err(Turned::Again(_))), "{peer}: {turned:?}");
             assert_eq!(strangers.admit(address(peer), now, || true), Ok(()), "{peer}");
         }
     }

@@ -192,8 +192,22 @@ async fn an_answer_without_records_is_an_empty_batch_once_where_an_answer_is_all
     }
 }
 
-#[tokio::test]
-async fn only_what_is_asked_for_whole_and_in_one_answer_can_be_compared() {
+#[test]
+fn a_file_without_records_is_published_as_an_answer_is_and_one_with_a_soap_fault_is_none() {
+    let folder = data();
+    let xml =
+        "key = '/Id'\nformat = { kind = 'xml', record = 'Change' }\npoll = { url = 'https://till.example/' }";
+    let open = |text: &str| {
+        let file = folder.path().join("all.xml");
+        std::fs::write(&file, text).expect("a file");
+        HttpSource.open(&settings(&folder, xml), &file)
+    };
+    assert!(matches!(open("<all/>"), Ok(Arrival::Batch(batch)) if batch.is_empty()));
+    assert!(open("<e><Fault><faultstring>no</faultstring></Fault></e>").is_err());
+}
+
+#[test]
+fn only_what_is_asked_for_whole_and_in_one_answer_can_be_compared() {
     let wholes = |more: &str| {
         let text = format!("{TOP}\n[poll]\nurl = 'https://till.example/{more}");
         HttpSource.check(&settings(&data(), &text)).expect("settings");

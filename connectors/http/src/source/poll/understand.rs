@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure};
-use postroom_event::Reading;
+use postroom_event::{Fault, Reading};
 use postroom_format::{Format, ReadError, Xml};
 use postroom_request::Url;
 use serde_json::Value;
@@ -41,9 +41,6 @@ pub(super) fn understand(
         ReadError::Refused(fault) => wrong(&fault.to_string()),
         ReadError::Io(error) => ConnectorError::new(Failure::Transient, "the answer cannot be read", error),
     })?;
-    if readings.is_empty() && is_soap_fault(&settings.format, body) {
-        return Err(wrong("it holds a SOAP fault instead of records"));
-    }
     let at = |place: &str| text_at(&settings.format, place, body);
     let next = match &settings.rules.pages {
         Some(Pages::Next { at: place }) => at(place),
@@ -79,6 +76,10 @@ impl PollSettings {
             Err(ReadError::Refused(fault))
                 if fault.rule == NO_RECORDS && matches!(self.format, Format::Xml(_)) =>
             {
+                if is_soap_fault(&self.format, body) {
+                    let words = "it holds a SOAP fault instead of records".to_owned();
+                    return Err(ReadError::Refused(Fault { words, ..fault }));
+                }
                 Ok(Vec::new())
             }
             read => read,
@@ -87,7 +88,7 @@ impl PollSettings {
 }
 
 fn is_soap_fault(format: &Format, body: &Bytes) -> bool {
-    matches!(format, Format::Xml(_)) && text_at(format, SOAP_FAULT, body).is_some()
+    text_at(format, SOAP_FAULT, body).is_some()
 }
 
 /// The text at a pointer of JSON, or in the first element of that name in XML; an element without a text is empty.

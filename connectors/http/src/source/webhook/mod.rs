@@ -119,7 +119,7 @@ impl Webhook {
         let admitted = self.strangers.admit(asked.peer.ip(), now, || self.gate.admits(asked, Utc::now()));
         admitted.map_err(|turned| match turned {
             Turned::Away => Refusal::Unknown(self.gate.challenge()),
-            Turned::Later(wait) => Refusal::TooMany(wait),
+            Turned::Again(wait) | Turned::Later(wait) => Refusal::TooMany(wait),
         })?;
         if let Some(rate) = &mut self.rate {
             rate.take(now).map_err(Refusal::TooMany)?;
