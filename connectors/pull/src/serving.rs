@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use postroom_connector::{ConnectorError, Failure, Settings};
 use postroom_listener::header::HeaderValue;
-use postroom_listener::{Answer, Asked, Claim, ClaimError, Gate, Listeners, Rate, Reply, StatusCode};
+use postroom_listener::{
+    Answer, Asked, Claim, ClaimError, Gate, Listeners, Rate, Reply, StatusCode, Strangers, Turned,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -46,6 +48,7 @@ pub(crate) struct Serving {
     written: Settings,
     /// Nobody is let in where a secret cannot be read: it may have been withdrawn.
     gate: Option<Gate>,
+    strangers: Strangers,
     rate: Option<Rate>,
     shelf: Arc<Shelf>,
 }
@@ -53,7 +56,7 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn new(settings: PullSettings, written: Settings, gate: Gate, shelf: Arc<Shelf>) -> Self {
         let rate = settings.rate.map(|rate| Rate::new(rate, std::time::Instant::now()));
-        Self { settings, written, gate: Some(gate), rate, shelf }
+        Self { settings, written, gate: Some(gate), strangers: Strangers::default(), rate, shelf }
     }
 
     /// Listens for ever, and tells how it stands.
@@ -135,11 +138,14 @@ impl Serving {
 
     fn admit(&mut self, asked: &Asked) -> Result<(), Refusal> {
         let Some(gate) = &self.gate else { return Err(Refusal::NotNow) };
-        if !gate.admits(asked) {
-            return Err(Refusal::Unknown(gate.challenge()));
-        }
+        let now = std::time::Instant::now();
+        let admitted = self.strangers.admit(asked.peer.ip(), now, || gate.admits(asked));
+        admitted.map_err(|turned| match turned {
+            Turned::Away | Turned::Again(_) => Refusal::Unknown(gate.challenge()),
+            Turned::Later(wait) => Refusal::TooMany(wait),
+        })?;
         match &mut self.rate {
-            Some(rate) => rate.take(std::time::Instant::now()).map_err(Refusal::TooMany),
+            Some(rate) => rate.take(now).map_err(Refusal::TooMany),
             None => Ok(()),
         }
     }

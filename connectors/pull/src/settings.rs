@@ -65,7 +65,7 @@ impl PullSettings {
         }
         let limits = Limits { body_bytes: BODY_BYTES, waiting: WAITING, reply: REPLY };
         let rate = read_rate(written.rate.as_deref())?;
-        let wanted = Wanted { address, path, tls, limits };
+        let wanted = Wanted { system: settings.system.clone(), address, path, tls, limits };
         Ok(Self { wanted, proofs, rate, on_offer: on_offer(written.on_offer)? })
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::NaiveTime;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::London;
 use serde::Deserialize;
 
@@ -11,6 +10,8 @@ use crate::parse_duration;
 
 /// Most messages in one batch, unless the council sets another.
 const MAX_ITEMS: usize = 10_000;
+/// Most minutes by which clocks go forward.
+const MOST_SKIPPED: i64 = 180;
 
 /// The table `[target.batch]`: a batch is due at a time of the day, at an age of its oldest message, or when it is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,13 +75,18 @@ fn time_of_day(text: &str) -> Result<NaiveTime, BatchingError> {
         .map_err(|_| BatchingError("`at` lists times of the day such as `18:00`".to_owned()))
 }
 
-/// Whether the clock on the wall showed `at` after `oldest` and no later than `now`.
+/// Whether `at` came after `oldest` and no later than `now`.
 fn passed_between(at: NaiveTime, oldest: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    let (from, until) =
-        (oldest.with_timezone(&London).naive_local(), now.with_timezone(&London).naive_local());
-    let today = until.date().and_time(at);
-    let last = if today <= until { today } else { today - chrono::Duration::days(1) };
-    from < last
+    let today = now.with_timezone(&London).date_naive();
+    let days = today.pred_opt().into_iter().chain([today]);
+    days.filter_map(|day| moment(day.and_time(at))).any(|moment| oldest < moment && moment <= now)
+}
+
+/// When clocks in London show that time: for the first time, where they go back and show it twice; the next moment, where they go
+/// forward and never show it.
+fn moment(local: NaiveDateTime) -> Option<DateTime<Utc>> {
+    let mut later = (0..=MOST_SKIPPED).map(|minutes| local + TimeDelta::minutes(minutes));
+    later.find_map(|local| London.from_local_datetime(&local).earliest()).map(|at| at.to_utc())
 }
 
 #[cfg(test)]
@@ -116,6 +122,29 @@ mod tests {
             rule.due(instant("2026-07-02T08:00:00Z"), instant("2026-07-01T12:00:00Z"), 1),
             "missed at night"
         );
+    }
+
+    #[test]
+    fn a_time_that_clocks_show_twice_in_october_comes_once_and_one_that_they_skip_in_march_at_the_next_moment()
+     {
+        let rule = batching("at = ['01:30']").expect("valid");
+        for (oldest, now, is_due) in [
+            // 01:30 is 00:30 UTC, and again 01:30 UTC.
+            ("2026-10-24T12:00:00Z", "2026-10-25T00:29:00Z", false),
+            ("2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z", true),
+            ("2026-10-25T00:15:00Z", "2026-10-25T01:10:00Z", true),
+            ("2026-10-25T00:31:00Z", "2026-10-25T01:31:00Z", false),
+            ("2026-10-25T00:31:00Z", "2026-10-26T01:29:00Z", false),
+            ("2026-10-25T00:31:00Z", "2026-10-26T01:30:00Z", true),
+            // Behind 01:00 UTC, which is 01:00, comes 02:00.
+            ("2026-03-28T12:00:00Z", "2026-03-29T00:59:00Z", false),
+            ("2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z", true),
+            ("2026-03-29T01:01:00Z", "2026-03-29T01:31:00Z", false),
+            ("2026-03-29T01:01:00Z", "2026-03-30T00:29:00Z", false),
+            ("2026-03-29T01:01:00Z", "2026-03-30T00:30:00Z", true),
+        ] {
+            assert_eq!(rule.due(instant(now), instant(oldest), 1), is_due, "{oldest} {now}");
+        }
     }
 
     #[test]

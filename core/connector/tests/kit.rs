@@ -21,8 +21,12 @@ use tokio::time::timeout;
 /// How long an empty shelf is looked at.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What opens the shelf.
+const KEY: &str = "open sesame";
+
 fn settings() -> Settings {
-    Settings { table: toml::Table::new(), data: PathBuf::from("/nowhere"), system: "shelf".to_owned() }
+    let table = toml::Table::from_iter([("key".to_owned(), KEY.into())]);
+    Settings { table, data: PathBuf::from("/nowhere"), system: "shelf".to_owned() }
 }
 
 /// What is wrong with a connector.
@@ -39,6 +43,8 @@ enum Flaw {
     WrongMeaning,
     /// It tells what it was given.
     Tells,
+    /// It tells what opens it.
+    TellsSecret,
 }
 
 /// A system in memory: what lies on it, and what was brought to it.
@@ -56,6 +62,17 @@ impl Shelf {
     fn with(flaw: Flaw) -> Self {
         let (lying, brought, changed) = (Arc::default(), Arc::default(), Arc::default());
         Self { flaw, lying, brought, reads: Arc::default(), away: Arc::default(), changed }
+    }
+
+    fn away(flaw: Flaw) -> Self {
+        let shelf = Self::with(flaw);
+        *shelf.away.lock().expect("a shelf") = true;
+        shelf
+    }
+
+    fn is_away(&self) -> ConnectorError {
+        let detail = if self.flaw == Flaw::TellsSecret { KEY } else { "" };
+        ConnectorError::new(Failure::Down, "the shelf is away", detail)
     }
 }
 
@@ -84,6 +101,9 @@ impl SourceKind for Shelf {
 #[async_trait]
 impl Source for Shelf {
     async fn next(&mut self) -> Result<Arrival, ConnectorError> {
+        if *self.away.lock().expect("a shelf") {
+            return Err(self.is_away());
+        }
         if self.lying.lock().expect("a shelf").is_empty() {
             let _nothing = timeout(PATIENCE, self.changed.notified()).await;
             return Ok(Arrival::Idle);
@@ -156,6 +176,10 @@ impl source::Ground for Shelf {
     fn number(&self, record: &Value) -> u64 {
         record["number"].as_u64().expect("a number")
     }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![KEY.to_owned()]
+    }
 }
 
 impl SinkKind for Shelf {
@@ -180,7 +204,7 @@ impl Sink for Shelf {
             return Err(match self.flaw {
                 Flaw::WrongMeaning => ConnectorError::new(Failure::Permanent, "the shelf is away", ""),
                 Flaw::Tells => ConnectorError::new(Failure::Down, format!("nowhere to put {message}"), ""),
-                _ => ConnectorError::new(Failure::Down, "the shelf is away", ""),
+                _ => self.is_away(),
             });
         }
         let mut brought = self.brought.lock().expect("a shelf");
@@ -214,6 +238,10 @@ impl sink::Ground for Shelf {
     async fn taken(&mut self) -> Vec<u64> {
         self.brought.lock().expect("a shelf").iter().map(|(_, number)| *number).collect()
     }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![KEY.to_owned()]
+    }
 }
 
 /// Which of the checks a connector with that flaw fails.
@@ -234,6 +262,12 @@ async fn failed(flaw: Flaw) -> BTreeSet<&'static str> {
             tokio::spawn(
                 async move { source::what_came_to_nothing_comes_again(&mut Shelf::with(flaw)).await },
             ),
+        ),
+        (
+            "away",
+            tokio::spawn(async move {
+                source::a_system_that_is_away_is_told(&Shelf::away(flaw), &settings()).await;
+            }),
         ),
         (
             "trouble",
@@ -266,6 +300,7 @@ async fn each_check_fails_of_the_flaw_that_it_is_for_and_of_no_other() {
         (Flaw::Forgets, &["comes again"]),
         (Flaw::WrongMeaning, &["trouble"]),
         (Flaw::Tells, &["trouble"]),
+        (Flaw::TellsSecret, &["away", "trouble"]),
     ] {
         assert_eq!(failed(flaw).await, fails.iter().copied().collect(), "{flaw:?}");
     }
@@ -277,8 +312,8 @@ fn a_secret_in_the_words_about_wrong_settings_is_found() {
         None => Ok(()),
         Some((key, value)) => Err(SettingsError::new(key, format!("{value:?} is not known"))),
     };
-    let told =
-        std::panic::catch_unwind(|| conformance::settings_errors_name_their_key(tells, &settings(), &[]));
+    let none = Settings { table: toml::Table::new(), ..settings() };
+    let told = std::panic::catch_unwind(|| conformance::settings_errors_name_their_key(tells, &none, &[]));
     let words = told.expect_err("a panic");
     assert!(words.downcast_ref::<String>().expect("words").contains(SECRET));
 }

@@ -10,12 +10,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use postroom_connector::Refusals;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::claims::{Route, Routes};
 use crate::limits::MAX_PASSED_BYTES;
+use crate::refused::refused;
 use crate::{Answer, Asked, ClientCertificate, Reply};
 
 /// What every request of an address meets.
@@ -23,6 +25,8 @@ pub(crate) struct Door {
     pub(crate) routes: Arc<Routes>,
     /// Longest wait for a body.
     pub(crate) body: Duration,
+    /// One for each byte of a body that may be in memory.
+    pub(crate) bytes: Arc<Semaphore>,
 }
 
 /// Who is at the other end of a connection.
@@ -41,11 +45,19 @@ pub(crate) async fn answer(
     let answer = match door.routes.find(request.uri().path()) {
         None if door.routes.is_expected(request.uri().path()) => Answer::unavailable(),
         None => Answer::new(StatusCode::NOT_FOUND),
-        Some(route) => match timeout(door.body, read(request, route.limits.body_bytes)).await {
-            Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
-            Ok(Err(status)) => closing(status),
-            Ok(Ok(request)) => ask(&route, visitor, request).await,
-        },
+        Some(route) => {
+            let reading = read(request, route.limits.body_bytes, &door.bytes);
+            let answer = match timeout(door.body, reading).await {
+                Err(_) => closing(Answer::new(StatusCode::REQUEST_TIMEOUT)),
+                Ok(Err(answer)) => closing(answer),
+                // Its bytes are held until it is answered.
+                Ok(Ok((request, _bytes))) => ask(&route, visitor, request).await,
+            };
+            if let Some(why) = refused(answer.status) {
+                Refusals::shared().note(&route.system, why);
+            }
+            answer
+        }
     };
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
@@ -54,32 +66,46 @@ pub(crate) async fn answer(
 }
 
 /// An answer to a request that was not read to its end: nothing else can follow on its connection.
-fn closing(status: StatusCode) -> Answer {
-    Answer::new(status).header(CONNECTION, HeaderValue::from_static("close"))
+fn closing(answer: Answer) -> Answer {
+    answer.header(CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// The request with its whole body; what is too long is read on for a while, so that its sender hears of it.
-async fn read(request: Request<Incoming>, limit: usize) -> Result<Request<Bytes>, StatusCode> {
+/// The request with its whole body, and what that takes of the bytes that may be in memory; what is too long is read on for a while,
+/// so that its sender hears of it.
+async fn read<'b>(
+    request: Request<Incoming>,
+    limit: usize,
+    bytes: &'b Semaphore,
+) -> Result<(Request<Bytes>, SemaphorePermit<'b>), Answer> {
+    let too_long = || Answer::new(StatusCode::PAYLOAD_TOO_LARGE);
     let (head, mut body) = request.into_parts();
     let most = limit.saturating_add(MAX_PASSED_BYTES);
     if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > most) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        return Err(too_long());
     }
-    let (mut kept, mut seen) = (Vec::new(), 0_usize);
+    let (mut kept, mut seen, mut held) = (Vec::new(), 0_usize, take(bytes, 0)?);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else { continue };
+        let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST))?;
+        let Ok(data) = frame.into_data() else { continue };
         seen = seen.saturating_add(data.len());
         if seen > most {
             break;
         }
         if seen <= limit {
+            held.merge(take(bytes, data.len())?);
             kept.extend_from_slice(&data);
         }
     }
     if seen > limit {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        return Err(too_long());
     }
-    Ok(Request::from_parts(head, kept.into()))
+    Ok((Request::from_parts(head, kept.into()), held))
+}
+
+/// So many of the bytes that may be in memory; nobody waits for them with some in hand, or all would wait for each other.
+fn take(bytes: &Semaphore, count: usize) -> Result<SemaphorePermit<'_>, Answer> {
+    let count = u32::try_from(count).map_err(|_| Answer::unavailable())?;
+    bytes.try_acquire_many(count).map_err(|_| Answer::unavailable())
 }
 
 /// Gives a request to whoever has claimed its path, and waits for the answer.

@@ -43,7 +43,7 @@ mod tests {
 
     fn wanted(tls: Option<Tls>) -> Wanted {
         let address = "127.0.0.1:8443".parse().expect("an address");
-        Wanted { address, path: "/in".to_owned(), tls, limits: Limits::default() }
+        Wanted { system: String::new(), address, path: "/in".to_owned(), tls, limits: Limits::default() }
     }
 
     fn with_tls() -> Wanted {

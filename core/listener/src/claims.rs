@@ -12,6 +12,8 @@ use crate::{Asked, Limits, Tls};
 /// What somebody asks for.
 #[derive(Debug, Clone)]
 pub struct Wanted {
+    /// The system for which it is: what of its requests is refused is counted.
+    pub system: String,
     /// Where to listen.
     pub address: SocketAddr,
     /// The path, with everything below it; the longest path that is claimed wins.
@@ -58,6 +60,7 @@ impl Drop for Claim {
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) requests: mpsc::Sender<Asked>,
+    pub(crate) system: String,
     pub(crate) limits: Limits,
     /// One for each request that may wait for its answer.
     pub(crate) places: Arc<Semaphore>,
@@ -79,15 +82,16 @@ impl Routes {
     }
 
     /// Holds a path: where its requests come out; nothing where somebody else holds it.
-    pub(crate) fn hold(&self, path: &str, limits: Limits) -> Option<mpsc::Receiver<Asked>> {
+    pub(crate) fn hold(&self, wanted: &Wanted) -> Option<mpsc::Receiver<Asked>> {
+        let Wanted { system, path, limits, .. } = wanted.clone();
         let mut routes = self.lock();
-        if routes.contains_key(path) {
+        if routes.contains_key(&path) {
             return None;
         }
         let waiting = limits.waiting.clamp(1, Semaphore::MAX_PERMITS);
         let (requests, receiver) = mpsc::channel(waiting);
         let places = Arc::new(Semaphore::new(waiting));
-        routes.insert(path.to_owned(), Route { requests, limits, places });
+        routes.insert(path, Route { requests, system, limits, places });
         Some(receiver)
     }
 
@@ -151,8 +155,12 @@ mod tests {
     #[test]
     fn the_longest_path_that_is_claimed_wins_and_others_are_nobodys() {
         let routes = Routes::default();
-        let limits = |waiting| Limits { waiting, ..Limits::default() };
-        let _held = [("/a", 1), ("/a/b", 2)].map(|(path, waiting)| routes.hold(path, limits(waiting)));
+        let hold = |path: &str, waiting| {
+            let limits = Limits { waiting, ..Limits::default() };
+            let address = "127.0.0.1:0".parse().expect("an address");
+            routes.hold(&Wanted { system: String::new(), address, path: path.to_owned(), tls: None, limits })
+        };
+        let _held = [("/a", 1), ("/a/b", 2)].map(|(path, waiting)| hold(path, waiting));
         for (asked, found) in [
             ("/a", Some(1)),
             ("/a/c", Some(1)),
@@ -165,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(routes.find(asked).map(|route| route.limits.waiting), found, "{asked}");
         }
-        assert!(routes.hold("/a", limits(1)).is_none());
+        assert!(hold("/a", 1).is_none());
         assert!(!routes.is_expected("/a/c"));
         assert!(!routes.let_go("/a") && routes.find("/a").is_none());
         assert!(routes.is_expected("/a/c") && !routes.is_expected("/ab"));

@@ -12,8 +12,10 @@ mod known;
 mod limits;
 mod proof;
 mod rate;
+mod refused;
 mod registry;
 mod serving;
+mod strangers;
 mod tls;
 mod written;
 
@@ -27,5 +29,6 @@ pub use limits::{Limits, Patience};
 pub use proof::{Gate, Proof, WrittenBasic, WrittenCertificate, WrittenProofs};
 pub use rate::{Rate, RateLimit};
 pub use registry::{ClaimError, Listeners};
+pub use strangers::{Strangers, Turned};
 pub use tls::{Tls, TlsError};
 pub use written::{LISTEN, WrittenPlace, WrittenTls, read_rate};

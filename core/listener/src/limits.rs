@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Most connections of one address at the same time, unless it is told otherwise; whoever comes then waits where the machine keeps them.
 const MOST_CONNECTIONS: usize = 512;
+/// Most bytes of bodies of one address at the same time, unless it is told otherwise.
+const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Most headers of a request.
 pub(crate) const MOST_HEADERS: usize = 100;
 /// Longest head of a request, in bytes.
@@ -52,10 +54,12 @@ pub struct Patience {
     pub connection: Duration,
     /// Most connections at the same time.
     pub connections: usize,
+    /// Most bytes of bodies at the same time, from the first that is read to the answer: 503 beyond it.
+    pub body_bytes: usize,
 }
 
 impl Default for Patience {
-    /// 10 seconds for TLS, 15 for a head, 30 for a body; a connection lives five minutes, and 512 at the same time.
+    /// 10 seconds for TLS, 15 for a head, 30 for a body; a connection lives five minutes, and 512 at the same time, with 64 MiB of bodies.
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
@@ -63,6 +67,7 @@ impl Default for Patience {
             body: Duration::from_secs(30),
             connection: Duration::from_secs(300),
             connections: MOST_CONNECTIONS,
+            body_bytes: MOST_BODY_BYTES,
         }
     }
 }

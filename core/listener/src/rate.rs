@@ -15,6 +15,11 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// So many, above 0, in so long a time.
+    pub(crate) const fn new(most: u32, per: Duration) -> Self {
+        Self { most, per }
+    }
+
     /// Reads `50/s`, `600/min` or `1000/h`.
     pub fn parse(text: &str) -> Option<Self> {
         let (most, unit) = text.split_once('/')?;
@@ -43,14 +48,23 @@ impl Rate {
     /// # Errors
     /// How long to wait for the next.
     pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let each = self.limit.per / self.limit.most;
-        let full = self.full.max(now) + each;
-        let ahead = full - now;
-        if ahead > self.limit.per {
-            return Err(ahead - self.limit.per);
-        }
-        self.full = full;
+        self.full = self.look(now)?;
         Ok(())
+    }
+
+    /// When the bucket were full again, if one were taken at `now`.
+    ///
+    /// # Errors
+    /// How long to wait for the next.
+    pub(crate) fn look(&self, now: Instant) -> Result<Instant, Duration> {
+        let full = self.full.max(now) + self.limit.per / self.limit.most;
+        let ahead = full - now;
+        if ahead > self.limit.per { Err(ahead - self.limit.per) } else { Ok(full) }
+    }
+
+    /// When the bucket is full again.
+    pub(crate) fn full(&self) -> Instant {
+        self.full
     }
 }
 

@@ -148,7 +148,7 @@ impl Registry {
             return Some(Err(ClaimError::OtherTls { address }));
         }
         let path = wanted.path.clone();
-        Some(match open.routes.hold(&path, wanted.limits) {
+        Some(match open.routes.hold(wanted) {
             None => Err(ClaimError::Taken { address, path }),
             Some(requests) => Ok(Claim { requests, address, path, registry: Arc::clone(self) }),
         })

@@ -34,7 +34,8 @@ impl Serving {
     /// goes on to the end of its answer.
     pub(crate) async fn run(mut self, listener: TcpListener, closed: DropGuard) {
         let places = Arc::new(Semaphore::new(self.patience.connections));
-        let door = Arc::new(Door { routes: Arc::clone(&self.routes), body: self.patience.body });
+        let bytes = Arc::new(Semaphore::new(self.patience.body_bytes.min(Semaphore::MAX_PERMITS)));
+        let door = Arc::new(Door { routes: Arc::clone(&self.routes), body: self.patience.body, bytes });
         let mut look = interval(CERTIFICATE_LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -43,6 +43,7 @@ mod reconcile;
 mod records;
 mod redecide;
 mod references;
+mod refusals;
 mod rehearsal;
 mod replay;
 mod resend;

@@ -23,6 +23,7 @@ use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
 use crate::reconcile::{self, Laters};
+use crate::refusals;
 use crate::session::{Connected, WorkerError, blocked_for_long, pause};
 use crate::topology::topology;
 use crate::unserved::Unserved;
@@ -146,6 +147,7 @@ impl Hub {
             never = self.health.keep_looking() => match never {},
             never = self.certificates.keep_looking(&self.ledger) => match never {},
             never = self.keep_noting() => match never {},
+            never = refusals::keep_telling() => match never {},
         }
     }
 

@@ -254,6 +254,12 @@ log_events! {
     error "import.refused" "a file is refused"
     fn import_refused(system: &str, label: &str, rule: &str, line: u64, words: &str);
 
+    /// What somebody asked of the hub in the name of this system was refused: `requests` since the last such line; one a minute at most for each
+    /// system and `reason` (metrics.md, `postroom_requests_refused_total`). `not-proved`: a secret was changed at one end, or a stranger
+    /// tries. Else ask the sender what it sends. What the hub could not take at that time is counted only: its cause has its own line.
+    warn "request.refused" "requests are refused"
+    fn requests_refused(system: &str, reason: &str, requests: u64);
+
     /// One record of a batch was refused; the rest goes on. `postroom invalid list` has it with its line.
     warn "record.refused" "a record is refused"
     fn record_refused(system: &str, batch: &str, line: u64, rule: &str, words: &str);

@@ -74,6 +74,11 @@ metrics! {
     histogram "postroom_delivery_seconds"
     fn delivery_took(target);
 
+    /// Requests of a system that were refused where the hub listens, by reason: `not-proved`, `too-many` (over its rate), `too-long`,
+    /// `too-slow` (its body), `not-understood`, `not-there`, `not-now` (the hub could not take it).
+    counter "postroom_requests_refused_total"
+    fn count_refused_requests(system, reason);
+
     /// Seconds that one attempt to deliver took, by outcome: `delivered`, `transient`, `permanent`, `unknown`, `down`.
     histogram "postroom_attempt_seconds"
     fn attempt_took(target, outcome);

@@ -55,7 +55,13 @@ impl Moves {
     /// Answers from now on: where.
     async fn answer(&self) -> SocketAddr {
         let address = "127.0.0.1:0".parse().expect("an address");
-        let wanted = Wanted { address, path: "/moves".to_owned(), tls: None, limits: Limits::default() };
+        let wanted = Wanted {
+            system: "kept".to_owned(),
+            address,
+            path: "/moves".to_owned(),
+            tls: None,
+            limits: Limits::default(),
+        };
         let mut claim = Listeners::default().claim(wanted).await.expect("a port");
         let (address, moves) = (claim.address(), self.clone());
         tokio::spawn(async move {

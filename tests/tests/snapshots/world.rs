@@ -11,6 +11,7 @@ use postroom_broker::memory::Server;
 use postroom_broker::{Broker, Topology};
 use postroom_connector::{Arrival, Batch, Connectors};
 use postroom_connector_file::{FileSink, FileSource};
+use postroom_connector_http::HttpSource;
 use postroom_council::{Council, Verdicts};
 use postroom_ledger::{Ledger, Sums};
 use postroom_router::sums::differences;
@@ -29,12 +30,21 @@ old = string(%old.place) ?? "-"
   "data": { "number": parse_int(.number) ?? .number, "place": join([%change, old, .place], " ") }
 }
 "#;
+/// The same, of records that may have any fields.
+const POLLED: &str = r#"
+parcel = string(.parcel) ?? "-"
+old = string(%old.place) ?? "-"
+place = string(.place) ?? "-"
+{ "subject": "parcel:" + parcel, "data": { "number": 1, "place": join([%change, old, place], " ") } }
+"#;
 
 /// The yard at work.
 pub(crate) struct World {
     pub(crate) text: TestCouncil,
     council: Arc<Council>,
     connectors: Connectors,
+    /// The connector of the yard.
+    kind: &'static str,
     server: Server,
     ledger: PathBuf,
     files: std::cell::Cell<u32>,
@@ -49,13 +59,35 @@ impl World {
         Self::mapping(settings, MAPPING)
     }
 
+    /// The same of a system that is asked at `address` for all it has, in JSON or in elements of XML.
+    pub(crate) fn polled(settings: &str, address: &str) -> Self {
+        let text = TestCouncil::small();
+        let format = match address.ends_with(".xml") {
+            true => "format = { kind = \"xml\", record = \"Parcel\" }",
+            false => "format = \"json\"\nrecords = \"/parcels\"",
+        };
+        let yard = format!(
+            "title = \"Yard\"\n[source]\nconnector = \"http\"\n\
+             snapshot = {{ key = [\"parcel\"]{settings} }}\n\
+             [source.settings]\nkey = \"/parcel\"\n{format}\npoll = {{ url = \"{address}\" }}\n\
+             [[source.map]]\nrule = \"a parcel was moved\"\nevent = \"{PARCEL}\"\n"
+        );
+        text.write(YARD, &yard);
+        Self::of(text, "http", POLLED)
+    }
+
     pub(crate) fn mapping(settings: &str, mapping: &str) -> Self {
         let text = TestCouncil::small();
         let snapshot = format!("connector = \"file\"\nsnapshot = {{ key = [\"parcel\"]{settings} }}\n");
         text.edit(YARD, "connector = \"file\"\n", &snapshot);
         text.edit(YARD, "settle = \"100ms\"", "settle = \"1ms\"");
+        Self::of(text, "file", mapping)
+    }
+
+    fn of(text: TestCouncil, kind: &'static str, mapping: &str) -> Self {
         text.write(&format!("systems/yard/events/{PARCEL}.vrl"), mapping);
         let connectors = Connectors::default().with_source(FileSource).with_sink(FileSink);
+        let connectors = connectors.with_source(HttpSource);
         let council = Council::load(&text.folder(), Some(&text.data()), &connectors);
         let council = council.map_err(|problems| format!("{problems:#?}")).expect("a council");
         let wrong = council.prove(&Verdicts::default(), &|_, _| {}).problems;
@@ -63,7 +95,7 @@ impl World {
         std::fs::create_dir_all(text.data()).expect("a folder");
         let ledger = text.data().join("ledger.db");
         let (council, files) = (Arc::new(council), std::cell::Cell::new(0));
-        Self { text, council, connectors, server: Server::new(), ledger, files }
+        Self { text, council, connectors, kind, server: Server::new(), ledger, files }
     }
 
     pub(crate) async fn ledger(&self) -> Ledger {
@@ -78,21 +110,21 @@ impl World {
         self.text.feed("yard/in", &name, format!("{YARD_HEAD}{rows}").as_bytes());
     }
 
-    /// The next file of the inbox.
+    /// The next snapshot.
     async fn batch(&self) -> Box<dyn Batch> {
         let side = self.council.systems["yard"].source.as_ref().expect("a source");
-        let kind = self.connectors.source("file").expect("files");
+        let kind = self.connectors.source(self.kind).expect("the connector");
         let mut source = kind.build(&side.settings).expect("settings");
         let arrived = async {
             loop {
-                match source.next().await.expect("a folder") {
+                match source.next().await.expect("a system") {
                     Arrival::Batch(batch) => return batch,
                     Arrival::Idle => {}
                     Arrival::Refused(refused) => panic!("{refused:?}"),
                 }
             }
         };
-        tokio::time::timeout(DEADLINE, arrived).await.expect("a file in the inbox")
+        tokio::time::timeout(DEADLINE, arrived).await.expect("a snapshot")
     }
 
     /// Takes the next file of the inbox as a program that has just started; killed between two of its steps when it has

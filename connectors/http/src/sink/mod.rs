@@ -18,7 +18,7 @@ mod credentials;
 mod handed;
 mod judge;
 mod line;
-mod oauth2;
+pub(crate) mod oauth2;
 mod pace;
 mod request;
 mod rule;

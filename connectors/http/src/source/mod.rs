@@ -16,6 +16,7 @@ use postroom_connector::{
     Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
 };
 use postroom_event::{Fault, Reading};
+use postroom_format::ReadError;
 use postroom_listener::Listeners;
 
 use crate::NAME;
@@ -72,6 +73,13 @@ impl Way {
             Self::Poll(poll) => &poll.content,
         }
     }
+
+    fn records(&self, body: &Bytes) -> Result<Vec<Reading>, ReadError> {
+        match self {
+            Self::Webhook(webhook) => webhook.content.read(body),
+            Self::Poll(poll) => poll.records(body),
+        }
+    }
 }
 
 impl SourceKind for HttpSource {
@@ -114,7 +122,8 @@ impl SourceKind for HttpSource {
     fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
         match Way::read(settings) {
             Ok(Way::Webhook(webhook)) => webhook.wanted.certificates(),
-            Ok(Way::Poll(_)) | Err(_) => Vec::new(),
+            Ok(Way::Poll(poll)) => poll.certificates(settings),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -145,7 +154,7 @@ impl SourceKind for HttpSource {
         let body = Bytes::from(body);
         let content = way.content();
         let readings =
-            content.read(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
+            way.records(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
         let readings = readings.into_iter().map(|reading| with_key(content, reading)).collect();
         let label = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Arrival::Batch(Box::new(HeldBatch::new(label, hash([body.as_ref()]), readings))))

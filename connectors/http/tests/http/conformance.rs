@@ -140,6 +140,10 @@ impl Ground for Till {
     async fn taken(&mut self) -> Vec<u64> {
         self.state.lock().expect("no panic").taken.values().copied().collect()
     }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.to_owned()]
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! Senders that prove themselves by a certificate, over real TLS.
+//! Senders and systems that prove themselves by a certificate, over real TLS.
 
 use std::fs;
 
-use postroom_listener::Tls;
+use postroom_connector::{CertificateAt, CertificateRole, SourceKind};
+use postroom_connector_http::HttpSource;
+use postroom_listener::{Answer, StatusCode, Tls};
 use postroom_request::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
@@ -11,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
 use crate::hook::{Heard, ask, client, keep, nothing, owned, trusting};
-use crate::room::{batch, data, records, settings, source};
+use crate::room::{batch, data, next, records, settings, source, take};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -89,4 +91,59 @@ async fn a_sender_is_known_by_the_certificate_that_the_settings_name() {
         batch.finish(postroom_connector::Ending::Done).await.expect("taken");
         assert_eq!(posted.await.expect("an answer").status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_system_that_is_asked_is_trusted_by_its_authority_and_by_no_other_and_is_shown_who_asks() {
+    let (folder, ours, other) = (data(), authority(), authority());
+    let (system, system_key) = signed(&ours, "till");
+    let (hub, hub_key) = signed(&ours, "hub");
+    for (name, pem) in [
+        ("ours.pem", ours.pem()),
+        ("other.pem", other.pem()),
+        ("till.pem", system.pem()),
+        ("till.key", system_key.serialize_pem()),
+        ("hub.pem", hub.pem()),
+        ("hub.key", hub_key.serialize_pem()),
+    ] {
+        fs::write(folder.path().join(name), pem).expect("a file");
+    }
+    let path = |name: &str| folder.path().join(name);
+    let client_ca = Some(path("ours.pem"));
+    let mut kept = keep(Some(Tls { certificate: path("till.pem"), key: path("till.key"), client_ca })).await;
+    let port = kept.address().port();
+    let poll = |trusts: &str| {
+        let text = format!(
+            "key = '/id'\nrecords = '/items'\n[poll]\nurl = 'https://localhost:{port}/kept'\n{trusts}"
+        );
+        source(&settings(&folder, &text))
+    };
+    for wrong in ["ca = { file = 'other.pem' }", ""] {
+        let error = next(poll(wrong).as_mut()).await.err().expect("an error");
+        assert_eq!(error.failure, postroom_connector::Failure::Down, "{error}");
+    }
+    assert!(kept.next_waiting().is_none(), "nothing was asked of a system that is not trusted");
+    let answering = tokio::spawn(async move {
+        let asked = kept.next().await.expect("a question");
+        let shown = asked.client_certificate.as_ref().map(|shown| shown.subject.clone());
+        asked.reply.send(Answer::words(StatusCode::OK, r#"{"items": [{"id": 1}]}"#));
+        shown
+    });
+    let right = "ca = { file = 'ours.pem' }\ncertificate = { file = 'hub.pem' }\nkey = { file = 'hub.key' }";
+    assert_eq!(take(poll(right).as_mut()).await, ["1"]);
+    assert_eq!(answering.await.expect("an answer").as_deref(), Some("CN=hub"));
+}
+
+#[test]
+fn the_certificates_that_a_poll_names_are_in_use() {
+    let text = "key = '/id'\n[poll]\nurl = 'https://till.example/'\nca = { file = 'ca.pem' }\n\
+                certificate = { file = 'hub.pem' }\nkey = { file = 'hub.key' }";
+    let folder = data();
+    let named = HttpSource.certificates(&settings(&folder, text));
+    let at = |key, role, name| CertificateAt::file(key, role, folder.path().join(name));
+    let expected = [
+        at("poll.certificate", CertificateRole::Own, "hub.pem"),
+        at("poll.ca", CertificateRole::Authority, "ca.pem"),
+    ];
+    assert_eq!(named, expected);
 }

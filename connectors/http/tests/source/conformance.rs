@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::hook::{ask, client, keep, owned, tls};
-use crate::room::{data, settings};
+use crate::room::{SECRET, data, settings};
 
 /// A sender that posts one record after the other, each until it is answered 200.
 struct Sender {
@@ -70,6 +70,10 @@ impl Ground for Sender {
 
     fn number(&self, record: &Value) -> u64 {
         record["number"].as_u64().expect("a number")
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.to_owned()]
     }
 }
 
@@ -137,6 +141,10 @@ impl Ground for Asks {
 
     fn number(&self, record: &Value) -> u64 {
         record["number"].as_u64().expect("a number")
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.to_owned()]
     }
 }
 

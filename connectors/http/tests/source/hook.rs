@@ -52,7 +52,13 @@ pub(crate) fn client(config: ClientConfig) -> Client {
 /// A path of a port of its own; the port stays as long as the claim.
 pub(crate) async fn keep(tls: Option<Tls>) -> Claim {
     let address = "127.0.0.1:0".parse().expect("an address");
-    let wanted = Wanted { address, path: "/kept".to_owned(), tls, limits: Limits::default() };
+    let wanted = Wanted {
+        system: "kept".to_owned(),
+        address,
+        path: "/kept".to_owned(),
+        tls,
+        limits: Limits::default(),
+    };
     Listeners::shared().claim(wanted).await.expect("a port")
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use postroom_connector::{Arrival, Ending, Source};
+use postroom_connector::{Arrival, Ending, Source, SourceKind};
+use postroom_connector_http::HttpSource;
 use postroom_event::Reading;
 use tempfile::TempDir;
 
@@ -175,6 +176,51 @@ async fn an_answer_that_has_not_changed_is_304_and_brings_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_without_records_is_an_empty_batch_once_where_an_answer_is_all_that_there_is() {
+    let xml = "key = '/Id'\nformat = { kind = 'xml', record = 'Change' }";
+    for (top, full, none) in [
+        (TOP, r#"{"items": [{"id": 1, "v": 1}]}"#, r#"{"items": []}"#),
+        (xml, "<all><Change><Id>1</Id></Change></all>", "<all><Misspelt><Id>1</Id></Misspelt></all>"),
+    ] {
+        let system = System::new([full, none, none, full].into_iter().map(says).collect()).await;
+        let mut source = poll(&system, top, "/c", "every = '1s'");
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(take(source.as_mut()).await.len());
+        }
+        assert_eq!((taken, asked(&system).len()), (vec![1, 0, 1], 4), "{top}");
+    }
+}
+
+#[test]
+fn a_file_without_records_is_published_as_an_answer_is_and_one_with_a_soap_fault_is_none() {
+    let folder = data();
+    let xml =
+        "key = '/Id'\nformat = { kind = 'xml', record = 'Change' }\npoll = { url = 'https://till.example/' }";
+    let open = |text: &str| {
+        let file = folder.path().join("all.xml");
+        std::fs::write(&file, text).expect("a file");
+        HttpSource.open(&settings(&folder, xml), &file)
+    };
+    assert!(matches!(open("<all/>"), Ok(Arrival::Batch(batch)) if batch.is_empty()));
+    assert!(open("<e><Fault><faultstring>no</faultstring></Fault></e>").is_err());
+}
+
+#[test]
+fn only_what_is_asked_for_whole_and_in_one_answer_can_be_compared() {
+    let wholes = |more: &str| {
+        let text = format!("{TOP}\n[poll]\nurl = 'https://till.example/{more}");
+        HttpSource.check(&settings(&data(), &text)).expect("settings");
+        HttpSource.gives_wholes(&settings(&data(), &text))
+    };
+    assert!(wholes("'"));
+    assert!(!wholes("{cursor}'\ncursor = { max = '/at', start = '2026-01-01' }"));
+    assert!(!wholes("'\npages = { by = 'link' }"));
+    let hook = settings(&data(), "path = '/hooks/in'\nkey = '/id'\nbearer = { file = 'secret' }");
+    assert!(!HttpSource.gives_wholes(&hook));
+}
+
+#[tokio::test]
 async fn a_soap_service_is_asked_with_a_body_and_answers_with_elements() {
     let envelope = |inner: &str| {
         format!(
@@ -233,4 +279,25 @@ async fn whoever_waits_for_an_answer_can_stop_and_come_back() {
     }
     assert!(began.elapsed().as_secs() < 20);
     assert_eq!(system.requests().len(), 1, "the question that is under way is waited for");
+}
+
+#[tokio::test]
+async fn a_system_is_asked_with_a_token_and_with_a_new_one_where_that_is_refused() {
+    let token = |token: &str| says(&format!(r#"{{"access_token": "{token}", "expires_in": 3600}}"#));
+    let tokens = System::new(vec![token("first"), token("second")]).await;
+    let page = r#"{"items": [{"id": 1, "v": 1}]}"#;
+    let system = System::new(vec![answer("401 Unauthorized", ""), says(page)]).await;
+    let oauth2 = format!(
+        "{SELDOM}\noauth2 = {{ token_url = '{}/token', client_id = 'hub', client_secret = {{ file = 'secret' }} }}",
+        tokens.address
+    );
+    let folder = data();
+    let mut source = poll_in(&folder, &system, (TOP, "/c", &oauth2));
+    assert_eq!(take(source.as_mut()).await, [r#"["1","1"]"#]);
+    let requests = system.requests();
+    let shown = requests.iter().flat_map(|request| request.lines());
+    let shown: Vec<_> = shown.filter_map(|line| line.strip_prefix("authorization: ")).collect();
+    assert_eq!(shown, ["Bearer first", "Bearer second"]);
+    let asked = tokens.requests();
+    assert!(asked.len() == 2 && asked[0].ends_with("grant_type=client_credentials"), "{asked:?}");
 }

@@ -100,7 +100,7 @@ impl ServerSettings {
         let wait = duration("wait", written.wait.as_deref(), WAIT, LONGEST_WAIT)?;
         let limits = Limits { body_bytes: BODY_BYTES, waiting: REPORTING + ASKING, reply: CONFIRM + wait };
         Ok(Self {
-            wanted: Wanted { address, path, tls, limits },
+            wanted: Wanted { system: settings.system.clone(), address, path, tls, limits },
             keys,
             jurisdiction: written.jurisdiction_id,
             services: Services::new(written.services)?,

@@ -82,7 +82,13 @@ impl Ground {
 
     async fn at(data: Arc<TempDir>) -> Self {
         let address = "127.0.0.1:0".parse().expect("an address");
-        let wanted = Wanted { address, path: "/kept".to_owned(), tls: None, limits: Limits::default() };
+        let wanted = Wanted {
+            system: "kept".to_owned(),
+            address,
+            path: "/kept".to_owned(),
+            tls: None,
+            limits: Limits::default(),
+        };
         Self { data, kept: Listeners::shared().claim(wanted).await.expect("a port") }
     }
 

@@ -107,6 +107,10 @@ impl Ground for Library {
         self.settings_at(self.kept.address())
     }
 
+    fn secrets(&self) -> Vec<String> {
+        vec![SECRET.to_owned()]
+    }
+
     async fn order(&mut self, trouble: Trouble) -> bool {
         match trouble {
             // A system that is away, hangs or is cut off comes later, and so nothing has failed.
@@ -118,8 +122,13 @@ impl Ground for Library {
             | Trouble::WrongCertificate => return false,
             Trouble::Away => {
                 let path = "/queues/library".to_owned();
-                let wanted =
-                    Wanted { address: self.kept.address(), path, tls: None, limits: Limits::default() };
+                let wanted = Wanted {
+                    system: "kept".to_owned(),
+                    address: self.kept.address(),
+                    path,
+                    tls: None,
+                    limits: Limits::default(),
+                };
                 self.squatter = Some(Listeners::shared().claim(wanted).await.expect("the path"));
             }
             Trouble::Fails | Trouble::Refuses | Trouble::Garbage | Trouble::Endless => {}

@@ -24,7 +24,7 @@ use crate::postgres::Postgres;
 /// Longest that anything may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// The password of the servers' user, as which nothing else may be taken.
-pub(crate) const PASSWORD: &str = "quite-secret-5d1c";
+pub(crate) const PASSWORD: &str = postroom_connector::conformance::SECRET;
 /// The number of the next database.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use postroom_event::{Reading, record_id};
 use serde_json::Value;
 
-use super::tells_nothing;
+use super::Secrets;
 use crate::{Arrival, Batch, ConnectorError, Ending, Source};
 
 /// Records that are read, published and recorded together.
@@ -43,8 +43,8 @@ pub(crate) enum Run {
 }
 
 /// What a ledger and a broker keep over the lives of a hub.
-#[derive(Default)]
 pub(crate) struct Hub {
+    secrets: Secrets,
     /// The cursor that was recorded last.
     pub(crate) cursor: Option<String>,
     /// Position and whether it has ended, by batch.
@@ -56,6 +56,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
+    /// One that was never run, and is told none of these.
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self { secrets, cursor: None, imports: BTreeMap::new(), published: Vec::new(), publishes: 0 }
+    }
+
     /// Takes what the source has; dies behind the `nth` passing of a step, where it is told to.
     pub(crate) async fn run(
         &mut self,
@@ -64,11 +69,12 @@ impl Hub {
     ) -> Result<Run, ConnectorError> {
         let mut death = Death(dies);
         loop {
-            match source.next().await.inspect_err(tells_nothing)? {
+            match source.next().await.inspect_err(|error| self.secrets.untold_by(error))? {
                 Arrival::Idle => return Ok(Run::Quiet),
                 Arrival::Refused(refused) => panic!("the source refused what was right: {}", refused.fault),
                 Arrival::Batch(batch) => {
-                    if self.take(batch, &mut death).await.inspect_err(tells_nothing)? == Run::Killed {
+                    let taken = self.take(batch, &mut death).await;
+                    if taken.inspect_err(|error| self.secrets.untold_by(error))? == Run::Killed {
                         return Ok(Run::Killed);
                     }
                 }

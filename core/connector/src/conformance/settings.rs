@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use super::{SECRET, tells_nothing};
+use super::{SECRET, Secrets};
 use crate::{Settings, SettingsError};
 
 /// Settings that cannot work are refused with their key. Each of `wrong` is a key and the TOML that replaces or adds to the
@@ -23,7 +23,7 @@ pub fn settings_errors_name_their_key(
         changed.table.extend(more);
         let error = check(&changed).expect_err(text);
         assert_eq!(error.key, key, "{text}: {error}");
-        tells_nothing(&error);
+        Secrets::of(settings, Vec::new()).untold_by(&error);
     }
 }
 
@@ -45,7 +45,7 @@ pub fn check_opens_nothing(
 }
 
 /// Everything under a folder.
-fn tree(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn tree(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
         found.push(entry.path());

@@ -8,7 +8,7 @@ use postroom_event::DispatchId;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{CANARY, tells_nothing};
+use super::{CANARY, Secrets};
 use crate::{ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, Sink, SinkKind};
 
 /// How long one attempt may take, whatever the target does: what the hub gives it.
@@ -90,6 +90,11 @@ pub trait Ground: Send + Sync {
     /// The numbers of the messages that took effect at the target, each as often as it did.
     async fn taken(&mut self) -> Vec<u64>;
 
+    /// The secrets that its settings name.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The message of that number, valid for the target, with [`CANARY`] in it.
     fn message(&self, number: u64) -> Value {
         json!({"number": number, "name": CANARY})
@@ -106,7 +111,7 @@ pub async fn each_trouble_has_its_meaning_and_costs_nothing(ground: &mut dyn Gro
         met += 1;
         let handover = handover(ground, number);
         let sink = built(ground);
-        let outcome = attempt(sink.as_ref(), &handover).await;
+        let outcome = attempt(ground, sink.as_ref(), &handover).await;
         let failure = outcome.as_ref().err().map(|error| error.failure);
         assert!(trouble.may_be().contains(&failure), "{trouble:?} is {failure:?}: {outcome:?}");
         if trouble == Trouble::Busy {
@@ -129,7 +134,7 @@ pub async fn what_comes_again_takes_effect_once(ground: &mut dyn Ground) {
     let mut receipts = Vec::new();
     for _ in 0..3 {
         let sink = built(ground);
-        receipts.push(attempt(sink.as_ref(), &handover).await.expect("a target that is well"));
+        receipts.push(attempt(ground, sink.as_ref(), &handover).await.expect("a target that is well"));
     }
     assert_eq!(ground.taken().await, [1]);
     assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{receipts:?}");
@@ -140,16 +145,25 @@ async fn again(ground: &dyn Ground, handover: &Handover, failure: Option<Failure
     let sink = built(ground);
     if failure == Some(Failure::Unknown) {
         let found = timeout(ATTEMPT_WITHIN, sink.look_up(handover)).await.expect("an answer in time");
-        if found.inspect_err(tells_nothing).expect("a target that is well").is_some() {
+        let found = found.inspect_err(|error| secrets_of(ground).untold_by(error));
+        if found.expect("a target that is well").is_some() {
             return;
         }
     }
-    attempt(sink.as_ref(), handover).await.expect("a target that is well");
+    attempt(ground, sink.as_ref(), handover).await.expect("a target that is well");
 }
 
-async fn attempt(sink: &dyn Sink, handover: &Handover) -> Result<Receipt, ConnectorError> {
+async fn attempt(
+    ground: &dyn Ground,
+    sink: &dyn Sink,
+    handover: &Handover,
+) -> Result<Receipt, ConnectorError> {
     let outcome = timeout(ATTEMPT_WITHIN, sink.deliver(handover)).await.expect("an answer in time");
-    outcome.inspect_err(tells_nothing)
+    outcome.inspect_err(|error| secrets_of(ground).untold_by(error))
+}
+
+fn secrets_of(ground: &dyn Ground) -> Secrets {
+    Secrets::of(&ground.settings(), ground.secrets())
 }
 
 fn built(ground: &dyn Ground) -> Box<dyn Sink> {

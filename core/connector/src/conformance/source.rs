@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::hub::{Hub, Run, Step};
-use super::{DEADLINE, tells_nothing};
+use super::{DEADLINE, Secrets};
 use crate::{Arrival, Settings, Source, SourceKind};
 
 /// How long a source may take to say that nothing has come.
@@ -31,11 +31,16 @@ pub trait Ground: Send + Sync {
 
     /// The number of a record.
     fn number(&self, record: &Value) -> u64;
+
+    /// The secrets that its settings name.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Wherever the hub dies, every record is published, in order, and always under one id.
 pub async fn nothing_is_lost_or_doubled(ground: &mut dyn Ground) {
-    let mut hub = Hub::default();
+    let mut hub = self::hub(ground);
     let mut put = 0;
     for step in Step::ALL {
         for nth in [1, 2] {
@@ -59,7 +64,7 @@ pub async fn nothing_is_lost_or_doubled(ground: &mut dyn Ground) {
 
 /// What was put away is not read again, even by a hub that is started anew.
 pub async fn what_is_taken_is_not_read_again(ground: &mut dyn Ground) {
-    let mut hub = Hub::default();
+    let mut hub = self::hub(ground);
     ground.put(0..RECORDS).await;
     until_all(ground, &mut hub, RECORDS).await;
     let publishes = hub.publishes;
@@ -73,7 +78,7 @@ pub async fn what_is_taken_is_not_read_again(ground: &mut dyn Ground) {
 /// A batch that came to nothing, because the broker could not be reached, comes again from the same source.
 pub async fn what_came_to_nothing_comes_again(ground: &mut dyn Ground) {
     ground.put(0..RECORDS).await;
-    let mut hub = Hub::default();
+    let mut hub = self::hub(ground);
     let mut source = built(ground, &hub);
     let begun = Instant::now();
     let dies = Some((Step::Read, 1));
@@ -89,7 +94,7 @@ pub async fn what_came_to_nothing_comes_again(ground: &mut dyn Ground) {
 
 /// A source that has nothing says so in time, so that the hub can stop.
 pub async fn it_says_in_time_that_nothing_came(ground: &mut dyn Ground) {
-    let mut source = built(ground, &Hub::default());
+    let mut source = built(ground, &hub(ground));
     match timeout(IDLE_WITHIN, source.next()).await.expect("a source that says that nothing came") {
         Ok(Arrival::Idle) => {}
         Ok(_) => panic!("something came from an empty system"),
@@ -104,11 +109,19 @@ pub async fn a_system_that_is_away_is_told(ground: &dyn Ground, settings: &Setti
     let begun = Instant::now();
     loop {
         match timeout(DEADLINE, source.next()).await.expect("an answer in time") {
-            Err(error) => return tells_nothing(&error),
+            Err(error) => return secrets_of(ground).untold_by(&error),
             Ok(Arrival::Idle) => assert!(begun.elapsed() < DEADLINE, "nobody was told"),
             Ok(_) => panic!("something came from nowhere"),
         }
     }
+}
+
+fn secrets_of(ground: &dyn Ground) -> Secrets {
+    Secrets::of(&ground.settings(), ground.secrets())
+}
+
+fn hub(ground: &dyn Ground) -> Hub {
+    Hub::new(secrets_of(ground))
 }
 
 fn built(ground: &dyn Ground, hub: &Hub) -> Box<dyn Source> {

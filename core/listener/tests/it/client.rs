@@ -13,6 +13,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) fn wanted(address: &str, path: &str) -> Wanted {
     Wanted {
+        system: "counted".to_owned(),
         address: address.parse().expect("an address"),
         path: path.to_owned(),
         tls: None,

@@ -14,7 +14,8 @@ const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(500);
 
 fn patient() -> Patience {
-    Patience { handshake: LONG, head: LONG, body: LONG, connection: LONG, connections: 64 }
+    let body_bytes = 10_000_000;
+    Patience { handshake: LONG, head: LONG, body: LONG, connection: LONG, connections: 64, body_bytes }
 }
 
 fn limits() -> Limits {
@@ -100,6 +101,26 @@ async fn a_connection_that_is_old_is_closed_behind_its_answer() {
     echo(&mut held).await;
     let answer = timeout(DEADLINE, rest(&mut idle)).await.expect("the line is closed").expect("an answer");
     assert!(answer.ends_with("/in") && began.elapsed() >= SHORT, "{answer}");
+}
+
+#[tokio::test]
+async fn more_bytes_than_may_be_in_memory_are_503_until_those_before_are_answered_or_gone() {
+    let few = Patience { body_bytes: 1500, ..patient() };
+    let mut held = claim(&Listeners::new(few), "/in", limits()).await;
+    let (address, long) = (held.address(), post("/in", &"x".repeat(1000)));
+    let first = tokio::spawn(send(address, long.clone().leak()));
+    let waiting = asked(&mut held).await;
+    let refused = send(address, &long).await;
+    assert!(status(&refused) == 503 && refused.contains("\r\nretry-after: "), "{refused}");
+    let short = post("/in", &"x".repeat(500));
+    let (answer, ()) = tokio::join!(send(address, &short), echo(&mut held));
+    assert_eq!(status(&answer), 200, "there is room for it");
+    waiting.reply.send(Answer::new(StatusCode::OK));
+    assert_eq!(status(&first.await.expect("an answer")), 200);
+    for _ in 0..3 {
+        let (answer, ()) = tokio::join!(send(address, &long), echo(&mut held));
+        assert_eq!(status(&answer), 200, "what was answered holds nothing");
+    }
 }
 
 #[tokio::test]

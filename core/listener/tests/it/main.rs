@@ -7,4 +7,6 @@ mod client;
 #[cfg(test)]
 mod crowds;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod tls;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postroom_connector::{ConnectorError, Failure, PeerOf, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
 use postroom_event::Reading;
 use postroom_request::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
-use postroom_request::{Answer, Body, Client, Peer, StatusCode, Url, client};
+use postroom_request::{Answer, Body, Client, Peer, StatusCode, Url};
 use tokio::task::spawn_blocking;
 
+use super::access::Line;
 use super::rounds::{MOST_PAGES, Page, Standing, Step};
 use super::settings::PollSettings;
 use super::understand::understand;
@@ -23,7 +24,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Whoever asks one system.
 pub(super) struct Asker {
-    client: Client,
+    line: Line,
     pub(super) settings: PollSettings,
     /// As the council wrote them: where the secrets are.
     written: Settings,
@@ -55,8 +56,8 @@ pub(super) struct Heeded {
 impl Asker {
     pub(super) fn new(settings: PollSettings, written: &Settings) -> Result<Self, SettingsError> {
         settings.headers.put(&mut HeaderMap::new(), written)?;
-        let client = client(PeerOf::new(written, "source.poll.url"), settings.timeout)?;
-        Ok(Self { client, settings, written: written.clone() })
+        let line = settings.access.clone().open(written, settings.timeout)?;
+        Ok(Self { line, settings, written: written.clone() })
     }
 
     /// Asks for the page at which the poll stands.
@@ -107,15 +108,19 @@ impl Asker {
             .await
             .map_err(interrupted)?
             .map_err(|error| ConnectorError::new(Failure::Permanent, "a secret cannot be read", error))?;
-        let mut request = self.client.request(self.settings.method(), address.clone()).headers(headers);
-        if let Some((content_type, body)) = &self.settings.body {
-            let filled = body.fill(&self.settings.rules.filled(standing), &standing.page.filled());
-            request = request.header(CONTENT_TYPE, content_type).body(filled);
-        }
-        if let Some(mark) = mark {
-            request = request.header(IF_NONE_MATCH, &mark.tag);
-        }
-        SYSTEM.ask(request).await.map_err(harmless)
+        let make = |client: &Client| {
+            let mut request =
+                client.request(self.settings.method(), address.clone()).headers(headers.clone());
+            if let Some((content_type, body)) = &self.settings.body {
+                let filled = body.fill(&self.settings.rules.filled(standing), &standing.page.filled());
+                request = request.header(CONTENT_TYPE, content_type).body(filled);
+            }
+            if let Some(mark) = mark {
+                request = request.header(IF_NONE_MATCH, &mark.tag);
+            }
+            request
+        };
+        self.line.ask(SYSTEM, make).await.map_err(harmless)
     }
 
     fn heed(

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{
+    DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 /// What a cursor is, and so which of two is further.
@@ -29,6 +32,8 @@ enum Moment {
 
 /// How far clocks on the wall here are ahead of UTC at most.
 const AHEAD: TimeDelta = TimeDelta::hours(1);
+/// By how much clocks go back.
+const FOLD: TimeDelta = TimeDelta::hours(1);
 /// How times without an offset are written.
 const LOCAL: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
 const DAY: &str = "%Y-%m-%d";
@@ -65,10 +70,16 @@ impl Kind {
         self == Self::Time && seconds(at).0 > (now + margin).timestamp()
     }
 
-    /// The cursor from which is asked: earlier by the overlap, and written as the system writes it.
-    pub(super) fn back(self, text: &str, overlap: Duration) -> String {
+    /// The cursor from which is asked: earlier by the overlap, and written as the system writes it. Of a time without an offset that
+    /// clocks in `zone` show twice, an hour earlier: what comes when they show it again has an earlier time.
+    pub(super) fn back(self, text: &str, overlap: Duration, zone: Tz) -> String {
+        if self != Self::Time {
+            return text.to_owned();
+        }
+        let is_twice = is_shown_twice(text, zone);
         let earlier = || {
-            let overlap = TimeDelta::from_std(overlap).ok().filter(|_| self == Self::Time)?;
+            let overlap = TimeDelta::from_std(overlap).ok()?;
+            let overlap = if is_twice { overlap + FOLD } else { overlap };
             let (moment, form) = moment(text)?;
             Some(match moment {
                 Moment::Instant(at) => at
@@ -83,7 +94,18 @@ impl Kind {
                 }
             })
         };
-        if overlap.is_zero() { text.to_owned() } else { earlier().unwrap_or_else(|| text.to_owned()) }
+        if overlap.is_zero() && !is_twice {
+            text.to_owned()
+        } else {
+            earlier().unwrap_or_else(|| text.to_owned())
+        }
+    }
+}
+
+fn is_shown_twice(text: &str, zone: Tz) -> bool {
+    match moment(text) {
+        Some((Moment::Local(at), _)) => matches!(zone.from_local_datetime(&at), LocalResult::Ambiguous(..)),
+        _ => false,
     }
 }
 
@@ -113,6 +135,8 @@ fn seconds(moment: Moment) -> (i64, u32) {
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Europe::London;
+
     use super::*;
 
     #[test]
@@ -159,11 +183,30 @@ mod tests {
             ("2026-07-01", "2026-06-30"),
             ("17", "17"),
         ] {
-            assert_eq!(Kind::Time.back(text, five), back);
-            assert_eq!(Kind::Time.back(text, Duration::ZERO), text);
+            assert_eq!(Kind::Time.back(text, five, London), back);
+            assert_eq!(Kind::Time.back(text, Duration::ZERO, London), text);
         }
-        assert_eq!(Kind::Time.back("2026-03-02", Duration::from_secs(2 * 86_400)), "2026-02-28");
-        assert_eq!(Kind::Number.back("17", five), "17");
+        assert_eq!(Kind::Time.back("2026-03-02", Duration::from_secs(2 * 86_400), London), "2026-02-28");
+        assert_eq!(Kind::Number.back("17", five, London), "17");
+    }
+
+    #[test]
+    fn the_hour_that_clocks_show_twice_is_read_again_from_its_begin() {
+        for (text, zone, back) in [
+            ("2026-10-25T01:50:00", London, "2026-10-25T00:50:00"),
+            ("2026-10-25 01:00:00", London, "2026-10-25 00:00:00"),
+            ("2026-10-25T00:59:59", London, "2026-10-25T00:59:59"),
+            ("2026-10-25T02:00:00", London, "2026-10-25T02:00:00"),
+            ("2026-10-25T01:50:00", Tz::UTC, "2026-10-25T01:50:00"),
+            ("2026-10-25T01:50:00Z", London, "2026-10-25T01:50:00Z"),
+            ("2026-03-29T01:30:00", London, "2026-03-29T01:30:00"),
+            ("2026-10-25", London, "2026-10-25"),
+        ] {
+            assert_eq!(Kind::Time.back(text, Duration::ZERO, zone), back, "{text}");
+        }
+        let five = Duration::from_secs(300);
+        assert_eq!(Kind::Time.back("2026-10-25T01:50:00", five, London), "2026-10-25T00:45:00");
+        assert_eq!(Kind::Text.back("2026-10-25T01:50:00", five, London), "2026-10-25T01:50:00");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Polling: a system that sends nothing is asked what has changed, again and again.
 
+mod access;
 mod ask;
 mod cursor;
 mod rounds;
@@ -86,7 +87,8 @@ impl Polling {
         }
     }
 
-    /// What becomes of what was heard: a batch, or nothing where it holds nothing new.
+    /// What becomes of what was heard: a batch, or nothing where it holds nothing new. That a whole holds no record is new: what
+    /// is absent from it is gone.
     fn heed(&mut self, heard: Result<Heard, ConnectorError>) -> Result<Option<HeldBatch>, ConnectorError> {
         self.failed = heard.as_ref().err().cloned();
         match heard {
@@ -109,7 +111,8 @@ impl Polling {
         let settings = &self.asker.settings;
         let mut progress = self.progress();
         let after = progress.behind(&heeded, settings.every);
-        if heeded.readings.is_empty() || progress.known[0].contains(&heeded.id) {
+        let has_nothing = heeded.readings.is_empty() && !settings.is_whole();
+        if has_nothing || progress.known[0].contains(&heeded.id) {
             *progress = after;
             return None;
         }

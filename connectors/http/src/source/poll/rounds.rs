@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use postroom_request::Url;
 use serde::Deserialize;
 
@@ -53,6 +54,8 @@ pub(super) struct CursorRule {
     pub(super) kind: Kind,
     pub(super) start: String,
     pub(super) overlap: Duration,
+    /// By whose clocks times are that have no offset.
+    pub(super) zone: Tz,
 }
 
 /// Which page is asked for next.
@@ -119,7 +122,7 @@ impl Rules {
     /// The cursor as it is filled in.
     pub(super) fn filled(&self, standing: &Standing) -> String {
         match &self.cursor {
-            Some(rule) => rule.kind.back(&standing.cursor, rule.overlap),
+            Some(rule) => rule.kind.back(&standing.cursor, rule.overlap, rule.zone),
             None => String::new(),
         }
     }
@@ -180,7 +183,8 @@ mod tests {
     use super::*;
 
     fn rules(from: CursorFrom, pages: Option<Pages>) -> Rules {
-        let cursor = CursorRule { from, kind: Kind::Number, start: "5".to_owned(), overlap: Duration::ZERO };
+        let (start, overlap) = ("5".to_owned(), Duration::ZERO);
+        let cursor = CursorRule { from, kind: Kind::Number, start, overlap, zone: Tz::UTC };
         Rules { cursor: Some(cursor), pages }
     }
 

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use postroom_connector::{Settings, SettingsError, keys_of, parse_duration};
+use chrono_tz::Europe::London;
+use postroom_connector::{CertificateAt, Settings, SettingsError, keys_of, parse_duration};
 use postroom_format::Format;
 use postroom_request::header::HeaderValue;
 use postroom_request::{Method, Plain, Url, check_address};
 use serde::Deserialize;
 
+use super::access::{Access, WrittenAccess};
 use super::cursor::Kind;
 use super::rounds::{CursorFrom, CursorRule, Pages, Rules};
 use super::template::{CURSOR, PAGE, Place, Template};
 use crate::headers::{Headers, WrittenBasic, WrittenHeaders};
+use crate::sink::oauth2::WrittenOauth2;
 use crate::source::content::{Content, WrittenKey};
 
 /// Time between two rounds, unless the settings say otherwise, and its bounds.
@@ -46,6 +49,10 @@ struct WrittenPoll {
     headers: WrittenHeaders,
     bearer: Option<toml::Value>,
     basic: Option<WrittenBasic>,
+    oauth2: Option<WrittenOauth2>,
+    ca: Option<toml::Value>,
+    certificate: Option<toml::Value>,
+    key: Option<toml::Value>,
     every: Option<String>,
     timeout: Option<String>,
     pages: Option<Pages>,
@@ -60,6 +67,7 @@ struct WrittenCursor {
     kind: Option<Kind>,
     start: String,
     overlap: Option<String>,
+    zone: Option<String>,
 }
 
 /// Settings of a poll, checked.
@@ -70,6 +78,7 @@ pub(in crate::source) struct PollSettings {
     pub(super) address: Template,
     pub(super) body: Option<(HeaderValue, Template)>,
     pub(super) headers: Headers,
+    pub(super) access: Access,
     pub(super) every: Duration,
     pub(super) timeout: Duration,
     pub(super) rules: Rules,
@@ -97,7 +106,11 @@ impl PollSettings {
                 "an answer is no form: `json`, or a format such as XML",
             ));
         };
-        let (address, label) = address(poll.url, Plain::Setting(poll.plain))?;
+        one_authorization(&poll)?;
+        let plain = Plain::Setting(poll.plain);
+        let (address, label) = address(poll.url, plain)?;
+        let WrittenPoll { ca, certificate, key, oauth2, .. } = poll;
+        let access = Access::read(WrittenAccess { ca, certificate, key, oauth2 }, plain)?;
         let body = body(poll.body, poll.content_type, &format)?;
         let rules = Rules {
             cursor: poll.cursor.map(|written| cursor(written, &format)).transpose()?,
@@ -111,11 +124,17 @@ impl PollSettings {
             address,
             body,
             headers: headers(poll.headers, poll.bearer, poll.basic)?,
+            access,
             every: duration(key, poll.every.as_deref(), EVERY, EVERY_BOUNDS)?,
             timeout: duration("poll.timeout", poll.timeout.as_deref(), TIMEOUT, TIMEOUT_BOUNDS)?,
             rules,
             label,
         })
+    }
+
+    /// The certificates that it names.
+    pub(in crate::source) fn certificates(&self, settings: &Settings) -> Vec<CertificateAt> {
+        self.access.certificates(settings)
     }
 
     /// A body is posted; without one the answer is got.
@@ -124,14 +143,19 @@ impl PollSettings {
     }
 }
 
+fn one_authorization(poll: &WrittenPoll) -> Result<(), SettingsError> {
+    let ways = [poll.bearer.is_some(), poll.basic.is_some(), poll.oauth2.is_some()];
+    if ways.into_iter().filter(|given| *given).count() > 1 {
+        return Err(SettingsError::new("poll.bearer", "one of `bearer`, `basic` and `oauth2`"));
+    }
+    Ok(())
+}
+
 fn headers(
     written: WrittenHeaders,
     bearer: Option<toml::Value>,
     basic: Option<WrittenBasic>,
 ) -> Result<Headers, SettingsError> {
-    if bearer.is_some() && basic.is_some() {
-        return Err(SettingsError::new("poll.bearer", "either `bearer` or `basic`"));
-    }
     let headers = Headers::read("poll.headers", written, &["if-none-match"])?;
     headers.with_bearer("poll.bearer", bearer)?.with_basic("poll.basic", basic)
 }
@@ -192,12 +216,15 @@ fn cursor(written: WrittenCursor, format: &Format) -> Result<CursorRule, Setting
     if !overlap.is_zero() && kind != Kind::Time {
         return wrong("overlap", "an overlap goes with `max` of the kind `time`");
     }
+    let Ok(zone) = written.zone.map_or(Ok(London), |zone| zone.parse()) else {
+        return wrong("zone", "a time zone such as `Europe/London`");
+    };
     if written.start.len() > MAX_CURSOR_BYTES
         || (matches!(from, CursorFrom::Furthest(_)) && !kind.is(&written.start))
     {
         return wrong("start", "the first cursor, of the kind of the field");
     }
-    Ok(CursorRule { from, kind, start: written.start, overlap })
+    Ok(CursorRule { from, kind, start: written.start, overlap, zone })
 }
 
 fn check_pages(pages: Pages, format: &Format) -> Result<Pages, SettingsError> {
@@ -282,6 +309,7 @@ mod tests {
                 "poll.cursor.overlap",
             ),
             ("cursor = { max = '/at', start = '2026-01-01', overlap = '5' }", "poll.cursor.overlap"),
+            ("cursor = { max = '/at', start = '2026-01-01', zone = 'London' }", "poll.cursor.zone"),
             ("cursor = { at = '/next', start = '', kind = 'text' }", "poll.cursor.kind"),
             (&format!("{CURSORED}\npages = {{ by = 'number' }}"), "poll.pages"),
             (&format!("{CURSORED}\npages = {{ by = 'next', at = 'links' }}"), "poll.pages.at"),
@@ -290,6 +318,22 @@ mod tests {
             (&format!("{CURSORED}\ncontent_type = 'text/xml'"), "poll.content_type"),
             (&format!("{CURSORED}\nbearer = 'quite-secret'"), "poll.bearer"),
             (&format!("{CURSORED}\nheaders = {{ X-Api-Key = 'quite-secret' }}"), "poll.headers.X-Api-Key"),
+            (&format!("{CURSORED}\nca = 'quite-secret'"), "poll.ca"),
+            (&format!("{CURSORED}\nkey = {{ file = 'key' }}"), "poll.certificate"),
+            (
+                &format!(
+                    "{CURSORED}\nbearer = {{ file = 'a' }}\noauth2 = {{ token_url = 'https://a.example/', \
+                     client_id = 'hub', client_secret = {{ file = 'b' }} }}"
+                ),
+                "poll.bearer",
+            ),
+            (
+                &format!(
+                    "{CURSORED}\noauth2 = {{ token_url = 'http://a.example/', client_id = 'hub', \
+                     client_secret = {{ file = 'b' }} }}"
+                ),
+                "poll.oauth2.token_url",
+            ),
             (
                 &format!("{CURSORED}\nbasic = {{ user = 'u', password = 'quite-secret' }}"),
                 "poll.basic.password",

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use chrono::Utc;
 use postroom_connector::{ConnectorError, Failure};
-use postroom_event::Reading;
+use postroom_event::{Fault, Reading};
 use postroom_format::{Format, ReadError, Xml};
 use postroom_request::Url;
 use serde_json::Value;
@@ -37,7 +37,10 @@ pub(super) fn understand(
     link: Option<&str>,
     body: &Bytes,
 ) -> Result<Understood, ConnectorError> {
-    let readings = records(settings, body)?;
+    let readings = settings.records(body).map_err(|error| match error {
+        ReadError::Refused(fault) => wrong(&fault.to_string()),
+        ReadError::Io(error) => ConnectorError::new(Failure::Transient, "the answer cannot be read", error),
+    })?;
     let at = |place: &str| text_at(&settings.format, place, body);
     let next = match &settings.rules.pages {
         Some(Pages::Next { at: place }) => at(place),
@@ -66,21 +69,26 @@ pub(super) fn understand(
     Ok(Understood { readings, found })
 }
 
-fn records(settings: &PollSettings, body: &Bytes) -> Result<Vec<Reading>, ConnectorError> {
-    match settings.content.read(body) {
-        Ok(readings) => Ok(readings),
-        Err(ReadError::Refused(fault)) if fault.rule == NO_RECORDS => match &settings.format {
-            Format::Xml(_) if text_at(&settings.format, SOAP_FAULT, body).is_some() => {
-                Err(wrong("it holds a SOAP fault instead of records"))
+impl PollSettings {
+    /// The records of an answer, without their keys; none where no element of XML is one.
+    pub(in crate::source) fn records(&self, body: &Bytes) -> Result<Vec<Reading>, ReadError> {
+        match self.content.read(body) {
+            Err(ReadError::Refused(fault))
+                if fault.rule == NO_RECORDS && matches!(self.format, Format::Xml(_)) =>
+            {
+                if is_soap_fault(&self.format, body) {
+                    let words = "it holds a SOAP fault instead of records".to_owned();
+                    return Err(ReadError::Refused(Fault { words, ..fault }));
+                }
+                Ok(Vec::new())
             }
-            Format::Xml(_) => Ok(Vec::new()),
-            _ => Err(wrong(&fault.to_string())),
-        },
-        Err(ReadError::Refused(fault)) => Err(wrong(&fault.to_string())),
-        Err(ReadError::Io(error)) => {
-            Err(ConnectorError::new(Failure::Transient, "the answer cannot be read", error))
+            read => read,
         }
     }
+}
+
+fn is_soap_fault(format: &Format, body: &Bytes) -> bool {
+    text_at(format, SOAP_FAULT, body).is_some()
 }
 
 /// The text at a pointer of JSON, or in the first element of that name in XML; an element without a text is empty.

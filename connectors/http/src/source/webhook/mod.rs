@@ -15,7 +15,7 @@ use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsErr
 use postroom_event::Reading;
 use postroom_format::ReadError;
 use postroom_listener::{
-    Answer, Asked, Bytes, Claim, ClaimError, Listeners, Method, Rate, Reply, StatusCode,
+    Answer, Asked, Bytes, Claim, ClaimError, Listeners, Method, Rate, Reply, StatusCode, Strangers, Turned,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
@@ -41,6 +41,7 @@ pub(super) struct Webhook {
     written: Settings,
     gate: Gate,
     looked: Instant,
+    strangers: Strangers,
     rate: Option<Rate>,
     claim: Option<Claim>,
 }
@@ -56,7 +57,8 @@ impl Webhook {
     pub(super) fn new(settings: WebhookSettings, written: &Settings) -> Result<Self, SettingsError> {
         let gate = Gate::new(&settings.proofs, written)?;
         let rate = settings.rate.map(|rate| Rate::new(rate, std::time::Instant::now()));
-        Ok(Self { settings, written: written.clone(), gate, looked: Instant::now(), rate, claim: None })
+        let (written, strangers) = (written.clone(), Strangers::default());
+        Ok(Self { settings, written, gate, looked: Instant::now(), strangers, rate, claim: None })
     }
 
     /// Begins to listen, where that is still to do.
@@ -112,11 +114,15 @@ impl Webhook {
         if asked.method != Method::POST {
             return Err(Refusal::Method);
         }
-        if !self.gate.admits(asked, Utc::now()) {
-            return Err(Refusal::Unknown(self.gate.challenge()));
-        }
+        let now = std::time::Instant::now();
+        // Who proves nothing uses up an allowance of its own, and nothing of the rate.
+        let admitted = self.strangers.admit(asked.peer.ip(), now, || self.gate.admits(asked, Utc::now()));
+        admitted.map_err(|turned| match turned {
+            Turned::Away => Refusal::Unknown(self.gate.challenge()),
+            Turned::Again(wait) | Turned::Later(wait) => Refusal::TooMany(wait),
+        })?;
         if let Some(rate) = &mut self.rate {
-            rate.take(std::time::Instant::now()).map_err(Refusal::TooMany)?;
+            rate.take(now).map_err(Refusal::TooMany)?;
         }
         let content = &self.settings.content;
         let unreadable = |error: ReadError| Refusal::Unreadable(error.to_string());

@@ -100,7 +100,8 @@ impl WebhookSettings {
             reply: timeout(written.timeout.as_deref())?,
         };
         let rate = read_rate(written.rate.as_deref())?;
-        Ok(Self { wanted: Wanted { address, path: written.path, tls, limits }, content, proofs, rate })
+        let (system, path) = (settings.system.clone(), written.path);
+        Ok(Self { wanted: Wanted { system, address, path, tls, limits }, content, proofs, rate })
     }
 }
 
