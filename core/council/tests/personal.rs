@@ -234,7 +234,7 @@ fn a_step_between_versions_keeps_what_is_personal_where_it_is_called_so() {
         "{ \"note\": string(.health) ?? .name }",
         "{ \"free\": .number }",
         // What decides is told of no field: the older version told it too.
-        "{ \"free\": if exists(.health) { \"yes\" } else { \"no\" } }",
+        "{ \"free\": { if exists(.health) { \"yes\" } else { \"no\" } } }",
     ] {
         assert_eq!(said_of_step(upgrade), nothing, "{upgrade}");
     }

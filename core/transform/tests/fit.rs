@@ -91,7 +91,7 @@ fn what_is_calculated_and_has_no_bounds_is_left_by_its_text() {
         &[],
         &["(int(p.age) ?? 0) * 2 64 bits", ".n + 1 64 bits"],
     );
-    check(".id + upcase(.id) + \"-\" + .note", &json!({"type": "string"}), &[], &[]);
+    check(".id + upcase(.id) + \"-\" + .kind", &json!({"type": "string"}), &[], &[]);
     let filter =
         Filter::compile("(int(.people[0].age) ?? 0) + .n > 3", &Shape::of_schema(&event()), Context::Route);
     let left = filter.expect("right").left();

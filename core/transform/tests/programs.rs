@@ -124,7 +124,10 @@ fn a_sum_or_difference_is_of_numbers_or_of_texts_as_its_operands_are() {
         &json!([100_061_234_568_i64, -100_061_234_566_i64, 4, 2]),
     );
     gives("[.rate + .uprn, .rate - .uprn] ?? \"none\"", &json!([100_061_234_569.5, -100_061_234_564.5]));
-    gives("[.name + .kind, .note + .name, .kind + null]", &json!([" Élodie street", " Élodie ", "street"]));
+    gives(
+        "[.name + .kind, (.note + .name) ?? 0, .kind + null]",
+        &json!([" Élodie street", " Élodie ", "street"]),
+    );
     gives("\"a\" + string(.note) ?? \"none\"", &json!("none"));
     gives("upcase(.name) + (string(.note) ?? \"?\") + .address.line1", &json!(" ÉLODIE ?1 High Street"));
     gives("(.uprn + .count) ?? \"neither\"", &json!("neither"));

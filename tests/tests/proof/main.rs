@@ -176,7 +176,7 @@ fn what_may_go_beyond_64_bits_is_listed_by_its_text_and_what_has_bounds_is_not()
     let route = format!(
         "from = \"{TREE}\"\nto = \"crew\"\nmessage = \"job\"\nwhen = '(int(.height) ?? 0) - 1 > 2 * length(.tags)'\n"
     );
-    let mapping = "{\n  \"reference\": .reference + \"-\" + .kind, \"what\": \"fell\", \"metres\": 1 + (int(.height)\n    ?? 0) * 3,\n  \
+    let mapping = "{\n  \"reference\": .reference + \"-\" + .kind, \"what\": \"fell\", \"metres\": 1 + (int(.height)  ?? 0) * 3,\n  \
         \"place\": { \"street\": \"none\", \"town\": .place.town }\n}\n";
     council.write("routes/tree-to-crew/route.toml", &route);
     council.write("routes/tree-to-crew/mapping.vrl", mapping);
