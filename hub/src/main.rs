@@ -7,6 +7,7 @@ mod health;
 mod management;
 mod output;
 mod place;
+mod progress;
 mod registry;
 mod reload;
 

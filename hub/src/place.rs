@@ -1,8 +1,8 @@
 //! Where this hub works: its council, its ledger, its broker.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use postroom_broker::{Amqp, Broker, Names, Options};
 use postroom_connector::{CertificateAt, CertificateRole, Connectors};
@@ -13,6 +13,7 @@ use postroom_router::{Certificates, Configuration, want_told};
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::management::Policies;
+use crate::progress::Progress;
 use crate::registry;
 
 /// The version that verdicts and logs name.
@@ -25,9 +26,6 @@ const AMQP_URL: &str = "AMQP_URL";
 const MANAGEMENT_URL: &str = "POSTROOM_MANAGEMENT_URL";
 /// The environment's name for the URL of a ledger on a server; it wins over council.toml.
 const LEDGER_URL: &str = "POSTROOM_LEDGER_URL";
-
-/// How long a check goes on before its progress is shown.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What a check found.
 pub(crate) struct Checked {
@@ -128,16 +126,10 @@ impl Place {
     /// Proves what was read from these files, but for what is known from before.
     pub(crate) fn prove(&self, contents: &Contents) -> Checked {
         let verdicts = Verdicts::read(&self.council.data, VERSION);
-        let (begun, shown) = (Instant::now(), OnceLock::new());
-        let proof = self.council.prove(&verdicts, &|done, all| {
-            if begun.elapsed() > SOON {
-                let bar = shown.get_or_init(|| crate::output::progress(all as u64, "checking"));
-                bar.set_position(done as u64);
-            }
-        });
-        if let Some(bar) = shown.get() {
-            bar.finish_and_clear();
-        }
+        let begun = Instant::now();
+        let progress = Progress::new(|| begun.elapsed(), |all| crate::output::progress(all, "checking"));
+        let proof = self.council.prove(&verdicts, &|done, all| progress.tell(done, all));
+        drop(progress);
         let (wrong, cases) = postroom_router::prove_cases(&self.council, &verdicts);
         let is_settled = self.council.contents().is_ok_and(|now| now == *contents);
         if is_settled {

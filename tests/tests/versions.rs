@@ -71,7 +71,16 @@ fn a_changed_schema_breaks_those_that_read_what_is_gone_and_leaves_the_others_al
     );
     assert!(said.contains("does not touch parcel-to-dock"), "{said}");
     assert!(said.contains("message parcel of dock differs: the whole (maxProperties)"), "{said}");
+    assert!(said.contains("leaves to validation what parcel-to-dock makes of . (maxProperties)"), "{said}");
+    let message = "systems/dock/messages/parcel.schema.json";
+    change(&hub, message, |schema| drop(schema.as_object_mut().unwrap().remove("maxProperties")));
+    change(&hub, message, |schema| schema["properties"]["number"]["minimum"] = json!(-1));
+    let (_, said) = checked(&hub, &against);
+    assert!(said.contains("message parcel of dock differs: number (minimum)"), "{said}");
     assert!(said.contains("no problem was found with parcel-to-dock"), "{said}");
+    change(&hub, message, |schema| schema["properties"]["number"]["minimum"] = json!(1_000));
+    let (_, said) = checked(&hub, &against);
+    assert!(said.contains("leaves to validation what parcel-to-dock makes of .number (minimum)"), "{said}");
 }
 
 fn git(folder: &Path, line: &str) {

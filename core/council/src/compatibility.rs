@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postroom_schema::{Differs, FieldDifference, Validator};
-use postroom_transform::{Filter, Mapping};
+use postroom_transform::{Filter, Left, Mapping};
 
 use crate::{Council, FillId, Key, Problem, Route};
 
@@ -42,8 +42,10 @@ pub enum Touch {
     Breaks(usize),
     /// It reads these of the fields that differ, or what they stand in, and has no new problem.
     Reads(Vec<String>),
-    /// It makes the message, and nothing is found to be wrong with that.
+    /// It makes the message, and what differs holds of all that it makes.
     Fits,
+    /// It makes the message, and of these rules that differ only validation can tell whether what it makes keeps them.
+    Left(Vec<String>),
     /// It reads nothing that differs.
     Untouched,
 }
@@ -76,7 +78,7 @@ impl Council {
             }
             let (system, message) = key;
             let takes = |route: &Route| *route.to == *system && route.message == message;
-            let routes = self.meant(older, takes, |_| Touch::Fits, problems);
+            let routes = self.meant(older, takes, |route| fits(route, &fields), problems);
             let of = ChangedSchema::Message { system: system.to_owned(), message: message.to_owned() };
             changes.push(SchemaChange { of, fields, routes });
         }
@@ -144,6 +146,24 @@ fn touch(route: &Route, fields: &[FieldDifference]) -> Touch {
     };
     let read: Vec<String> = fields.iter().filter(is_read).map(|field| field.path.clone()).collect();
     if read.is_empty() { Touch::Untouched } else { Touch::Reads(read) }
+}
+
+/// What rules that differ mean for a route that makes the message.
+fn fits(route: &Route, fields: &[FieldDifference]) -> Touch {
+    let fit = route.mapping.get().map(|mapping| mapping.fit(route.accepts.schema())).unwrap_or_default();
+    let differs = |left: &Left| {
+        fields.iter().any(|field| {
+            left.path.strip_prefix('.') == Some(&field.path)
+                && match &field.how {
+                    Differs::New => true,
+                    Differs::Gone => false,
+                    Differs::Rules(rules) => rules.contains(&left.rule),
+                }
+        })
+    };
+    let left = fit.left.into_iter().filter(differs).map(|left| format!("{} ({})", left.path, left.rule));
+    let left: Vec<String> = left.collect();
+    if left.is_empty() { Touch::Fits } else { Touch::Left(left) }
 }
 
 /// Whether one of two paths is the other, or leads to it.

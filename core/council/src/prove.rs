@@ -1,15 +1,15 @@
 //! What takes longer than reading: compiling every mapping and filter, comparing what each mapping makes with what is
 //! taken, and validating every example.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use postroom_transform::{Fit, Happens, Left, Mapping};
+use postroom_transform::{Filter, Fit, Happens, Left, Mapping};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::load::file_problem;
-use crate::{Compile, Council, MapRule, Problem, Program, Route, Verdicts, personal};
+use crate::{Council, MapRule, Problem, Program, Route, Verdicts, personal};
 
 /// What a proof tells.
 #[derive(Debug, Default)]
@@ -20,10 +20,10 @@ pub struct Proof {
     pub unproved: Vec<Unproved>,
 }
 
-/// What the proof of one mapping leaves to validation.
+/// What the proof of one mapping or filter leaves to validation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unproved {
-    /// The mapping's file.
+    /// The file that it is written in.
     pub mapping: PathBuf,
     /// The rules, by path; of a source mapping also what types tell of results that may be refused, e.g. `wrong-type`.
     pub rules: Vec<Left>,
@@ -32,6 +32,11 @@ pub struct Unproved {
 impl Proof {
     fn of(problems: Vec<Problem>) -> Self {
         Self { problems, unproved: vec![] }
+    }
+
+    fn left(file: &Path, rules: Vec<Left>) -> Self {
+        let unproved = (!rules.is_empty()).then(|| Unproved { mapping: file.to_owned(), rules });
+        Self { problems: vec![], unproved: unproved.into_iter().collect() }
     }
 
     fn joined(mut self, other: Self) -> Self {
@@ -94,7 +99,7 @@ impl Council {
         steps
     }
 
-    fn filters(&self) -> impl Iterator<Item = &Program<postroom_transform::Filter>> {
+    fn filters(&self) -> impl Iterator<Item = &Program<Filter>> {
         let of_routes = self.routes.iter().filter_map(|route| route.when.as_ref());
         let of_maps = self.sources().flat_map(|(_, side)| &side.maps).filter_map(|map| map.when.as_ref());
         let of_ignores = self.sources().flat_map(|(_, side)| &side.ignores).filter_map(|it| it.when.as_ref());
@@ -130,13 +135,9 @@ fn prove(
     verdicts: &Verdicts,
     fit: impl FnOnce(&Mapping) -> Fit,
 ) -> Proof {
-    let unproved = |rules: Vec<Left>| {
-        let mapping = program.file().to_owned();
-        if rules.is_empty() { vec![] } else { vec![Unproved { mapping, rules }] }
-    };
     let fingerprint = program.fingerprint(verdicts, Some(target));
     if let Some(left) = verdicts.known(&fingerprint) {
-        return Proof { problems: vec![], unproved: unproved(left) };
+        return Proof::left(program.file(), left);
     }
     let mapping = match program.get() {
         Ok(mapping) => mapping,
@@ -147,18 +148,19 @@ fn prove(
     if problems.is_empty() {
         verdicts.keep(&fingerprint, fit.left.clone());
     }
-    Proof { problems, unproved: unproved(fit.left) }
+    Proof { problems, ..Proof::left(program.file(), fit.left) }
 }
 
-fn of_filter<T: Compile>(filter: &Program<T>, verdicts: &Verdicts) -> Proof {
+fn of_filter(filter: &Program<Filter>, verdicts: &Verdicts) -> Proof {
     let fingerprint = filter.fingerprint(verdicts, None);
-    if verdicts.known(&fingerprint).is_some() {
-        return Proof::default();
+    if let Some(left) = verdicts.known(&fingerprint) {
+        return Proof::left(filter.file(), left);
     }
     match filter.get() {
-        Ok(_) => {
-            verdicts.keep(&fingerprint, vec![]);
-            Proof::default()
+        Ok(compiled) => {
+            let left = compiled.left();
+            verdicts.keep(&fingerprint, left.clone());
+            Proof::left(filter.file(), left)
         }
         Err(problems) => Proof::of(problems),
     }

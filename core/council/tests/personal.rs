@@ -5,7 +5,7 @@
 use std::fs;
 
 use postroom_connector::Connectors;
-use postroom_council::{Council, How, Of, Reaches, Verdicts};
+use postroom_council::{Council, How, Of, Problem, Reaches, Verdicts};
 
 const EVENT: &str = r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
     "description": "A visit.", "additionalProperties": false, "required": ["number", "name"],
@@ -54,6 +54,10 @@ fn council(folder: &tempfile::TempDir, more: &str, mapping: &str) -> Council {
 fn said(more: &str, mapping: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let problems = council(&folder, more, mapping).prove(&Verdicts::default(), &|_, _| {}).problems;
+    told(problems, &folder)
+}
+
+fn told(problems: Vec<Problem>, folder: &tempfile::TempDir) -> Vec<String> {
     let told = problems.iter().map(|one| {
         let file = one.file.strip_prefix(folder.path()).unwrap().display();
         let place = one.place.unwrap();
@@ -198,4 +202,53 @@ fn what_a_route_carries_is_told_by_field_and_by_what_it_reaches() {
 fn all_of_the_metadata_has_the_class_of_the_subject() {
     let said = said("", "{ \"bare\": get(%, [\"subject\"]) ?? null }").join("\n");
     assert!(said.contains("no-purpose") && said.contains("personal-field"), "{said}");
+}
+
+/// The version that follows, whose fields are called otherwise than those of the first: `who` is of class P, `free` is about
+/// nobody, `note` is of P and S, and of `bare` nobody has said the class.
+const NEWER: &str = r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+    "description": "A visit.", "additionalProperties": false, "properties": {
+        "number": {"type": "integer", "description": "Which.", "x-class": "none"},
+        "who": {"type": "string", "description": "Who.", "x-class": "P"},
+        "free": {"type": ["string", "integer"], "description": "What.", "x-class": "none"},
+        "note": {"type": "string", "description": "How.", "x-class": ["P", "S"]},
+        "bare": {"type": "string", "description": "What."}}}"#;
+
+/// What a check says of a step from the first version to that.
+fn said_of_step(upgrade: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("schemas/visit.made.v2");
+    fs::create_dir_all(newer.join("valid")).unwrap();
+    fs::write(newer.join("schema.json"), NEWER).unwrap();
+    fs::write(newer.join("valid/plain.json"), "{}").unwrap();
+    fs::write(newer.join("upgrade.vrl"), upgrade).unwrap();
+    let council = council(&folder, "", "{ \"number\": .number }");
+    told(council.prove_versions(), &folder)
+}
+
+#[test]
+fn a_step_between_versions_keeps_what_is_personal_where_it_is_called_so() {
+    let nothing: [&str; 0] = [];
+    for upgrade in [
+        "{ \"number\": .number, \"who\": .name }",
+        "{ \"note\": string(.health) ?? .name }",
+        "{ \"free\": .number }",
+        // What decides is told of no field: the older version told it too.
+        "{ \"free\": { if exists(.health) { \"yes\" } else { \"no\" } } }",
+    ] {
+        assert_eq!(said_of_step(upgrade), nothing, "{upgrade}");
+    }
+    let hint = "say its `x-class` in the schema of that version, or leave the field out";
+    let check = |upgrade: &str, expected: &str| {
+        let expected = format!(
+            "schemas/visit.made.v2/upgrade.vrl:{expected} of `visit.made.v2`, which its schema does not call so; {hint}"
+        );
+        assert_eq!(said_of_step(upgrade), [expected], "{upgrade}");
+    };
+    check("{ \"free\": .name }", "1:11 personal-field: class P of `.name` reaches `.free`");
+    check("{\n  \"bare\": upcase(.name)\n}", "2:18 personal-field: class P of `.name` reaches `.bare`");
+    check(
+        "{ \"who\": string(.health) ?? \"\" }",
+        "1:17 personal-field: classes P and S of `.health` reaches `.who`",
+    );
 }

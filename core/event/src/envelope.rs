@@ -10,6 +10,11 @@ use crate::{DispatchId, EventKey, MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, Refu
 /// How a fact reached the council (extension `channel`).
 pub const CHANNELS: [&str; 5] = ["online", "phone", "counter", "post", "system"];
 
+/// The attributes that the hub sets of each event that it makes: nothing that a mapping writes takes their place.
+pub const SET_BY_HUB: [&str; 5] = ["specversion", "source", "type", "datacontenttype", "dataschema"];
+/// The other names that an event has of its own, and no extension may bear.
+const OF_EVENT: [&str; 4] = ["id", "subject", "time", "data"];
+
 /// A business fact that some system states: CloudEvents 1.0 with data of some [`Tree`](crate::Tree); `subject` is required.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event<T = Value> {
@@ -82,6 +87,9 @@ pub fn check_extension(name: &str, text: &str) -> Result<(), Refusal> {
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         return bad("an extension's name is made of lower-case letters and digits".into());
     }
+    if SET_BY_HUB.contains(&name) || OF_EVENT.contains(&name) {
+        return bad(format!("`{name}` is no extension: every event has its own"));
+    }
     check_text(name, text, MAX_EXTENSION_BYTES)?;
     match name {
         "channel" if !CHANNELS.contains(&text) => bad(format!("`channel` is one of {}", CHANNELS.join(", "))),
@@ -95,4 +103,32 @@ pub fn check_extension(name: &str, text: &str) -> Result<(), Refusal> {
 /// An RFC 3339 instant with its offset.
 pub(crate) fn parse_time(text: &str) -> Option<DateTime<FixedOffset>> {
     DateTime::parse_from_rfc3339(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_hub_sets_of_an_event_can_be_an_extension() {
+        let event = Event {
+            id: "1".into(),
+            source: "/systems/shop".into(),
+            event_type: "parcel.moved.v1".into(),
+            subject: "parcel:1".into(),
+            time: Some(DateTime::UNIX_EPOCH.fixed_offset()),
+            extensions: BTreeMap::from([("channel".to_owned(), "post".to_owned())]),
+            data: Value::from(1),
+        };
+        let written = serde_json::to_value(&event).expect("an event is JSON");
+        let mut own: Vec<&str> = written.as_object().expect("an object").keys().map(String::as_str).collect();
+        own.retain(|name| *name != "channel");
+        assert_eq!(own.len(), 8);
+        for name in own.into_iter().chain(SET_BY_HUB) {
+            let refusal = check_extension(name, "online").expect_err(name);
+            assert_eq!((refusal.rule, refusal.place.as_str()), (Rule::BadAttribute, name));
+        }
+        assert_eq!(check_extension("channel", "online"), Ok(()));
+        assert_eq!(check_extension("sourcesystem", "till"), Ok(()));
+    }
 }

@@ -15,7 +15,7 @@ mod tree;
 
 pub use concern::Concern;
 pub use decode::{Received, decode};
-pub use envelope::{CHANNELS, Event, check_extension, check_subject};
+pub use envelope::{CHANNELS, Event, SET_BY_HUB, check_extension, check_subject};
 pub use id::{DispatchId, EventKey, record_id};
 pub use record::{Fault, Reading, Record};
 pub use refusal::{Refusal, Rule};

@@ -11,10 +11,11 @@ use vrl::path::PathPrefix;
 use vrl::value::Kind;
 
 use crate::fields::{self, Fields};
+use crate::functions::Calculated;
 use crate::guard::Guard;
 use crate::outline::Outline;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
-use crate::proof::{self, Fit, Made};
+use crate::proof::{self, Fit, Left, Made};
 use crate::rules::Held;
 use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules};
 
@@ -37,11 +38,17 @@ pub(crate) struct Compiled {
     pub(crate) reads_metadata: bool,
     result: Kind,
     outline: Outline,
+    calculated: Calculated,
 }
 
 impl Compiled {
     fn made(&self) -> Made<'_> {
-        Made { source: Source(&self.source), kind: &self.result, outline: &self.outline }
+        Made {
+            source: Source(&self.source),
+            kind: &self.result,
+            outline: &self.outline,
+            calculated: &self.calculated,
+        }
     }
 }
 
@@ -103,6 +110,11 @@ impl Filter {
     /// What the filter certainly asks of one field: it is false for data whose field equals none of the values.
     pub fn guard(&self) -> Option<&Guard> {
         self.guard.as_ref()
+    }
+
+    /// What the types do not tell of its runs, as of [`Mapping::fit`]: what it calculates may go beyond 64 bits.
+    pub fn left(&self) -> Vec<Left> {
+        self.compiled.made().beyond()
     }
 
     /// The fields of the data that it reads, as of [`Mapping::reads`].
@@ -172,8 +184,9 @@ fn compile(
     let state = TypeState { local: LocalEnv::default(), external: ExternalEnv::new_with_kind(data, meta) };
     let mut config = CompileConfig::default();
     config.set_read_only();
+    config.set_custom(Calculated::default());
     match Compiler::compile(functions::all(), program, &state, config) {
-        Ok(compiled) if held.problems.is_empty() => {
+        Ok(mut compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;
             let result = result.kind().clone().union(result.returns().clone());
             let queries = &compiled.program.info().target_queries;
@@ -184,6 +197,7 @@ fn compile(
                 reads_metadata,
                 result,
                 outline,
+                calculated: compiled.config.get_custom_mut().map(std::mem::take).unwrap_or_default(),
             })
         }
         Ok(_) => Err(in_order(held.problems)),

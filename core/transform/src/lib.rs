@@ -30,7 +30,7 @@ pub use flow::{FieldPath, Flow, How, ITEMS, Of};
 pub use functions::{Allowed, FUNCTIONS, functions_as_markdown};
 pub use guard::{Guard, Says};
 pub use problem::Problem;
-pub use proof::{Fit, Happens, Left, Misfit};
+pub use proof::{BEYOND, Fit, Happens, Left, Misfit};
 pub use run::{Input, Metadata, RunError, Runner};
 pub use shape::{NoCode, Presence, Shape};
 

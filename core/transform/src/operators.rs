@@ -1,17 +1,21 @@
 //! Operators that VRL types or runs unsoundly become calls of functions of ours, which no source can spell.
 //!
-//! `*` would repeat a text as often as the data says, and wrap round. `||` reads an absent field as null, but VRL's
+//! `*` would repeat a text as often as the data says, and with `+` and `-` it would wrap round. `||` reads an absent field as null, but VRL's
 //! type for it says that such a field is never null, so that the right side were never used.
 
 use vrl::diagnostic::Span;
-use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Node, Op, Opcode};
+use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Literal, Node, Op, Opcode};
 
 use crate::functions;
 
 /// What is compiled in place of an operator between two operands.
 pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
     match code.inner() {
-        Opcode::Mul => call(span, functions::MULTIPLY, vec![*left, *right]),
+        Opcode::Mul => call(span, functions::TIMES, vec![*left, *right]),
+        Opcode::Sub => call(span, functions::MINUS, vec![*left, *right]),
+        Opcode::Add if !is_text(&left) && !is_text(&right) => {
+            call(span, functions::PLUS, vec![*left, *right])
+        }
         Opcode::Or => or(span, *left, code, right),
         _ => Expr::Op(Node::new(span, Op(left, code, right))),
     }
@@ -32,6 +36,24 @@ fn or(span: Span, left: Node<Expr>, code: Node<Opcode>, right: Box<Node<Expr>>) 
         left => Op(Box::new(Node::new(at, left)), code, right),
     };
     Expr::Op(Node::new(span, op))
+}
+
+/// Whether an operand is a text, if it is anything: VRL's own `+` joins it to the other.
+fn is_text(node: &Node<Expr>) -> bool {
+    match node.inner() {
+        Expr::Literal(literal) => matches!(literal.inner(), Literal::String(_) | Literal::RawString(_)),
+        Expr::FunctionCall(call) => functions::gives_text(call.inner().ident.inner()),
+        Expr::Container(container) => match container.inner() {
+            Container::Group(group) => is_text(&group.inner().0),
+            _ => false,
+        },
+        Expr::Op(op) => match (&op.inner().0, op.inner().1.inner(), &op.inner().2) {
+            (left, Opcode::Add, right) => is_text(left) || is_text(right),
+            (left, Opcode::Err, right) => is_text(left) && is_text(right),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn ungrouped(node: Node<Expr>) -> Node<Expr> {

@@ -111,6 +111,7 @@ const PROGRAMS: &[&str] = &[
     "[parse_timestamp(.name, \"%F\") ?? .note, t'2026-01-01T00:00:00Z']",
     "t = .people\nt[0] = 1\nt",
     "[.n * 0, to_float(.n) * 2, 3 / 2, 1 + 2.5, .name + .note] ?? \"none\"",
+    "[length(.people) + 1, length(.name) - 1, to_float(.n) + 1, (.rate + 1) ?? null, (.note + .name) ?? 0, (.extra.a - .n) ?? \"no\"]",
 ];
 
 proptest! {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "what goes wrong in a test fails it")]
 
-use postroom_transform::{Context, Fit, Happens, Mapping, Shape};
+use postroom_transform::{BEYOND, Context, Filter, Fit, Happens, Left, Mapping, Shape};
 use serde_json::{Value, json};
 
 fn event() -> Value {
@@ -77,6 +77,25 @@ fn what_the_mapping_writes_itself_is_held_against_the_rules() {
     check("1", &json!({"const": 1.0}), &[], &[]);
     check("2", &json!({"type": "integer", "minimum": 2, "maximum": 3}), &[], &[]);
     check("\"\"", &json!({"type": "string", "minLength": 1}), &[], &[".f minLength"]);
+}
+
+#[test]
+fn what_is_calculated_and_has_no_bounds_is_left_by_its_text() {
+    let whole = json!({"type": "integer"});
+    check(".n + 1 - length(.people) * 2", &whole, &[], &[]);
+    check("int(.people[0].age) ?? 0", &whole, &[], &[]);
+    check("(int(.people[0].age) ?? 0)  + 1", &whole, &[], &["(int(.people[0].age) ?? 0) + 1 64 bits"]);
+    check(
+        "count(.people) -> |p| { (int(p.age) ?? 0) * 2 > .n + 1 }",
+        &whole,
+        &[],
+        &["(int(p.age) ?? 0) * 2 64 bits", ".n + 1 64 bits"],
+    );
+    check(".id + upcase(.id) + \"-\" + .kind", &json!({"type": "string"}), &[], &[]);
+    let filter =
+        Filter::compile("(int(.people[0].age) ?? 0) + .n > 3", &Shape::of_schema(&event()), Context::Route);
+    let left = filter.expect("right").left();
+    assert_eq!(left, [Left { path: "(int(.people[0].age) ?? 0) + .n".to_owned(), rule: BEYOND.to_owned() }]);
 }
 
 #[test]

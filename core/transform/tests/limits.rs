@@ -60,8 +60,8 @@ fn a_schema_that_refers_to_itself_in_many_places_is_read_and_compared_in_a_momen
 #[test]
 fn a_chain_at_the_limit_is_compiled_and_a_longer_one_refused() {
     let chain = |link: &str, links: usize| format!("{}true", link.repeat(links));
-    for link in ["1 == 2 || ", "!", ".a || "] {
-        let fits = if link == "!" { MAX_CHAIN } else { MAX_CHAIN / 2 };
+    for link in ["1 == 2 || ", "!", ".a || ", "1 < 1 + 1 * 2 - 3 || "] {
+        let fits = if link == "!" { MAX_CHAIN } else { MAX_CHAIN / link.matches(' ').count() };
         let source = chain(link, fits);
         let mapping = Mapping::compile(&source, &Shape::any(), Context::Route).expect(link);
         assert!(Runner::default().map(&mapping, &mut Input::new(Value::Null.into(), &[])).is_ok(), "{link}");
@@ -69,6 +69,22 @@ fn a_chain_at_the_limit_is_compiled_and_a_longer_one_refused() {
     }
     assert_eq!(code(&format!(".{}", "a.".repeat(20_000))).as_deref(), Some("too-long"));
     assert_eq!(code(&"x = ".repeat(10_000)).as_deref(), Some("too-long"));
+}
+
+#[test]
+fn calls_inside_one_another_cost_no_more_with_each_level_than_the_one_before() {
+    let shape =
+        Shape::of_schema(&json!({"type": "object", "required": ["n", "t"], "additionalProperties": false,
+        "properties": {"n": {"type": "integer"}, "t": {"type": "string"}}}));
+    let nested =
+        |open: &str, inner: &str| format!("{}{inner}{}", open.repeat(MAX_NESTING), ")".repeat(MAX_NESTING));
+    let chain = |link: &str| format!(".n{}", link.repeat(MAX_CHAIN / 2));
+    for source in [nested("abs(", ".n"), nested("upcase(", ".t"), chain(" * 1"), chain(" + 1"), chain(" - 1")]
+    {
+        let mapping = Mapping::compile(&source, &shape, Context::Route).expect("right");
+        let given = json!({"n": 1, "t": "a"});
+        assert!(Runner::default().map(&mapping, &mut Input::new(given.into(), &[])).is_ok(), "{source}");
+    }
 }
 
 #[test]
@@ -93,13 +109,22 @@ fn a_run_that_takes_too_many_steps_ends_with_an_error() {
 
 #[test]
 fn an_error_of_a_run_tells_the_place_and_never_the_value() {
-    let source = "x = 1\n.n * 9223372036854775807";
     let shape = Shape::of_schema(
         &json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}),
     );
-    let mapping = Mapping::compile(source, &shape, Context::Route).expect("right");
-    let error = Runner::default()
-        .map(&mapping, &mut Input::new(json!({"n": 4711}).into(), &[]))
-        .expect_err("too large");
-    assert_eq!(error.to_string(), "2:1: an operation cannot be done with this data");
+    for (calculated, n) in [
+        (".n * 9223372036854775807", 4711),
+        (".n + 9223372036854775807", 4711),
+        (".n - 9223372036854775807", -4711),
+        ("9223372036854775807 + .n", 4711),
+        ("(0 - .n)", i64::MIN),
+    ] {
+        let source = format!("x = 1\n{calculated}");
+        let mapping = Mapping::compile(&source, &shape, Context::Route).expect("right");
+        let error = Runner::default()
+            .map(&mapping, &mut Input::new(json!({"n": n}).into(), &[]))
+            .expect_err("too large");
+        let place = if calculated.starts_with('(') { "2:2" } else { "2:1" };
+        assert_eq!(error.to_string(), format!("{place}: an operation cannot be done with this data"));
+    }
 }

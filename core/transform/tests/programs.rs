@@ -118,6 +118,26 @@ fn numbers_are_decimal_and_null_is_never_zero() {
 }
 
 #[test]
+fn a_sum_or_difference_is_of_numbers_or_of_texts_as_its_operands_are() {
+    gives(
+        "[.uprn + 1, 1 - .uprn, 1.5 + .rate, .rate - 0.5]",
+        &json!([100_061_234_568_i64, -100_061_234_566_i64, 4, 2]),
+    );
+    gives("[.rate + .uprn, .rate - .uprn] ?? \"none\"", &json!([100_061_234_569.5, -100_061_234_564.5]));
+    gives(
+        "[.name + .kind, (.note + .name) ?? 0, .kind + null]",
+        &json!([" Élodie street", " Élodie ", "street"]),
+    );
+    gives("\"a\" + string(.note) ?? \"none\"", &json!("none"));
+    gives("upcase(.name) + (string(.note) ?? \"?\") + .address.line1", &json!(" ÉLODIE ?1 High Street"));
+    gives("(.uprn + .count) ?? \"neither\"", &json!("neither"));
+    gives("(.uprn - .name) ?? \"neither\"", &json!("neither"));
+    refuses("x = .uprn + .name\nx", &["1:5 unhandled-error"]);
+    refuses("x = .uprn - .note\nx", &["1:5 unhandled-error"]);
+    refuses("(.uprn + 1) ?? 0", &["1:1 needless-default"]);
+}
+
+#[test]
 fn texts_are_counted_and_cut_by_characters() {
     gives("[length(.name), length(.people), length(.address)]", &json!([8, 2, 1]));
     gives(

@@ -108,6 +108,9 @@ fn one(change: &SchemaChange) {
             Touch::Breaks(problems) => format!("  breaks {route}: {}", count(*problems, "problem")),
             Touch::Reads(fields) => format!("  touches {route}, which reads {}", fields.join(", ")),
             Touch::Fits => format!("  no problem was found with {route}"),
+            Touch::Left(rules) => {
+                format!("  leaves to validation what {route} makes of {}", rules.join(", "))
+            }
             Touch::Untouched => format!("  does not touch {route}"),
         });
     }

@@ -24,7 +24,7 @@ fn object(names: &[&str], depth: u64, dice: &mut Dice) -> Value {
 }
 
 fn field(depth: u64, dice: &mut Dice) -> Value {
-    match dice.below(if depth == 0 { 9 } else { 13 }) {
+    match dice.below(if depth == 0 { 10 } else { 14 }) {
         0 | 1 => json!({"type": "string"}),
         2 => json!({"type": "integer", "minimum": 0, "maximum": 100}),
         3 => json!({"type": "boolean"}),
@@ -33,9 +33,10 @@ fn field(depth: u64, dice: &mut Dice) -> Value {
         6 => json!({"enum": ["a", "b", 1]}),
         7 => json!({"type": "string", "pattern": "^[a-z]+$"}),
         8 => json!({"type": "string", "minLength": 1}),
-        9 => json!({"type": "array", "items": field(depth - 1, dice), "minItems": dice.below(2)}),
-        10 => json!({"anyOf": [{"type": "string"}, object(&INNER, 0, dice)]}),
-        11 => json!({"oneOf": [{"type": "null"}, {"type": "integer"}, {"$ref": "#/$defs/word"}]}),
+        9 => json!({"type": "integer"}),
+        10 => json!({"type": "array", "items": field(depth - 1, dice), "minItems": dice.below(2)}),
+        11 => json!({"anyOf": [{"type": "string"}, object(&INNER, 0, dice)]}),
+        12 => json!({"oneOf": [{"type": "null"}, {"type": "integer"}, {"$ref": "#/$defs/word"}]}),
         _ => object(&INNER, depth - 1, dice),
     }
 }
@@ -122,7 +123,7 @@ fn made(name: &str, known: &[&str], taken: &Value, dice: &mut Dice) -> String {
     } else {
         dice.one_of(known)
     };
-    match dice.below(13) {
+    match dice.below(16) {
         0..=2 => format!(".{from}"),
         3 => format!("string(.{from}) ?? \"a\""),
         4 => format!("int(.{from}) ?? 1"),
@@ -133,6 +134,13 @@ fn made(name: &str, known: &[&str], taken: &Value, dice: &mut Dice) -> String {
         9 => format!("compact({{ \"x\": .{from}, \"y\": 1 }})"),
         10 => format!("object(.{from}) ?? {{}}"),
         11 => taken["enum"][0].as_str().map_or_else(|| "1".to_owned(), |value| format!("\"{value}\"")),
+        12 => format!(
+            "(int(.{from}) ?? 1) {} {}",
+            dice.one_of(&["+", "-", "*"]),
+            dice.one_of(&["1", "-2", "100"])
+        ),
+        13 => format!("1 - ((int(.{from}) ?? 1) + length(array(.{from}) ?? []))"),
+        14 => format!("(.{from} + .{from}) ?? \"a\""),
         _ => format!(".{from} == \"a\""),
     }
 }

@@ -170,6 +170,23 @@ fn what_a_source_mapping_never_makes_right_is_told() {
     assert_told("source", with_sources());
 }
 
+#[test]
+fn what_may_go_beyond_64_bits_is_listed_by_its_text_and_what_has_bounds_is_not() {
+    let council = council();
+    let route = format!(
+        "from = \"{TREE}\"\nto = \"crew\"\nmessage = \"job\"\nwhen = '(int(.height) ?? 0) - 1 > 2 * length(.tags)'\n"
+    );
+    let mapping = "{\n  \"reference\": .reference + \"-\" + .kind, \"what\": \"fell\", \"metres\": 1 + (int(.height)  ?? 0) * 3,\n  \
+        \"place\": { \"street\": \"none\", \"town\": .place.town }\n}\n";
+    council.write("routes/tree-to-crew/route.toml", &route);
+    council.write("routes/tree-to-crew/mapping.vrl", mapping);
+    let output = TestHub::new(council, "amqp://nobody@127.0.0.1:1").run(&["check", "--unproved"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let told = "routes/tree-to-crew/mapping.vrl\n  64 bits: (int(.height) ?? 0) * 3, 1 + (int(.height) ?? 0) * 3\n\
+        routes/tree-to-crew/route.toml\n  64 bits: (int(.height) ?? 0) - 1\n";
+    assert!(said.contains(told), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Most bytes that `check` prints of a mapping of ten megabytes.
 const MOST_SAID: usize = 20_000;
 

@@ -73,8 +73,8 @@ fn whole(schema: &Value, dice: &mut Dice) -> Value {
     let bound = |name: &str, otherwise: i64| schema.get(name).and_then(Value::as_i64).unwrap_or(otherwise);
     let (least, most) = (bound("minimum", -1_000), bound("maximum", 1_000_000));
     json!(match dice.below(6) {
-        0 => least,
-        1 => most,
+        0 => schema.get("minimum").map_or(i64::MIN, |_| least),
+        1 => schema.get("maximum").map_or(i64::MAX, |_| most),
         _ => least + i64::try_from(dice.below((most - least).unsigned_abs() + 1)).expect("within the bounds"),
     })
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use postroom_schema::{Field, Presence, fields, followed};
 use serde_json::Value;
 
-use super::literal::{Literals, MAX_DEPTH, least, literal, required, text_of, type_of};
+use super::literal::{Literals, MAX_DEPTH, form, least, literal, required, text_of, type_of};
 use super::{DECIDE, quoted};
 
 /// What a mapping may read.
@@ -39,7 +39,11 @@ impl<'s> Given<'s> {
     /// What `wanted` requires.
     pub(super) fn fill(&self, wanted: &Value, indent: usize) -> Filled {
         let mut filling = Filling { given: self, root: wanted, decisions: 0 };
-        let text = filling.object(followed(wanted, wanted), "", indent, 0);
+        let whole = form(wanted, followed(wanted, wanted));
+        let text = match type_of(whole) {
+            None | Some("object") => filling.object(whole, "", indent, 0),
+            Some(_) => Literals { root: wanted }.of(whole, 0),
+        };
         Filled { text, decisions: filling.decisions }
     }
 
@@ -96,6 +100,7 @@ struct Filling<'a, 's> {
 
 impl<'a> Filling<'a, '_> {
     fn object(&mut self, schema: &'a Value, path: &str, indent: usize, depth: usize) -> String {
+        let schema = form(self.root, schema);
         let required = required(schema);
         if required.is_empty() {
             return "{}".to_owned();
@@ -266,6 +271,41 @@ mod tests {
         }
         let mapping = Mapping::compile(&filled, &Shape::any(), Context::Route);
         assert_eq!(mapping.expect("it compiles").fit(&message).misfits, []);
+    }
+
+    #[test]
+    fn of_a_message_of_several_forms_the_first_is_filled() {
+        let event = object(
+            &["reference", "when"],
+            &json!({"reference": {"type": "string"}, "when": {"type": "string"}}),
+        );
+        let closed =
+            object(&["kind", "when"], &json!({"kind": {"const": "closed"}, "when": {"type": "string"}}));
+        let open = object(
+            &["kind", "reference"],
+            &json!({"kind": {"const": "open"}, "reference": {"type": "string"}}),
+        );
+        let expected = "{\n  \"kind\": \"closed\",\n  \"when\": .when\n}";
+        for key in ["oneOf", "anyOf"] {
+            check(&event, &json!({key: [closed, open]}), expected, 0);
+            check(&event, &json!({"type": "object", key: [closed, open]}), expected, 0);
+            let referred =
+                json!({key: [{"$ref": "#/$defs/closed"}, open], "$defs": {"closed": {"oneOf": [closed]}}});
+            check(&event, &referred, expected, 0);
+            let inside = object(&["form"], &json!({"form": {"type": "object", key: [closed, open]}}));
+            let noted = " # decide: nothing of this name and type is there";
+            let expected = format!(
+                "{{\n  \"form\": {{\n    \"kind\": \"closed\",\n    \"when\": .when # decide: is this the one that is meant?\n  }}\n}}"
+            );
+            check(&event, &inside, &expected, 1);
+            let list = object(
+                &["all"],
+                &json!({"all": {"type": "array", "minItems": 1, "items": {"type": "object", key: [closed]}}}),
+            );
+            let item = r#"[{ "kind": "closed", "when": "decide" }]"#;
+            check(&event, &list, &format!("{{\n  \"all\": {item}{noted}\n}}"), 1);
+        }
+        check(&event, &json!({"oneOf": [{"type": "array", "items": {"type": "string"}}, open]}), "[]", 0);
     }
 
     #[test]

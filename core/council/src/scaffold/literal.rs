@@ -55,6 +55,7 @@ impl<'a> Literals<'a> {
     }
 
     fn object(&self, schema: &'a Value, depth: usize) -> String {
+        let schema = form(self.root, schema);
         let member = |name: &&str| {
             let field = schema.get("properties").and_then(|all| all.get(*name));
             let value = field.map(|field| self.of(followed(self.root, field), depth + 1));
@@ -68,6 +69,16 @@ impl<'a> Literals<'a> {
         let first = ["oneOf", "anyOf", "allOf"].iter().find_map(|key| schema.get(*key)?.as_array()?.first());
         first.map_or_else(|| "null".to_owned(), |branch| self.of(followed(self.root, branch), depth + 1))
     }
+}
+
+/// The schema itself, or where only alternatives tell its fields the first of them.
+pub(super) fn form<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let first = |schema: &&'a Value| {
+        let branches = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(*key)?.as_array());
+        let branch = branches.filter(|_| schema.get("properties").is_none())?.first()?;
+        Some(followed(root, branch))
+    };
+    std::iter::successors(Some(schema), first).take(MAX_DEPTH).last().unwrap_or(schema)
 }
 
 /// The one type of a schema; nothing where it has several or none.

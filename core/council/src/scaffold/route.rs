@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use postroom_schema::{Validator, fields};
+use postroom_schema::Validator;
 use postroom_transform::{Context, Mapping, Shape};
 use serde_json::Value;
 
@@ -119,12 +119,16 @@ fn route(new: &NewRoute<'_>, message: &str, accepts: &Value) -> (String, bool) {
     }
 }
 
-/// Whether any field is of a class other than `none`.
+/// Whether anything in it, in whichever form of several, is of a class other than `none`.
 fn is_classed(schema: &Value) -> bool {
     let classed = |class: &Value| {
         class.as_array().map_or(class != "none", |classes| classes.iter().any(|class| class != "none"))
     };
-    fields(schema).iter().any(|field| field.schema.get("x-class").is_some_and(classed))
+    match schema {
+        Value::Object(rules) => rules.get("x-class").is_some_and(classed) || rules.values().any(is_classed),
+        Value::Array(all) => all.iter().any(is_classed),
+        _ => false,
+    }
 }
 
 /// The text of the mapping, and how much in it is to be decided.
@@ -208,6 +212,8 @@ mod tests {
                 .expect("JSON")
         };
         assert!(!route(&new, "m", &schema("\"none\"")).1);
+        let forms = serde_json::json!({"oneOf": [schema("\"none\""), schema("\"P\"")]});
+        assert!(route(&new, "m", &forms).1);
         assert!(route(&new, "m", &schema("\"P\"")).1 && route(&new, "m", &schema("[\"none\", \"C\"]")).1);
         let named = route(&NewRoute { purpose: Some("x"), ..new }, "m", &schema("\"P\""));
         assert!(!named.1 && named.0.ends_with("when = \"false\"\npurpose = \"x\"\n"), "{}", named.0);

@@ -3,10 +3,12 @@
 //! VRL's own wherever they are so; ours where the library reads `007` as octal, cuts characters in two, makes 0 of
 //! null, repeats a text a million times, or tells a type that the result does not have. Ours bear VRL's names.
 
+mod arithmetic;
 mod closures;
 mod lists;
 mod numbers;
 mod own;
+mod settled;
 mod table;
 mod text;
 mod times;
@@ -14,6 +16,7 @@ mod times;
 use std::sync::OnceLock;
 
 use vrl::compiler::Function;
+use vrl::compiler::value::kind;
 use vrl::stdlib;
 
 pub use table::{Allowed, FUNCTIONS, functions_as_markdown};
@@ -23,8 +26,12 @@ pub(crate) fn is_allowed(name: &str) -> bool {
     FUNCTIONS.binary_search_by(|function| function.name.cmp(name)).is_ok()
 }
 
-/// The product of two numbers, for the operator `*`; no source can spell it.
-pub(crate) const MULTIPLY: &str = numbers::MULTIPLY;
+/// Whether a call of `name` gives a text, if anything.
+pub(crate) fn gives_text(name: &str) -> bool {
+    all().iter().any(|function| function.identifier() == name && function.return_kind() == kind::BYTES)
+}
+
+pub(crate) use arithmetic::{Calculated, MINUS, PLUS, TIMES};
 /// The value itself, null where it is absent, for the left side of `||`; no source can spell it.
 pub(crate) const PRESENT: &str = text::PRESENT;
 
@@ -33,11 +40,13 @@ pub(crate) fn all() -> &'static [Box<dyn Function>] {
     static ALL: OnceLock<Vec<Box<dyn Function>>> = OnceLock::new();
     ALL.get_or_init(|| {
         let mut all = library();
-        for rows in [text::FUNCTIONS, numbers::FUNCTIONS, lists::FUNCTIONS, times::FUNCTIONS] {
+        for rows in
+            [text::FUNCTIONS, numbers::FUNCTIONS, arithmetic::FUNCTIONS, lists::FUNCTIONS, times::FUNCTIONS]
+        {
             all.extend(rows.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         }
         all.extend(closures::FUNCTIONS.iter().map(|each| Box::new(*each) as Box<dyn Function>));
-        all
+        all.into_iter().map(|function| Box::new(settled::Settled(function)) as Box<dyn Function>).collect()
     })
 }
 
@@ -82,7 +91,7 @@ mod tests {
     #[test]
     fn the_table_names_exactly_the_functions_that_can_be_called() {
         let mut callable: Vec<&str> = all().iter().map(|function| function.identifier()).collect();
-        callable.retain(|name| ![MULTIPLY, PRESENT].contains(name));
+        callable.retain(|name| ![PLUS, MINUS, TIMES, PRESENT].contains(name));
         callable.sort_unstable();
         let told: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(told, callable);

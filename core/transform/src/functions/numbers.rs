@@ -5,10 +5,7 @@ use vrl::compiler::prelude::*;
 use super::own::{Arguments, Kinds, Outcome, Own, fallible_unless, unchecked};
 use crate::value::integral;
 
-/// A name that no source can spell, because `*` is no letter.
-pub(super) const MULTIPLY: &str = "*";
-
-const NUMBER: u16 = kind::INTEGER | kind::FLOAT;
+pub(super) const NUMBER: u16 = kind::INTEGER | kind::FLOAT;
 const ANY: &[Parameter] = &[Parameter::required("value", kind::ANY, "what is read as a number")];
 const TEXT: &[Parameter] = &[Parameter::required("value", kind::BYTES, "a text that writes a number")];
 const ROUNDED: &[Parameter] = &[
@@ -16,8 +13,6 @@ const ROUNDED: &[Parameter] = &[
     Parameter::optional("precision", kind::INTEGER, "how many decimal places"),
 ];
 const ONE: &[Parameter] = &[Parameter::required("value", NUMBER, "the number")];
-const TWO: &[Parameter] =
-    &[Parameter::required("value", NUMBER, "a number"), Parameter::required("by", NUMBER, "another")];
 const DIVISION: &[Parameter] = &[
     Parameter::required("value", kind::INTEGER, "the whole number"),
     Parameter::required("modulus", kind::INTEGER, "what it is divided by"),
@@ -35,7 +30,6 @@ pub(super) const FUNCTIONS: &[Own] = &[
     own("round", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::round)),
     own("abs", ONE, NUMBER, same_kind, abs),
     own("mod", DIVISION, kind::INTEGER, |_| TypeDef::integer().fallible(), remainder),
-    own(MULTIPLY, TWO, NUMBER, product_kind, product),
 ];
 
 const fn own(
@@ -65,14 +59,6 @@ fn same_kind(given: &Kinds) -> TypeDef {
     match given[0].kind() {
         kind if kind.is_integer() => TypeDef::integer(),
         kind if kind.is_float() => TypeDef::float(),
-        _ => TypeDef::integer().or_float(),
-    }
-}
-
-fn product_kind(given: &Kinds) -> TypeDef {
-    match (given[0].kind(), given[1].kind()) {
-        (one, other) if one.is_integer() && other.is_integer() => TypeDef::integer(),
-        (one, other) if one.is_float() || other.is_float() => TypeDef::float(),
         _ => TypeDef::integer().or_float(),
     }
 }
@@ -120,7 +106,7 @@ fn to_bool([value, ..]: Arguments) -> Outcome {
     }
 }
 
-fn finite(float: f64) -> Outcome {
+pub(super) fn finite(float: f64) -> Outcome {
     NotNan::new(float)
         .ok()
         .filter(|float| float.is_finite())
@@ -154,17 +140,5 @@ fn remainder([value, modulus, ..]: Arguments) -> Outcome {
             value.checked_rem(modulus).map(Value::Integer).ok_or("a modulus of 0")
         }
         _ => Err("not whole numbers"),
-    }
-}
-
-fn product([one, other, ..]: Arguments) -> Outcome {
-    match (&one, &other) {
-        (Value::Integer(one), Value::Integer(other)) => {
-            one.checked_mul(*other).map(Value::Integer).ok_or("a whole number beyond 64 bits")
-        }
-        _ => match (one.try_into_f64(), other.try_into_f64()) {
-            (Ok(one), Ok(other)) => finite(one * other),
-            _ => Err("not numbers"),
-        },
     }
 }

@@ -27,11 +27,11 @@ pub(super) struct Own {
     /// What it does.
     pub(super) run: fn(Arguments) -> Outcome,
     /// What is checked of the arguments while compiling.
-    pub(super) check: fn(&ArgumentList, &TypeState) -> Checked,
+    pub(super) check: fn(&ArgumentList, &TypeState, &mut FunctionCompileContext) -> Checked,
 }
 
 /// Nothing to check beyond the kinds of the parameters.
-pub(super) fn unchecked(_: &ArgumentList, _: &TypeState) -> Checked {
+pub(super) fn unchecked(_: &ArgumentList, _: &TypeState, _: &mut FunctionCompileContext) -> Checked {
     Ok(())
 }
 
@@ -65,8 +65,13 @@ impl Function for Own {
         self.parameters
     }
 
-    fn compile(&self, state: &TypeState, _: &mut FunctionCompileContext, given: ArgumentList) -> Compiled {
-        (self.check)(&given, state)?;
+    fn compile(
+        &self,
+        state: &TypeState,
+        context: &mut FunctionCompileContext,
+        given: ArgumentList,
+    ) -> Compiled {
+        (self.check)(&given, state, context)?;
         let argument =
             |at: usize| self.parameters.get(at).and_then(|parameter| given.optional(parameter.keyword));
         Ok(Call { function: *self, arguments: std::array::from_fn(argument) }.as_expr())

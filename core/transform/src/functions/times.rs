@@ -53,7 +53,7 @@ pub(super) const FUNCTIONS: &[Own] = &[
 ];
 
 /// Format and zone are written in the source, so that they are right or wrong before anything runs.
-fn written_out(given: &ArgumentList, state: &TypeState) -> Checked {
+fn written_out(given: &ArgumentList, state: &TypeState, _: &mut FunctionCompileContext) -> Checked {
     let format = given.required_literal("format", state)?;
     let format = format.to_str_lossy().unwrap_or_default();
     if StrftimeItems::new(&format).any(|item| matches!(item, Item::Error)) {
@@ -69,8 +69,8 @@ fn written_out(given: &ArgumentList, state: &TypeState) -> Checked {
 }
 
 /// The same, and which instant is meant, where the clocks change.
-fn decided(given: &ArgumentList, state: &TypeState) -> Checked {
-    written_out(given, state)?;
+fn decided(given: &ArgumentList, state: &TypeState, context: &mut FunctionCompileContext) -> Checked {
+    written_out(given, state, context)?;
     match given.optional_literal("clock_change", state)? {
         Some(which) if !matches!(which.to_str_lossy().as_deref(), Some(EARLIER | LATER)) => {
             Err(refused("`clock_change` is \"earlier\" or \"later\""))

@@ -3,6 +3,7 @@
 //! It follows variables, branches and the functions that pass on what they are given. It knows no types; what it does
 //! not follow is unknown, so that "only these" is never said of more than these.
 
+mod range;
 mod read;
 
 use std::cell::Cell;
@@ -24,6 +25,8 @@ const MAX_LOOKS: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Outline {
     made: Arc<Piece>,
+    /// Every [`What::Calculated`], in the order in which the program calculates.
+    calculated: Vec<Arc<Piece>>,
     /// What the data certainly keeps, where a schema tells it.
     schema: Option<Arc<Value>>,
 }
@@ -59,6 +62,18 @@ enum What {
     Compact(Arc<Piece>),
     /// What stands there in it.
     At(Arc<Piece>, Step),
+    /// A number, if not a text.
+    Calculated(Calculation, Arc<Piece>, Arc<Piece>),
+    /// How many there are of something.
+    Count,
+}
+
+/// How a number comes of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Calculation {
+    Sum,
+    Difference,
+    Product,
 }
 
 /// Whether a field of one object replaces that of another, or is merged with it.
@@ -97,6 +112,8 @@ pub(crate) enum Is<'a> {
     /// A part of the data as it came, which keeps this schema.
     Data(&'a Value),
     Object(&'a BTreeMap<String, (Span, Arc<Piece>)>),
+    /// Something calculated or counted.
+    Number(&'a Piece),
     /// A list, or objects as one.
     Other(&'a Piece),
 }
@@ -104,7 +121,8 @@ pub(crate) enum Is<'a> {
 impl Outline {
     /// What `program` makes of data that keeps `schema`.
     pub(crate) fn of(program: &Program, schema: Option<Arc<Value>>) -> Self {
-        Self { made: read::made(program), schema }
+        let (made, calculated) = read::made(program);
+        Self { made, calculated, schema }
     }
 
     /// A look into it.
@@ -161,6 +179,7 @@ impl<'a> Look<'a> {
             What::Data => vec![spot(self.outline.schema.as_deref().map_or(Is::Unknown, Is::Data))],
             What::Literal(value) => vec![spot(Is::Literal(value))],
             What::Object(fields) => vec![spot(Is::Object(fields))],
+            What::Calculated(..) | What::Count => vec![spot(Is::Number(made))],
             What::List(_) | What::Joined(_) | What::Merged { .. } => vec![spot(Is::Other(made))],
             What::Either(all) => self.limited(all.iter().flat_map(|one| self.spots(one)).collect()),
             What::Compact(whole) => {
@@ -176,7 +195,7 @@ impl<'a> Look<'a> {
 
     fn below_one(&self, spot: &Spot<'a>, step: &Step) -> Vec<Spot<'a>> {
         let found = match (&spot.is, step) {
-            (Is::Unknown, _) => vec![Spot { is: Is::Unknown, ..spot.clone() }],
+            (Is::Unknown | Is::Number(_), _) => vec![Spot { is: Is::Unknown, ..spot.clone() }],
             (Is::Data(schema), step) => {
                 let is = self.part(schema, step).map_or(Is::Unknown, Is::Data);
                 vec![Spot { is, ..spot.clone() }]

@@ -11,13 +11,13 @@ use vrl::parser::ast::{
 };
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
-use super::{Depth, Piece, Step, What};
+use super::{Calculation, Depth, Piece, Step, What};
 
 /// Functions that give what they are given, or fail.
 const SAME: [&str; 7] = ["array", "bool", "filter", "float", "int", "object", "string"];
 
-/// What the program gives: its last line, or what a `return` says.
-pub(super) fn made(program: &Program) -> Arc<Piece> {
+/// What the program gives, its last line or what a `return` says; and what it calculates on its way.
+pub(super) fn made(program: &Program) -> (Arc<Piece>, Vec<Arc<Piece>>) {
     let mut reader = Reader::default();
     let mut last = None;
     for line in &program.0 {
@@ -28,7 +28,7 @@ pub(super) fn made(program: &Program) -> Arc<Piece> {
     let ends = last.filter(|_| reader.flow == Flow::On);
     let mut all = std::mem::take(&mut reader.returned);
     all.extend(ends);
-    either(Span::new(0, 1), all)
+    (either(Span::new(0, 1), all), reader.calculated)
 }
 
 /// Whether what stands next is run.
@@ -44,6 +44,7 @@ enum Flow {
 struct Reader {
     variables: HashMap<String, Arc<Piece>>,
     returned: Vec<Arc<Piece>>,
+    calculated: Vec<Arc<Piece>>,
     flow: Flow,
 }
 
@@ -76,6 +77,9 @@ impl Reader {
                     Opcode::Merge => {
                         new(span, What::Merged { under: left, over: right, depth: Depth::Shallow })
                     }
+                    Opcode::Add => self.calculated(span, Calculation::Sum, left, right),
+                    Opcode::Sub => self.calculated(span, Calculation::Difference, left, right),
+                    Opcode::Mul => self.calculated(span, Calculation::Product, left, right),
                     _ => new(span, What::Unknown),
                 }
             }
@@ -91,6 +95,18 @@ impl Reader {
             }
             Expr::Unary(_) | Expr::Abort(_) | Expr::Break(_) => new(span, What::Unknown),
         }
+    }
+
+    fn calculated(
+        &mut self,
+        span: Span,
+        with: Calculation,
+        one: Arc<Piece>,
+        other: Arc<Piece>,
+    ) -> Arc<Piece> {
+        let made = new(span, What::Calculated(with, one, other));
+        self.calculated.push(Arc::clone(&made));
+        made
     }
 
     fn variable(&self, span: Span, name: &str) -> Arc<Piece> {
@@ -223,6 +239,7 @@ impl Reader {
         let (first, second) = (given.pop().filter(|_| only_deep), given.pop());
         let what = match (call.ident.inner().as_ref(), first, second) {
             (name, Some(same), _) if SAME.contains(&name) => return same,
+            ("length" | "count", ..) => What::Count,
             ("compact", Some(whole), None) => What::Compact(whole),
             ("merge", Some(under), Some(over)) => {
                 let depth = if is_deep { Depth::Deep } else { Depth::Shallow };

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use postroom_event::CHANNELS;
+use postroom_event::{CHANNELS, SET_BY_HUB};
 use serde_json::{Value, json};
 use vrl::value::Kind;
 use vrl::value::kind::{Collection, Field};
@@ -10,9 +10,6 @@ use vrl::value::kind::{Collection, Field};
 use super::walk::{Asked, At, Walk, shown};
 use super::{Found, Happens, Left, Made};
 use crate::outline::{Look, Step};
-
-/// Attributes of the envelope that the hub sets itself.
-const SET: [&str; 5] = ["specversion", "source", "type", "datacontenttype", "dataschema"];
 
 /// What an event of a source mapping is, but for its data.
 fn envelope() -> &'static Value {
@@ -64,7 +61,7 @@ fn event<'a>(walk: &mut Walk<'_, 'a>, of_data: &mut Walk<'_, 'a>, kind: &Kind, a
         let words = format!("{} is no name of an attribute: small letters and digits", shown(&at.path));
         walk.note(Found { happens: Happens::Always, ..walk.of(&at, "unknown-field", words) });
     }
-    for name in SET.into_iter().filter(|name| fields.known().contains_key(&(*name).into())) {
+    for name in SET_BY_HUB.into_iter().filter(|name| fields.known().contains_key(&(*name).into())) {
         let at = walk.below(at, &Step::Field(name.to_owned()), Asked::Optional);
         let words = format!("{} is set by the hub", shown(&at.path));
         walk.note(Found { happens: Happens::Always, ..walk.of(&at, "unknown-field", words) });

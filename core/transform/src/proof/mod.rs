@@ -18,6 +18,7 @@ use serde_json::Value;
 use vrl::diagnostic::Span;
 use vrl::value::Kind;
 
+use crate::functions::Calculated;
 use crate::outline::Outline;
 use crate::problem::{Problem, Source};
 
@@ -51,11 +52,16 @@ pub enum Happens {
 /// A rule that only validation can tell to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Left {
-    /// The field of the result, as in [`Misfit::path`].
+    /// The field of the result, as in [`Misfit::path`]; of [`BEYOND`] what is calculated.
     pub path: String,
     /// The keyword of the schema, e.g. `pattern`.
     pub rule: String,
 }
+
+/// The rule that what is calculated stays within 64 bits: what does not ends the run.
+pub const BEYOND: &str = "64 bits";
+/// Most characters that are told of what is calculated.
+const MAX_TOLD: usize = 60;
 
 /// How what a mapping makes and what is taken fit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +83,7 @@ pub(crate) struct Made<'a> {
     pub(crate) source: Source<'a>,
     pub(crate) kind: &'a Kind,
     pub(crate) outline: &'a Outline,
+    pub(crate) calculated: &'a Calculated,
 }
 
 impl Made<'_> {
@@ -96,7 +103,19 @@ impl Made<'_> {
         self.told(found, left)
     }
 
+    /// What is calculated and may go beyond 64 bits, for all that its bounds tell.
+    pub(crate) fn beyond(&self) -> Vec<Left> {
+        let bounded = self.outline.look().bounded();
+        let may_go = self.calculated.0.iter().filter(|place| !bounded.contains(place));
+        let told = may_go.map(|(start, end)| {
+            let words: Vec<&str> = self.source.text(Span::new(*start, *end)).split_whitespace().collect();
+            Left { path: words.join(" ").chars().take(MAX_TOLD).collect(), rule: BEYOND.to_owned() }
+        });
+        told.collect()
+    }
+
     fn told(&self, found: Vec<Found>, mut left: Vec<Left>) -> Fit {
+        left.extend(self.beyond());
         let mut misfits: Vec<Misfit> = found.into_iter().map(|found| self.placed(found)).collect();
         misfits.sort_by_key(|misfit| (misfit.problem.line, misfit.problem.column));
         left.sort();
