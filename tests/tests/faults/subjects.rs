@@ -112,7 +112,8 @@ async fn a_person_is_erased_from_all_that_the_ledger_keeps_on_disk_while_the_hub
     assert!(said.contains("events: 2") && said.contains("postroom dead discard"), "{said}");
     let (before, another) = (hub.json(&["status", "--json"]), hub.say(&["trace", "parcel:b", "--json"]));
 
-    let mention = &hub.json(&["invalid", "list", "--code", "not-json", "--json"])[0]["id"].to_string();
+    let mention =
+        &hub.json(&["invalid", "list", "--code", "not-json", "--json"])["events"][0]["id"].to_string();
     hub.say(&["invalid", "discard", mention, "--reason", "request 7", "--yes"]);
     let asked = ["erase", "--discard-open", "--mentions", "--reason", "request 7", "--yes"];
     let (erased, said) = subject(&hub, &asked);
