@@ -399,6 +399,31 @@ async fn an_invalid_event_that_does_not_claim_the_subject_only_mentions_it_whate
     assert_eq!(left, [elsewhere]);
 }
 
+async fn a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_it_has_ended(place: Place) {
+    let ledger = place.open().await;
+    let id = dispatch("1", "tax").id;
+    let dead = || Entry::Dead(DeadLetter { event: bytes(ADA), ..letter("1", "tax") });
+    ledger
+        .record(vec![Entry::Event(event("1", vec![("tax", Fate::InLane)])), dead()])
+        .await
+        .expect("recorded");
+    let again = vec![
+        Entry::Redriven { dispatches: vec![id], decision: decision(6) },
+        Entry::Held(HeldDispatch { event: bytes(ADA), ..held("1", "tax") }),
+    ];
+    ledger.record(again).await.expect("in one moment");
+    let before = ledger.subject("uprn:1").await.expect("read");
+    assert_eq!((&before.held[0].event, before.dead[0].state.as_str()), (&bytes(ADA), "redriven"));
+    let mentions = ledger.subject(ADA).await.expect("read").mentions;
+    assert_eq!(mentions.iter().map(|mention| mention.is_open).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts, [].into());
+    assert_eq!(ledger.subject("uprn:1").await.expect("read"), before);
+    ledger.record(vec![dead()]).await.expect("dead again");
+    ledger.discard(&[id], decision(7)).await.expect("written");
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts["mentions"], 1);
+    assert!(ledger.subject("uprn:1").await.expect("read").dead[0].letter.event.body.is_empty());
+}
+
 async fn what_comes_after_the_newest_event_was_erased_waits_and_is_known(place: Place) {
     let ledger = place.open().await;
     fill(&ledger, ADA, "a").await;
@@ -419,6 +444,7 @@ promises!(
     a_receipt_that_is_not_told_stands_in_the_way_unless_it_shall_go_untold,
     what_only_mentions_a_subject_is_found_by_its_identifier_and_erased_where_it_is_asked_for,
     an_invalid_event_that_does_not_claim_the_subject_only_mentions_it_whatever_value_is_the_identifier,
+    a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_it_has_ended,
     what_comes_after_the_newest_event_was_erased_waits_and_is_known,
 );
 
