@@ -3,6 +3,7 @@
 
 mod telling;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,11 @@ impl Certificates {
     /// Those that settings name and those that systems have shown to this process. Blocking.
     fn all(&self) -> Vec<InUse> {
         let mut found = self.named();
-        found.extend(Presented::shared().all().into_iter().map(|(peer, until)| InUse {
+        let council = self.configuration.now();
+        let shown = Presented::shared().all().into_iter();
+        // One that was met before its system was taken away is not in use any more.
+        let met = shown.filter(|(peer, _)| council.systems.contains_key(&peer.system));
+        found.extend(met.map(|(peer, until)| InUse {
             system: peer.system,
             setting: peer.setting.to_owned(),
             role: PEER,
@@ -98,13 +103,13 @@ impl Certificates {
 
     /// Looks and tells, for ever.
     pub(crate) async fn keep_looking(&self) -> Infallible {
-        let mut told = Told::default();
+        let (mut told, mut shown) = (Told::default(), BTreeSet::new());
         loop {
             let certificates = self.clone();
             // A look that ends on a defect is made again.
             if let Ok(found) = spawn_blocking(move || certificates.all()).await {
                 let now = entries::now();
-                found.iter().for_each(|one| show(one, now));
+                show_all(&mut shown, &found, now);
                 told.words(&found, now).iter().for_each(say);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -157,6 +162,20 @@ pub fn days(micros: i64) -> i64 {
     micros.saturating_add(DAY - 1).div_euclid(DAY)
 }
 
+/// A certificate as its gauge names it: system, setting, role.
+type Named = (String, String, &'static str);
+
+/// Shows those that were found, and no longer those that were shown before and are not in use any more.
+fn show_all(shown: &mut BTreeSet<Named>, found: &[InUse], now: i64) {
+    found.iter().for_each(|one| show(one, now));
+    let known = found.iter().filter(|one| one.until.is_some());
+    let found = known.map(|one| (one.system.clone(), one.setting.clone(), one.role)).collect();
+    for (system, setting, role) in shown.difference(&found) {
+        telemetry::show_certificate_left(system, setting, role, telemetry::GONE);
+    }
+    *shown = found;
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a metric needs no more than 52 bits")]
 fn show(one: &InUse, now: i64) {
     if let Some(left) = one.left(now) {
@@ -176,5 +195,32 @@ fn say(word: &Word<'_>) {
         }
         Word::Unusable(one, reason) => telemetry::certificate_unusable(&one.system, &one.setting, reason),
         Word::Usable((system, setting)) => telemetry::certificate_usable(system, setting),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_in_use_any_more_is_in_no_gauge() {
+        telemetry::keep_metrics().expect("nothing else keeps them here");
+        let one = |system: &str, until| InUse {
+            system: system.to_owned(),
+            setting: "target.url".to_owned(),
+            role: PEER,
+            until,
+            trouble: None,
+        };
+        let mut shown = BTreeSet::new();
+        let mut told = |found: &[InUse]| {
+            show_all(&mut shown, found, 0);
+            let text = telemetry::metrics_as_text();
+            ["alpha", "beta", "gamma"].map(|system| text.contains(system))
+        };
+        let [alpha, beta, unread] = [one("alpha", Some(1)), one("beta", Some(1)), one("gamma", None)];
+        assert_eq!(told(&[alpha.clone(), beta.clone(), unread.clone()]), [true, true, false]);
+        assert_eq!(told(&[one("alpha", None), beta.clone()]), [false, true, false]);
+        assert_eq!(told(&[alpha]), [true, false, false]);
     }
 }
