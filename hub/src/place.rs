@@ -220,3 +220,91 @@ impl Place {
 pub(crate) fn options(prefix: &str) -> Options {
     Options { names: Names::new(prefix), connection_name: "postroom".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use postroom_connector::{Settings, SettingsError, Sink, SinkKind};
+
+    use super::*;
+
+    /// Writes a text whose two parts belong together: the one is read before the system `a`, the other behind it.
+    fn write(folder: &Path, number: usize) {
+        let title = format!("title = \"{number}\"\n");
+        std::fs::write(folder.join("council.toml"), format!("name = \"{number}\"\n")).expect("a council");
+        std::fs::write(folder.join("systems/b/system.toml"), title).expect("a system");
+    }
+
+    /// A kind that saves another text whenever it is read in the middle of one, as often as it is told to.
+    struct Saving {
+        folder: PathBuf,
+        most: usize,
+        saved: AtomicUsize,
+    }
+
+    impl SinkKind for Saving {
+        fn name(&self) -> &'static str {
+            "saving"
+        }
+
+        fn check(&self, _settings: &Settings) -> Result<(), SettingsError> {
+            let number = self.saved.fetch_add(1, Ordering::Relaxed) + 1;
+            if number <= self.most {
+                write(&self.folder, number);
+            }
+            Ok(())
+        }
+
+        fn build(&self, _settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
+            Err(SettingsError::new("key", "nothing is delivered here"))
+        }
+    }
+
+    /// A council's text that is saved so often while it is read.
+    fn place(folder: &Path, saved: usize) -> Place {
+        for system in ["a", "b"] {
+            std::fs::create_dir_all(folder.join("systems").join(system)).expect("a folder");
+        }
+        let system = "title = \"A\"\n[target]\nconnector = \"saving\"\n";
+        std::fs::write(folder.join("systems/a/system.toml"), system).expect("a system");
+        write(folder, 0);
+        let saving = Saving { folder: folder.to_owned(), most: saved, saved: AtomicUsize::new(0) };
+        let connectors = Arc::new(Connectors::default().with_sink(saving));
+        let given = Given { folder: folder.to_owned(), data: None, prefix: None };
+        let (place, problems) = Place::of(given, connectors).unwrap_or_else(|_| panic!("it can be read"));
+        assert!(problems.is_empty(), "{}", problems.iter().map(Problem::line).collect::<String>());
+        place
+    }
+
+    #[test]
+    fn of_a_text_that_is_saved_while_it_is_read_no_mixture_is_taken() {
+        for saved in [0, 1, 2, READINGS] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let read = place(folder.path(), saved).settled_again();
+            let Ok(Some((place, problems, contents))) = read else { panic!("it was left alone: {saved}") };
+            assert!(problems.is_empty());
+            let parts = (place.council.name.clone(), place.council.systems["b"].title.clone());
+            assert_eq!(parts, (saved.to_string(), saved.to_string()));
+            assert_eq!(contents, place.council.contents().expect("it can be read"));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let read = place(folder.path(), usize::MAX).settled_again();
+        assert!(matches!(read, Ok(None)), "a text that never rests is none");
+    }
+
+    #[test]
+    fn of_a_text_that_is_saved_while_it_is_proved_no_verdict_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path(), 0);
+        let contents = place.council.contents().expect("it can be read");
+        let is_kept = || place.council.is_proved(&contents.fingerprint(VERSION));
+        write(folder.path(), 1);
+        assert!(place.prove_once(&contents).is_ok());
+        assert!(!is_kept() && !place.council.data.exists(), "what was proved is not what is there");
+        write(folder.path(), 0);
+        assert!(place.prove_once(&contents).is_ok());
+        assert!(is_kept());
+    }
+}

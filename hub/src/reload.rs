@@ -12,7 +12,7 @@ use postroom_router::Configuration;
 use postroom_telemetry as telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::commands::removed;
 use crate::failure::{Failure, count};
@@ -20,8 +20,7 @@ use crate::place::Place;
 
 /// How often it is looked whether a file has changed. A text that is the same at two looks is left alone.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How long it is waited until a session has begun with a text that was taken over. Behind that nothing works, so that nothing
-/// goes anywhere either.
+/// How long it is waited until a session has begun with a text that was taken over.
 const BEGINS: Duration = Duration::from_secs(60);
 /// How many changed files are named.
 const NAMED: usize = 5;
@@ -35,20 +34,32 @@ pub(crate) struct Watch {
     asked: Signal,
 }
 
-/// The stamps of the files that were seen.
+/// What was seen of the files, and whether it is asked for a look into them.
 #[derive(Default)]
 struct Looks {
+    /// Their stamp.
     last: Option<u64>,
     /// Of the text that was looked into last.
     tried: Option<u64>,
+    /// By SIGHUP, until a look has come to an end.
+    is_asked: bool,
 }
 
 impl Looks {
-    /// Whether the files, which look like `now`, have changed and are left alone, so that they are to be looked into.
+    /// Whether the files, which look like `now`, are to be looked into: that is asked, or they have changed and are left alone.
     fn is_due(&mut self, now: Option<u64>, reload: Reload) -> bool {
         let is_left_alone = now.is_some() && now == self.last;
         self.last = now;
-        is_left_alone && now != self.tried && reload == Reload::OnChange
+        self.is_asked || (is_left_alone && now != self.tried && reload == Reload::OnChange)
+    }
+
+    /// Notes what a look came to; whether somebody who asked is to hear that nothing has changed.
+    fn came_to(&mut self, took: &Result<Took, Refusal>) -> bool {
+        if matches!(took, Ok(Took::NothingYet)) {
+            return false;
+        }
+        self.tried = self.last;
+        std::mem::take(&mut self.is_asked) && matches!(took, Ok(Took::Nothing))
     }
 }
 
@@ -89,23 +100,22 @@ impl Watch {
 
     /// Takes over what has changed, for ever.
     pub(crate) async fn keep_watching(mut self) -> Infallible {
-        let (mut looks, mut asked) = (Looks::default(), false);
+        let mut looks = Looks::default();
         loop {
             tokio::select! {
-                Some(()) = self.asked.recv() => asked = true,
+                Some(()) = self.asked.recv() => looks.is_asked = true,
                 () = sleep(LOOK_EVERY) => {}
             }
-            let is_due = looks.is_due(self.stamp().await, self.place.council.reload);
-            if !asked && !is_due {
+            if !looks.is_due(self.stamp().await, self.place.council.reload) {
                 continue;
             }
-            match self.take_over().await {
-                Ok(Took::NothingYet) => continue,
-                Ok(Took::Nothing) if asked => telemetry::configuration_unchanged(),
-                Ok(Took::Nothing | Took::All) => {}
-                Err(Refusal { problems, first }) => telemetry::configuration_refused(problems, &first),
+            let took = self.take_over().await;
+            if looks.came_to(&took) {
+                telemetry::configuration_unchanged();
             }
-            (looks.tried, asked) = (looks.last, false);
+            if let Err(Refusal { problems, first }) = took {
+                telemetry::configuration_refused(problems, &first);
+            }
         }
     }
 
@@ -135,14 +145,9 @@ impl Watch {
         let council = Arc::clone(&place.council);
         self.refuse_what_waits(&council).await?;
         let files = differences(&self.contents, &contents, &council.folder);
-        let before = self.configuration.now();
-        self.configuration.replace(Arc::clone(&council));
-        let _no_session = timeout(BEGINS, self.configuration.begun(&council)).await;
-        // Until the session before had ended, more may have come for what was taken away.
-        if let Err(refusal) = self.refuse_what_waits(&council).await {
-            self.configuration.replace(before);
-            return Err(refusal);
-        }
+        // Until the session before has ended, more may come for what is taken away.
+        let may_stay = self.refuse_what_waits(&council);
+        self.configuration.replace(Arc::clone(&council), BEGINS, may_stay).await?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (systems, routes) = (council.systems.len(), council.routes.len());
         telemetry::configuration_applied(files.len(), &first_of(&files), systems, routes, milliseconds);
@@ -174,16 +179,39 @@ fn look(place: &Place, known: &Contents) -> Result<Looked, Refusal> {
 
 /// What of a council's text is used once, when the hub starts, and was changed.
 fn needs_a_restart(old: &Council, new: &Council) -> Option<&'static str> {
+    // Of a field that is added it is decided here whether it can be changed at work.
+    let Council {
+        name,
+        data,
+        prefix,
+        broker_url,
+        ledger_url,
+        health,
+        otlp,
+        journal,
+        journal_age,
+        folder: _,
+        management_url: _,
+        keep: _,
+        max_body: _,
+        in_place: _,
+        reload: _,
+        vocabulary: _,
+        versions: _,
+        systems: _,
+        routes: _,
+        purposes: _,
+    } = new;
     let used_once = [
-        ("`name`", old.name == new.name),
-        ("`data`", old.data == new.data),
-        ("`prefix` under [broker]", old.prefix == new.prefix),
-        ("`url` under [broker]", old.broker_url == new.broker_url),
-        ("`url` under [ledger]", old.ledger_url == new.ledger_url),
-        ("`listen` under [health]", old.health == new.health),
-        ("`otlp` under [telemetry]", old.otlp == new.otlp),
-        ("`journal` under [broker]", old.journal == new.journal),
-        ("`max_age` under [journal]", old.journal_age == new.journal_age),
+        ("`name`", old.name == *name),
+        ("`data`", old.data == *data),
+        ("`prefix` under [broker]", old.prefix == *prefix),
+        ("`url` under [broker]", old.broker_url == *broker_url),
+        ("`url` under [ledger]", old.ledger_url == *ledger_url),
+        ("`listen` under [health]", old.health == *health),
+        ("`otlp` under [telemetry]", old.otlp == *otlp),
+        ("`journal` under [broker]", old.journal == *journal),
+        ("`max_age` under [journal]", old.journal_age == *journal_age),
     ];
     used_once.into_iter().find(|(_, is_same)| !is_same).map(|(what, _)| what)
 }
@@ -219,11 +247,13 @@ fn first_of(files: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use postroom_connector::Connectors;
+
     use super::*;
 
     #[test]
     fn a_change_is_looked_into_once_it_is_left_alone_and_only_where_the_council_wants_it() {
-        let mut looks = Looks { last: Some(1), tried: Some(1) };
+        let mut looks = Looks { last: Some(1), tried: Some(1), is_asked: false };
         let mut is_due = |now, reload| looks.is_due(now, reload);
         assert!(!is_due(Some(1), Reload::OnChange), "nothing has changed");
         assert!(!is_due(Some(2), Reload::OnChange), "it may go on");
@@ -231,8 +261,56 @@ mod tests {
         assert!(!is_due(Some(3), Reload::OnChange));
         assert!(!is_due(Some(3), Reload::OnSignal));
         assert!(is_due(Some(3), Reload::OnChange));
-        looks.tried = Some(3);
+        assert!(!looks.came_to(&Ok(Took::Nothing)), "nobody asked");
         assert!(!looks.is_due(Some(3), Reload::OnChange), "it was looked into");
+    }
+
+    #[test]
+    fn a_signal_that_comes_while_the_files_still_move_is_answered_once_they_are_left_alone() {
+        let mut looks = Looks { is_asked: true, ..Looks::default() };
+        for moving in [Some(1), None, Some(2)] {
+            assert!(looks.is_due(moving, Reload::OnSignal));
+            assert!(!looks.came_to(&Ok(Took::NothingYet)));
+        }
+        assert!(looks.is_due(Some(2), Reload::OnSignal));
+        assert!(looks.came_to(&Ok(Took::Nothing)), "whoever asked hears that nothing has changed");
+        assert!(!looks.is_due(Some(2), Reload::OnSignal), "it was answered");
+        for took in [Ok(Took::All), Err(one("it is wrong"))] {
+            looks.is_asked = true;
+            assert!(looks.is_due(Some(2), Reload::OnSignal));
+            assert!(!looks.came_to(&took));
+            assert!(!looks.is_due(Some(2), Reload::OnSignal));
+        }
+    }
+
+    #[test]
+    fn what_is_used_when_the_hub_starts_is_told_by_its_name_and_what_can_be_changed_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let council = |text: &str| {
+            std::fs::write(folder.path().join("council.toml"), text).expect("a council");
+            let told = |problems: Vec<Problem>| problems.iter().map(Problem::line).collect::<Vec<_>>();
+            Council::load(folder.path(), None, &Connectors::default()).map_err(told).expect("it is right")
+        };
+        let old = council("name = \"Small\"");
+        let check = |text: &str, told: Option<&str>| {
+            assert_eq!(needs_a_restart(&old, &council(text)), told, "{text}");
+        };
+        check("name = \"Grown\"", Some("`name`"));
+        for (text, told) in [
+            ("data = \"other\"", Some("`data`")),
+            ("[broker]\nprefix = \"other.\"", Some("`prefix` under [broker]")),
+            ("[broker]\nurl = \"amqp://other\"", Some("`url` under [broker]")),
+            ("[broker]\njournal = false", Some("`journal` under [broker]")),
+            ("[ledger]\nurl = \"postgres://other/postroom\"", Some("`url` under [ledger]")),
+            ("[health]\nlisten = \"off\"", Some("`listen` under [health]")),
+            ("[telemetry]\notlp = \"http://127.0.0.1:4318\"", Some("`otlp` under [telemetry]")),
+            ("[journal]\nmax_age = \"8d\"", Some("`max_age` under [journal]")),
+            ("reload = \"on-signal\"", None),
+            ("[broker]\nmanagement_url = \"http://other:15672\"", None),
+            ("[limits]\nin_place = \"30s\"\nbody_bytes = 2048", None),
+        ] {
+            check(&format!("name = \"Small\"\n{text}"), told);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::envelope::{check_attribute, parse_time};
-use crate::strict::{Envelope, read_envelope, read_tree, utf8};
+use crate::strict::{Envelope, read_envelope, read_tree, read_value, utf8};
 use crate::{Event, MAX_EXTENSIONS, Refusal, Rule, SPEC_VERSION, STRUCTURED, Tree, check_extension};
 
 /// Prefixes of a CloudEvents attribute among AMQP headers.
@@ -43,6 +43,22 @@ pub fn decode<T: Tree>(received: &Received<'_>, max_body: usize) -> Result<Event
             let words = format!("expected `{STRUCTURED}`, or headers `cloudEvents:...` with JSON data");
             Err(Refusal::new(Rule::ContentType, "content-type", words))
         }
+    }
+}
+
+/// The subject that a message claims by itself, whether it is an event or breaks a rule; none where that cannot be read.
+pub fn claimed_subject(
+    content_type: Option<&str>,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Option<String> {
+    match media_type(content_type.unwrap_or_default()) {
+        STRUCTURED => read_value(body).ok()?.get("subject")?.as_str().map(str::to_owned),
+        _ if is_binary(headers) => {
+            let subject = headers.iter().find(|(name, _)| attribute_name(name) == Some("subject"));
+            subject.map(|(_, text)| text.clone())
+        }
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ mod strict;
 mod tree;
 
 pub use concern::Concern;
-pub use decode::{Received, decode};
+pub use decode::{Received, claimed_subject, decode};
 pub use envelope::{CHANNELS, Event, SET_BY_HUB, check_extension, check_subject};
 pub use id::{DispatchId, EventKey, record_id};
 pub use record::{Fault, Reading, Record};

@@ -1,7 +1,7 @@
 //! What the decoder takes and what it refuses.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use postroom_event::{Event, MAX_BODY_BYTES, Received, Refusal, Rule, STRUCTURED, decode};
+use postroom_event::{Event, MAX_BODY_BYTES, Received, Refusal, Rule, STRUCTURED, claimed_subject, decode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -53,6 +53,21 @@ fn binary_mode_is_read_with_either_prefix() {
         };
         let event = decode(&received, MAX_BODY_BYTES).unwrap();
         assert_eq!(event, structured(&serde_json::to_vec(&envelope()).unwrap()).unwrap());
+    }
+}
+
+#[test]
+fn what_breaks_a_rule_claims_the_subject_that_stands_where_its_mode_has_it_and_no_other() {
+    let header = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let binary = [header("cloudEvents:specversion", "1.0"), header("cloudEvents_subject", "person:8841")];
+    let claimed = |content_type, headers, body: &str| claimed_subject(content_type, headers, body.as_bytes());
+    let body = r#"{"time": "yesterday", "subject": "person:8842", "data": {"subject": "person:8843"}}"#;
+    assert_eq!(claimed(Some(STRUCTURED), &binary, body).unwrap(), "person:8842");
+    assert_eq!(claimed(Some("application/json"), &binary, body).unwrap(), "person:8841");
+    assert_eq!(claimed(Some("application/json"), &binary[..1], body), None);
+    assert_eq!(claimed(Some("application/json"), &binary[1..], body), None, "it is in no mode");
+    for unread in [&body[1..], r#"{"subject": 8842}"#, r#"{"data": {"subject": "person:8842"}}"#] {
+        assert_eq!(claimed(Some(STRUCTURED), &[], unread), None, "{unread}");
     }
 }
 

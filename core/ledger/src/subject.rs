@@ -20,7 +20,7 @@ pub struct SubjectHeld {
     pub events: Vec<Journey>,
     /// Its dead letters.
     pub dead: Vec<DeadShown>,
-    /// Its invalid events: those that claim it, and those that claim no subject and hold its identifier.
+    /// Its invalid events: those that claim it.
     pub invalid: Vec<InvalidShown>,
     /// Its dispatches that are held.
     pub held: Vec<HeldDispatch>,
@@ -86,7 +86,7 @@ pub enum MentionedIn {
         /// The dispatch.
         id: DispatchId,
     },
-    /// An invalid event that claims another subject.
+    /// An invalid event that claims another subject, or none.
     InvalidEvent {
         /// Its number.
         id: i64,

@@ -85,33 +85,34 @@ impl Certificates {
         found
     }
 
-    /// Those that settings name, and what the ledger has noted of systems that are still there, as hubs met them last.
-    /// Blocking where it reads files.
+    /// Those that settings name, and what the ledger has noted of what systems showed when hubs met them last. Blocking where
+    /// it reads files.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn known(&self, ledger: &Ledger) -> Result<Vec<InUse>, LedgerError> {
+        Ok(self.with(ledger.peers().await?))
+    }
+
+    /// Those that settings name, and those that `peers` showed which are still there. Blocking.
+    fn with(&self, peers: Vec<Peer>) -> Vec<InUse> {
         let council = self.configuration.now();
-        let is_there = |peer: &Peer| match peer.setting.split('.').next() {
-            Some("source") => council.sources().any(|(system, _)| system.name == peer.system),
-            _ => council.targets().any(|(system, _)| system.name == peer.system),
-        };
+        let is_there = |peer: &Peer| council.systems.contains_key(&peer.system);
         let mut found = self.named();
-        found.extend(ledger.peers().await?.into_iter().filter(is_there).map(InUse::shown));
-        Ok(found)
+        found.extend(peers.into_iter().filter(is_there).map(InUse::shown));
+        found
     }
 
     /// Looks, tells, and notes for others what systems show, for ever.
     pub(crate) async fn keep_looking(&self, ledger: &Ledger) -> Infallible {
-        let (mut told, mut noted) = (Told::default(), BTreeSet::new());
+        let (mut told, mut gauged, mut noted) = (Told::default(), BTreeSet::new(), BTreeSet::new());
         loop {
-            let certificates = self.clone();
-            let shown = shown();
+            let (certificates, shown) = (self.clone(), shown());
+            let peers = shown.clone();
             // A look that ends on a defect is made again.
-            if let Ok(mut found) = spawn_blocking(move || certificates.named()).await {
-                found.extend(shown.iter().cloned().map(InUse::shown));
+            if let Ok(found) = spawn_blocking(move || certificates.with(peers)).await {
                 let now = entries::now();
-                found.iter().for_each(|one| show(one, now));
+                show_all(&mut gauged, &found, now);
                 told.words(&found, now).iter().for_each(say);
             }
             for peer in shown {
@@ -192,6 +193,20 @@ pub fn days(micros: i64) -> i64 {
     micros.saturating_add(DAY - 1).div_euclid(DAY)
 }
 
+/// A certificate as its gauge names it: system, setting, role.
+type Named = (String, String, &'static str);
+
+/// Shows those that were found, and no longer those that were shown before and are not in use any more.
+fn show_all(shown: &mut BTreeSet<Named>, found: &[InUse], now: i64) {
+    found.iter().for_each(|one| show(one, now));
+    let known = found.iter().filter(|one| one.until.is_some());
+    let found = known.map(|one| (one.system.clone(), one.setting.clone(), one.role)).collect();
+    for (system, setting, role) in shown.difference(&found) {
+        telemetry::show_certificate_left(system, setting, role, telemetry::GONE);
+    }
+    *shown = found;
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a metric needs no more than 52 bits")]
 fn show(one: &InUse, now: i64) {
     if let Some(left) = one.left(now) {
@@ -211,5 +226,32 @@ fn say(word: &Word<'_>) {
         }
         Word::Unusable(one, reason) => telemetry::certificate_unusable(&one.system, &one.setting, reason),
         Word::Usable((system, setting)) => telemetry::certificate_usable(system, setting),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_in_use_any_more_is_in_no_gauge() {
+        telemetry::keep_metrics().expect("nothing else keeps them here");
+        let one = |system: &str, until| InUse {
+            system: system.to_owned(),
+            setting: "target.url".to_owned(),
+            role: PEER,
+            until,
+            trouble: None,
+        };
+        let mut shown = BTreeSet::new();
+        let mut told = |found: &[InUse]| {
+            show_all(&mut shown, found, 0);
+            let text = telemetry::metrics_as_text();
+            ["alpha", "beta", "gamma"].map(|system| text.contains(system))
+        };
+        let [alpha, beta, unread] = [one("alpha", Some(1)), one("beta", Some(1)), one("gamma", None)];
+        assert_eq!(told(&[alpha.clone(), beta.clone(), unread.clone()]), [true, true, false]);
+        assert_eq!(told(&[one("alpha", None), beta.clone()]), [false, true, false]);
+        assert_eq!(told(&[alpha]), [true, false, false]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postroom_broker::Broker;
-use postroom_council::Target;
+use postroom_council::{Council, Target};
 use postroom_event::Concern;
 use postroom_ledger::{DeadFilter, LaneState, Ledger, LedgerError};
 use postroom_telemetry as telemetry;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::configuration::Configuration;
 use crate::entries;
 use crate::exceptions::Exceptions;
+use crate::gauges::Gauges;
 use crate::halts::{Halts, SLOW_WRITE};
 
 /// How often broker and ledger are looked at for the gauges; at once when a session opens or ends.
@@ -29,6 +30,7 @@ pub struct Health {
     configuration: Configuration,
     ledger: Ledger,
     halts: Halts,
+    gauges: Gauges,
     now: Mutex<Now>,
     changed: Notify,
 }
@@ -66,7 +68,8 @@ pub struct Unready {
 
 impl Health {
     pub(crate) fn new(configuration: Configuration, ledger: Ledger, halts: Halts) -> Self {
-        Self { configuration, ledger, halts, now: Mutex::default(), changed: Notify::new() }
+        let (gauges, now, changed) = (Gauges::default(), Mutex::default(), Notify::new());
+        Self { configuration, ledger, halts, gauges, now, changed }
     }
 
     /// A session is open; in it these duties are to be done.
@@ -126,23 +129,24 @@ impl Health {
         telemetry::show_broker_blocked(gauge(says("broker", "blocked")));
         let ledger_answers = !says("ledger", "no-answer") && !says("ledger", "slow");
         telemetry::show_ledger_answers(gauge(ledger_answers));
+        let council = self.configuration.now();
+        self.gauges.keep_to(&council);
         let broker = self.now().broker.clone();
         if let Some(broker) = broker {
-            self.look_at_queues(broker.as_ref()).await;
+            self.look_at_queues(broker.as_ref(), &council).await;
         }
         if ledger_answers {
             // One that fails half-way is told by the next look.
-            let _told = self.look_at_ledger().await;
+            let _told = self.look_at_ledger(&council).await;
         }
     }
 
     /// What cannot be told keeps its last value: a session that fails ends by itself.
-    async fn look_at_queues(&self, broker: &dyn Broker) {
+    async fn look_at_queues(&self, broker: &dyn Broker, council: &Council) {
         let names = broker.names();
         if let Ok(depth) = broker.depth(&names.unrouted()).await {
             telemetry::show_unrouted(f64::from(depth.messages));
         }
-        let council = self.configuration.now();
         for (system, _) in council.sources() {
             if let Ok(depth) = broker.depth(&names.ingress(&system.name)).await {
                 telemetry::show_ingress(&system.name, f64::from(depth.messages));
@@ -161,14 +165,14 @@ impl Health {
         }
     }
 
-    async fn look_at_ledger(&self) -> Result<(), LedgerError> {
+    async fn look_at_ledger(&self, council: &Council) -> Result<(), LedgerError> {
         let open = DeadFilter { state: Some("open".to_owned()), ..DeadFilter::default() };
         let (held, dead) = (self.ledger.hold_summaries().await?, self.ledger.dead_groups(&open).await?);
         let lanes = self.ledger.lane_states().await?;
         let exceptions = Exceptions::look(&self.ledger).await?;
         telemetry::show_exceptions(Concern::Business.word(), count(exceptions.business));
         telemetry::show_exceptions(Concern::Technical.word(), count(exceptions.technical));
-        for (system, target) in self.configuration.now().targets() {
+        for (system, target) in council.targets() {
             let name = system.name.as_str();
             let is_down = |lane: &LaneState| lane.target == name && lane.down_since.is_some();
             telemetry::show_circuit_open(name, f64::from(u8::from(lanes.iter().any(is_down))));
@@ -239,7 +243,6 @@ mod tests {
 
     use postroom_broker::memory::Server;
     use postroom_connector::Connectors;
-    use postroom_council::Council;
 
     use super::*;
 
@@ -294,6 +297,42 @@ mod tests {
                 .expect("a file");
         }
         assert_eq!(reasons(&health).await, ["broker  no-session", "ledger  no-answer"]);
+    }
+
+    #[tokio::test]
+    async fn a_system_that_was_taken_away_is_in_no_gauge_until_it_is_there_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let health = health(folder.path()).await;
+        let write = |system: &str, text: &str| {
+            let system = folder.path().join("systems").join(system);
+            std::fs::create_dir_all(&system).expect("a folder");
+            std::fs::write(system.join("system.toml"), format!("title = \"It\"\n{text}")).expect("a system");
+        };
+        let server = Server::new();
+        let broker: Arc<dyn Broker> = Arc::new(server.connect("t.", "hub"));
+        health.opened(Arc::clone(&broker), std::iter::empty());
+        telemetry::keep_metrics().expect("nothing else keeps them here");
+        let told = async || {
+            let council = Council::load(folder.path(), None, &Connectors::default());
+            let council =
+                Arc::new(council.unwrap_or_else(|problems| panic!("wrong: {}", problems[0].line())));
+            broker.declare(&crate::topology(&council)).await.expect("declared");
+            let stays = std::future::ready(Ok::<_, ()>(()));
+            health.configuration.replace(council, Duration::ZERO, stays).await.expect("it stays");
+            health.look().await;
+            let text = telemetry::metrics_as_text();
+            ["shop", "dock"].map(|name| text.lines().filter(|line| line.contains(name)).count())
+        };
+        write(
+            "shop",
+            "broker_user = \"shop\"\n[source]\nconnector = \"queue\"\nsources = [\"/systems/shop\"]",
+        );
+        write("dock", "[target]\nconnector = \"queue\"");
+        assert_eq!(told().await, [1, 6]);
+        std::fs::remove_dir_all(folder.path().join("systems/dock")).expect("it was there");
+        assert_eq!(told().await, [1, 0]);
+        write("dock", "[target]\nconnector = \"queue\"");
+        assert_eq!(told().await, [1, 6]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod entries;
 mod exceptions;
 mod expiry;
 mod fail_point;
+mod gauges;
 mod golden;
 mod halts;
 mod head;

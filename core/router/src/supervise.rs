@@ -276,8 +276,12 @@ impl Hub {
             stop: self.stop.child_token(),
         };
         let work = async {
+            let begin = async {
+                self.configuration.at_work(&council).await;
+                reconcile::before_work(&connected, &self.leases, &noted).await
+            };
             let before = tokio::select! {
-                before = reconcile::before_work(&connected, &self.leases, &noted) => before,
+                before = begin => before,
                 () = self.stop.cancelled() => return Ended::Stopped,
                 () = self.configuration.replaced(&council) => return Ended::Replaced,
                 () = blocked_for_long(broker.as_ref()) => return Ended::Failed(BLOCKED.to_owned()),

@@ -16,6 +16,9 @@ pub struct Metric {
     pub help: &'static str,
 }
 
+/// What a gauge is set to that tells of something that is no more: it is not told any further.
+pub const GONE: f64 = f64::NAN;
+
 /// Upper bounds of the buckets of every histogram, in seconds: an attempt ends after two minutes, a hold after days.
 pub(crate) const SECONDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0, 3_600.0,

@@ -27,9 +27,10 @@ pub fn are_metrics_kept() -> bool {
     KEPT.get().is_some()
 }
 
-/// The metrics as Prometheus reads them; empty unless they are kept.
+/// The metrics as Prometheus reads them, without the gauges that are [`GONE`](crate::GONE); empty unless they are kept.
 pub fn metrics_as_text() -> String {
-    KEPT.get().map(PrometheusHandle::render).unwrap_or_default()
+    let text = KEPT.get().map(PrometheusHandle::render).unwrap_or_default();
+    text.split_inclusive('\n').filter(|line| !line.trim_end().ends_with(" NaN")).collect()
 }
 
 /// Sorts what histograms took in into their buckets. Call it now and then: what is not sorted is kept one by one.
@@ -60,6 +61,8 @@ mod tests {
         crate::count_events("shop", "routed", 3);
         crate::count_events("shop", "routed", 2);
         crate::show_held("book", 7.0);
+        crate::show_held("till", 7.0);
+        crate::show_held("till", crate::GONE);
         crate::delivery_took("book", 0.007);
         crate::delivery_took("book", 7.0);
         crate::dispatch_dead("book", "parcel-to-book", "an-id", "refused", "it says no");
@@ -77,6 +80,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|told| told == line), "no line {line} in\n{text}");
         }
+        assert!(!text.contains("till"), "what is gone is not told: {text}");
         let help = METRICS.iter().find(|metric| metric.name == "postroom_held").expect("a metric").help;
         assert!(text.contains(&format!("# HELP postroom_held {help}")), "{text}");
     }

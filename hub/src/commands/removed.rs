@@ -48,7 +48,7 @@ pub(crate) async fn sources(council: &Council, ledger: &Ledger) -> Result<Vec<St
         let holds = count(*holds, "held dispatch").replace("dispatchs", "dispatches");
         format!(
             "no system owns the source `{source}` any more, and {holds} of it for `{target}` would wait for ever: put it \
-             back under `owns` until `postroom holds` shows none"
+             back under `sources` until `postroom holds` shows none"
         )
     });
     Ok(waiting.collect())

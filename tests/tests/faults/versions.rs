@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use crate::lanes::{Till, council};
 use crate::simulation::{Simulated, connectors, put, until};
 
-const NEWER: &str = "parcel.moved.v2";
+pub(crate) const NEWER: &str = "parcel.moved.v2";
 const UP: &str = "{ \"number\": .number, \"location\": .place }\n";
 const DOWN: &str = "{ \"number\": .number, \"place\": .location }\n";
 
 /// A second version, in which a place is a location and may be empty.
-fn with_newer(council: TestCouncil) -> TestCouncil {
+pub(crate) fn with_newer(council: TestCouncil) -> TestCouncil {
     let file = council.folder().join(format!("schemas/{PARCEL}/schema.json"));
     let mut schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let properties = schema["properties"].as_object_mut().unwrap();
@@ -31,14 +31,14 @@ fn with_newer(council: TestCouncil) -> TestCouncil {
     council
 }
 
-fn newer_event(id: &str, number: u64, location: &str) -> Value {
+pub(crate) fn newer_event(id: &str, number: u64, location: &str) -> Value {
     let mut event = parcel_event(id, "a", number);
     event["type"] = json!(NEWER);
     event["data"] = json!({"number": number, "location": location});
     event
 }
 
-async fn at_work(council: TestCouncil, till: &Till) -> Simulated {
+pub(crate) async fn at_work(council: TestCouncil, till: &Till) -> Simulated {
     Simulated::at_work(council, Server::new(), connectors().with_sink(till.clone())).await
 }
 

@@ -10,11 +10,12 @@ use postroom_broker::Broker;
 use postroom_council::Council;
 use postroom_ledger::{Xref, XrefKey};
 use postroom_router::{Differences, RouteDifferences, Standing, Trial, UNKNOWN_REFERENCE, what_if};
-use postroom_tests::council::{TestCouncil, parcel_event};
+use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
 use serde_json::json;
 
-use crate::lanes::{Till, start, sums};
-use crate::simulation::{Simulated, connectors};
+use crate::lanes::{Till, council, start, sums};
+use crate::simulation::{self, Simulated, connectors};
+use crate::versions;
 use crate::work::{publish, small_ready};
 
 /// A copy of the council's routes, to be changed.
@@ -227,4 +228,37 @@ async fn a_script_hears_by_the_exit_code_whether_anything_differs_and_no_value_i
     assert_eq!(output.status.code(), Some(1));
     assert!(complained.contains("numbr") && complained.contains("mapping.vrl"), "{complained}");
     hub.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_gets_of_another_version_is_told_where_a_route_or_a_step_between_them_changes_it() {
+    let till = Till::default();
+    let hub = versions::at_work(versions::with_newer(council("")), &till).await;
+    for (id, number) in [("a1", 1), ("a2", 2)] {
+        simulation::publish(&hub.server, &hub.council, &versions::newer_event(id, number, "shelf")).await;
+    }
+    hub.publish_about("a3", "a", 3).await;
+    hub.until_sums("till", "all", |till| till.delivered == 3).await;
+    let counts = |found: &Differences, name: &str| {
+        let route = route(found, name);
+        (route.same, route.changed, route.newly_sent, route.no_longer_sent)
+    };
+
+    let changed = Changed::of(&hub.council);
+    copy(&changed.file("parcel-to-dock"), &changed.file("newer-to-dock"));
+    changed.edit("newer-to-dock/route.toml", PARCEL, versions::NEWER);
+    changed.edit("newer-to-dock/mapping.vrl", ".place", ".location");
+    let found = tried(&hub, &changed, 0).await;
+    assert_eq!(counts(&found, "parcel-to-dock"), (1, 0, 0, 2), "the dock gets the newer ones as they are");
+    assert_eq!(counts(&found, "newer-to-dock"), (0, 0, 2, 0));
+    assert_eq!(counts(&found, "parcel-to-till"), (3, 0, 0, 0));
+
+    let changed = Changed::folder_of(&hub.council.folder());
+    let step = format!("schemas/{}/downgrade.vrl", versions::NEWER);
+    changed.edit(&step, ".location", "(.location + \" (new)\")");
+    let found = tried(&hub, &changed, 0).await;
+    for route in ["parcel-to-dock", "parcel-to-till"] {
+        assert_eq!(counts(&found, route), (1, 2, 0, 0), "{route}");
+    }
+    hub.stopped().await;
 }

@@ -7,9 +7,10 @@ use postroom_event::DispatchId;
 use uuid::Uuid;
 
 use super::prune::{self, Old};
+use super::subject::{self, Means};
 use super::{
-    Conn, FromRow, Result, Row, blob, counted, event, from_json, insert, invalid, json, kept, mention,
-    subject, taken, xref,
+    Conn, FromRow, Result, Row, blob, counted, event, from_json, insert, invalid, json, kept, mention, taken,
+    xref,
 };
 use crate::erasure::{Erase, Erased, Erasure, Open, unnamed};
 use crate::job::{Job, JobState};
@@ -75,8 +76,8 @@ async fn held(conn: &mut Conn, sought: &Sought<'_>) -> Result<Held> {
         events.extend(page);
     }
     let ids = events.iter().map(|event| event.id.clone()).collect();
-    let (letters, invalid) =
-        (subject::letters(conn, sought.subject).await?, subject::invalid_of(conn, sought).await?);
+    let letters = subject::letters(conn, sought.subject).await?;
+    let invalid = subject::invalid_of(conn, sought, Means::Claims).await?;
     let jobs = subject::jobs(conn, sought.subject, &ids).await?;
     let untold = untold(conn, sought.subject, &events).await?;
     Ok(Held { events, letters, invalid, jobs, untold })

@@ -3,7 +3,9 @@
 use postroom_event::DispatchId;
 use serde_json::Value;
 
-use super::{Conn, Result, from_json_bytes, id, invalid, subject, xref};
+use super::subject::{self, Means};
+use super::{Conn, Result, from_json_bytes, id, xref};
+use crate::kept::InvalidShown;
 use crate::sought::Sought;
 use crate::subject::{Mention, MentionedIn};
 use crate::xref::XrefFilter;
@@ -76,26 +78,15 @@ async fn asked(conn: &mut Conn, sql: &str, sought: &Sought<'_>) -> Result<Vec<Wh
     conn.query_said(sql).bind(sought.needle().as_bytes()).bind(sought.subject).all().await
 }
 
-/// Invalid events that claim another subject.
+/// Invalid events that claim another subject, or none.
 async fn events(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
-    let sql = format!(
-        "SELECT id FROM invalid WHERE coalesce(subject, '') NOT IN ('', $3) AND ({} OR {}) ORDER BY id",
-        conn.holds("body", "$1"),
-        conn.holds("headers", "$2")
-    );
-    let needle = sought.needle();
-    let query = conn.query_said(&sql).bind(needle.as_bytes()).bind(needle).bind(sought.subject);
-    let rows: Vec<(i64,)> = query.all().await?;
-    let mut found = Vec::new();
-    for (number,) in rows {
-        let Some(event) = invalid::show(conn, number).await? else { continue };
-        if subject::is_meant(&event, sought) {
-            let is_open = event.summary.state == "open";
-            let place = MentionedIn::InvalidEvent { id: number };
-            found.push(Mention { place, system: event.summary.system, is_open });
-        }
-    }
-    Ok(found)
+    let found = subject::invalid_of(conn, sought, Means::Mentions).await?;
+    let mention = |event: InvalidShown| Mention {
+        place: MentionedIn::InvalidEvent { id: event.summary.id },
+        is_open: event.summary.state == "open",
+        system: event.summary.system,
+    };
+    Ok(found.into_iter().map(mention).collect())
 }
 
 /// What is kept of records, and what snapshots in hand have of them, by one of their values.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use postroom_event::DispatchId;
+use postroom_event::{DispatchId, claimed_subject};
 
 use super::{
     Conn, FromRow, Result, Row, dead, from_json_bytes, held, id, invalid, job, kept, mention, outbox, trace,
@@ -23,7 +23,7 @@ pub(crate) async fn held_of(conn: &mut Conn, subject: &str) -> Result<SubjectHel
     for dispatch in letters(conn, subject).await? {
         found.dead.extend(dead::show(conn, dispatch).await?);
     }
-    found.invalid = invalid_of(conn, &sought).await?;
+    found.invalid = invalid_of(conn, &sought, Means::Claims).await?;
     let holds = dispatches(conn, "SELECT dispatch FROM held WHERE subject = $1", subject).await?;
     found.held = held::whole(conn, &holds).await?;
     found.staged = staged(conn, subject).await?;
@@ -46,10 +46,23 @@ async fn dispatches(conn: &mut Conn, sql: &'static str, subject: &str) -> Result
     rows.iter().map(|row| id(&row.0).map(DispatchId)).collect()
 }
 
-/// The invalid events that claim the subject, and those that claim none and hold its identifier.
-pub(super) async fn invalid_of(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<InvalidShown>> {
+/// How an invalid event is the matter of a subject.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Means {
+    /// It claims the subject.
+    Claims,
+    /// It claims another one or none, and holds the identifier.
+    Mentions,
+}
+
+/// The invalid events that claim a subject, or only mention it.
+pub(super) async fn invalid_of(
+    conn: &mut Conn,
+    sought: &Sought<'_>,
+    means: Means,
+) -> Result<Vec<InvalidShown>> {
     let sql = format!(
-        "SELECT id FROM invalid WHERE subject = $3 OR (coalesce(subject, '') = '' AND ({} OR {})) ORDER BY id",
+        "SELECT id FROM invalid WHERE subject = $3 OR {} OR {} ORDER BY id",
         conn.holds("body", "$1"),
         conn.holds("headers", "$2")
     );
@@ -58,17 +71,24 @@ pub(super) async fn invalid_of(conn: &mut Conn, sought: &Sought<'_>) -> Result<V
     let rows: Vec<(i64,)> = query.all().await?;
     let mut found = Vec::new();
     for (number,) in rows {
-        found.extend(invalid::show(conn, number).await?.filter(|event| is_meant(event, sought)));
+        let event = invalid::show(conn, number).await?;
+        found.extend(event.filter(|event| meaning(event, sought) == Some(means)));
     }
     Ok(found)
 }
 
-/// Whether an invalid event that may hold an identifier does.
-pub(super) fn is_meant(event: &InvalidShown, sought: &Sought<'_>) -> bool {
-    let claims = event.summary.claims.subject.as_deref() == Some(sought.subject);
-    let holds = |bytes: &Vec<u8>| sought.is_in(bytes);
+/// How an invalid event that may be the matter of a subject is so.
+fn meaning(event: &InvalidShown, sought: &Sought<'_>) -> Option<Means> {
+    let body = event.body.bytes.as_deref();
+    let decoded = event.summary.claims.subject.clone();
+    let claimed = decoded
+        .or_else(|| claimed_subject(event.content_type.as_deref(), &event.headers, body.unwrap_or_default()));
+    if claimed.as_deref() == Some(sought.subject) {
+        return Some(Means::Claims);
+    }
     let says = |(_, value): &(String, String)| sought.is_in_text(value);
-    claims || event.body.bytes.as_ref().is_some_and(holds) || event.headers.iter().any(says)
+    let mentions = body.is_some_and(|bytes| sought.is_in(bytes)) || event.headers.iter().any(says);
+    mentions.then_some(Means::Mentions)
 }
 
 async fn staged(conn: &mut Conn, subject: &str) -> Result<Vec<StagedKept>> {

@@ -47,11 +47,18 @@ fn invalid_of(claimed: Option<&str>, body: &[u8]) -> Entry {
         code: "schema".into(),
         place: "/data".into(),
         words: "it does not fit".into(),
-        content_type: None,
+        content_type: Some("application/cloudevents+json".into()),
         headers: Vec::new(),
         body: Body::kept(body, 10_000),
         claims: Claims { subject: claimed.map(str::to_owned), ..Claims::default() },
     })
+}
+
+/// What no event could be made of, and says itself what it is about; its data names somebody by the identifier.
+fn undecoded(subject: &str, identifier: &str) -> Vec<u8> {
+    json!({"subject": subject, "time": "yesterday", "data": {"id": identifier, "name": VALUE}})
+        .to_string()
+        .into_bytes()
 }
 
 fn xref(key: &str, id: &str) -> Xref {
@@ -109,7 +116,7 @@ async fn fill(ledger: &Ledger, subject: &str, prefix: &str) {
         Entry::Staged(staged),
         Entry::Xrefs(vec![xref(subject, &format!("account of {VALUE}"))]),
         invalid_of(Some(subject), &bytes(subject).body),
-        invalid_of(None, format!("{{{subject}, {VALUE}").as_bytes()),
+        invalid_of(None, &undecoded(subject, "1")),
     ];
     ledger.record(entries).await.expect("recorded");
     ledger.record(vec![Entry::Delivered(arrived), again]).await.expect("recorded");
@@ -347,6 +354,76 @@ async fn what_only_mentions_a_subject_is_found_by_its_identifier_and_erased_wher
     assert!(shown.letter.event.body.is_empty() && shown.letter.dispatch.subject == "uprn:closed");
 }
 
+async fn an_invalid_event_that_does_not_claim_the_subject_only_mentions_it_whatever_value_is_the_identifier(
+    place: Place,
+) {
+    let ledger = place.open().await;
+    let broken = format!("{{{ADA}, {VALUE}");
+    let entries = vec![
+        invalid_of(Some(ADA), &bytes(ADA).body),
+        invalid_of(None, &undecoded(ADA, "1")),
+        invalid_of(None, &undecoded(BOB, "8841")),
+        invalid_of(None, br#"{"data": {"house": 8841}}"#),
+        invalid_of(None, broken.as_bytes()),
+        invalid_of(None, &undecoded(BOB, "18841")),
+        // What was decoded counts, whatever the bytes say.
+        invalid_of(Some(BOB), &undecoded(ADA, "2")),
+    ];
+    ledger.record(entries).await.expect("recorded");
+    let mut all: Vec<i64> =
+        ledger.invalid_list(None, 9).await.expect("read").iter().map(|row| row.id).collect();
+    all.sort_unstable();
+    let [hers, as_well, of_another, of_a_house, broken, elsewhere, decoded] = all[..] else {
+        panic!("{all:?}")
+    };
+    let held = async || {
+        let held = ledger.subject(ADA).await.expect("read");
+        let place = |mention: postroom_ledger::Mention| match mention.place {
+            MentionedIn::InvalidEvent { id } => (id, mention.is_open),
+            other => panic!("{other:?}"),
+        };
+        let invalid: Vec<i64> = held.invalid.iter().map(|event| event.summary.id).collect();
+        (invalid, held.mentions.into_iter().map(place).collect::<Vec<_>>())
+    };
+    let mentioned = |is_open| [of_another, of_a_house, broken, decoded].map(|id| (id, is_open)).to_vec();
+    assert_eq!(held().await, (vec![hers, as_well], mentioned(true)));
+    ledger.discard_invalid(&[hers, as_well], decision(7)).await.expect("written");
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts["invalid events"], 2);
+    assert_eq!(held().await, (vec![], mentioned(true)), "what is open is not erased");
+    ledger.discard_invalid(&all, decision(8)).await.expect("written");
+    assert_eq!(erase(&ledger, asked(ADA)).await.counts, [].into());
+    assert_eq!(held().await, (vec![], mentioned(false)), "nobody asked for what only mentions her");
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts["mentions"], 4);
+    assert_eq!(held().await, (vec![], vec![]));
+    let left: Vec<i64> = ledger.invalid_list(None, 9).await.expect("read").iter().map(|row| row.id).collect();
+    assert_eq!(left, [elsewhere]);
+}
+
+async fn a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_it_has_ended(place: Place) {
+    let ledger = place.open().await;
+    let id = dispatch("1", "tax").id;
+    let dead = || Entry::Dead(DeadLetter { event: bytes(ADA), ..letter("1", "tax") });
+    ledger
+        .record(vec![Entry::Event(event("1", vec![("tax", Fate::InLane)])), dead()])
+        .await
+        .expect("recorded");
+    let again = vec![
+        Entry::Redriven { dispatches: vec![id], decision: decision(6) },
+        Entry::Held(HeldDispatch { event: bytes(ADA), ..held("1", "tax") }),
+    ];
+    ledger.record(again).await.expect("in one moment");
+    let before = ledger.subject("uprn:1").await.expect("read");
+    assert_eq!((&before.held[0].event, before.dead[0].state.as_str()), (&bytes(ADA), "redriven"));
+    let mentions = ledger.subject(ADA).await.expect("read").mentions;
+    assert_eq!(mentions.iter().map(|mention| mention.is_open).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts, [].into());
+    assert_eq!(ledger.subject("uprn:1").await.expect("read"), before);
+    ledger.record(vec![dead()]).await.expect("dead again");
+    ledger.discard(&[id], decision(7)).await.expect("written");
+    assert_eq!(erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await.counts["mentions"], 1);
+    assert!(ledger.subject("uprn:1").await.expect("read").dead[0].letter.event.body.is_empty());
+}
+
 async fn what_comes_after_the_newest_event_was_erased_waits_and_is_known(place: Place) {
     let ledger = place.open().await;
     fill(&ledger, ADA, "a").await;
@@ -366,6 +443,8 @@ promises!(
     nothing_is_erased_while_anything_of_it_is_open_and_what_is_open_is_told,
     a_receipt_that_is_not_told_stands_in_the_way_unless_it_shall_go_untold,
     what_only_mentions_a_subject_is_found_by_its_identifier_and_erased_where_it_is_asked_for,
+    an_invalid_event_that_does_not_claim_the_subject_only_mentions_it_whatever_value_is_the_identifier,
+    a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_it_has_ended,
     what_comes_after_the_newest_event_was_erased_waits_and_is_known,
 );
 
