@@ -122,6 +122,13 @@ fn records(status: &Value, system: &str) -> [u64; 4] {
     [number("records_read"), number("mapped"), number("refused"), ignored.sum()]
 }
 
+/// What a system that stands in has taken.
+fn taken(hub: &TestHub, system: &str) -> Vec<Value> {
+    let file = hub.council.data().join(system).join("out/taken.jsonl");
+    let taken = std::fs::read_to_string(file).expect("what was taken");
+    taken.lines().map(|line| line.parse().expect("JSON")).collect()
+}
+
 fn lines(hub: &TestHub, folder: &str) -> usize {
     hub.council.outbox(folder).iter().map(|(_, text)| text.lines().count()).sum()
 }
@@ -137,7 +144,7 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     );
     let told = ["payments", "housing", "reports"].map(|system| records(&status, system));
     assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1], [1, 1, 0, 0]]);
-    let events = json!({"routed": 5, "no_route": 0, "invalid": 0, "duplicate": 0});
+    let events = json!({"routed": 7, "no_route": 0, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
     let targets = [
@@ -156,12 +163,12 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
         assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
         sums["delivered"].as_u64().expect("a number")
     });
-    assert_eq!(delivered, [17, 25, 2, 4, 3, 1, 2, 2, 27]);
+    assert_eq!(delivered, [19, 25, 2, 4, 4, 1, 2, 2, 28]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
     assert_eq!(heads, changes.len(), "every file has its head");
-    assert_eq!(lines(&hub, "counciltax/out") - changes.len(), 17);
+    assert_eq!(lines(&hub, "counciltax/out") - changes.len(), 19);
     assert_eq!(hub.council.outbox_lines("landcharges/out").len(), 4);
     let register = hub.council.outbox("elections/out");
     let changes: usize = register.iter().map(|(_, text)| text.matches("<change>").count()).sum();
@@ -175,10 +182,10 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert_eq!(reference, &job, "the contractor's own reference is in the receipt: {light:#}");
 
     let queue = format!("{}to.waste", hub.council.prefix);
-    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 27).await;
-    assert_eq!(messages.len(), 27);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 28).await;
+    assert_eq!(messages.len(), 28);
     let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
-    assert_eq!(ids.len(), 27, "each message has the id of its dispatch");
+    assert_eq!(ids.len(), 28, "each message has the id of its dispatch");
     let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
     let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
     let expected = [
@@ -217,9 +224,7 @@ fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobo
     let Fed { hub, status, _standins, .. } = fed();
     let benefits = &status["targets"]["benefits"];
     assert_eq!([&benefits["delivered"], &benefits["dead"]], [3, 1], "{benefits}");
-    let taken =
-        std::fs::read_to_string(hub.council.data().join("benefits/out/taken.jsonl")).expect("what was taken");
-    let taken: Vec<Value> = taken.lines().map(|line| line.parse().expect("JSON")).collect();
+    let taken = taken(&hub, "benefits");
     let case_of = |what: &str| {
         let one = taken
             .iter()
@@ -229,6 +234,28 @@ fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobo
     assert_eq!(case_of("started"), case_of("ended"));
     let dead = hub.json(&["dead", "list", "--json"]);
     assert_eq!(dead[0]["code"], "unknown-reference", "{dead}");
+}
+
+#[test]
+fn a_resident_is_written_to_by_the_way_that_they_prefer() {
+    let Fed { hub, _standins, .. } = fed();
+    let mut sent: Vec<[String; 2]> = taken(&hub, "letters").iter().map(channel_and_name).collect();
+    sent.sort();
+    let expected = [
+        ["email", "Ms Orla Penhallow"],
+        ["letter", "Mr Cormac Thistledown"],
+        // She has an e-mail address, too.
+        ["letter", "Mrs Nerys Quillfeather"],
+        ["letter", "Tamsin Ellery-Voss"],
+    ];
+    assert_eq!(sent, expected);
+}
+
+/// By which way a notification went, and whom it addresses.
+fn channel_and_name(taken: &Value) -> [String; 2] {
+    let message = &taken["message"];
+    [&message["channel"], &message["personalisation"]["name"]]
+        .map(|text| text.as_str().expect("a text").to_owned())
 }
 
 #[test]

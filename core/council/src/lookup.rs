@@ -9,7 +9,7 @@ use postroom_transform::{Presence, Shape};
 use crate::key::{Ground, Key};
 use crate::lists::{Case, CodeList, Listed};
 use crate::reading::Reading;
-use crate::written::{LookupText, Spanned, Text};
+use crate::written::{LookupText, Spanned, Text, UnknownText};
 use crate::{MAX_LOOKUPS, Problem, System, load, nearest};
 
 /// What is looked up of each event or record.
@@ -23,6 +23,8 @@ pub struct Lookup {
     pub asks: Asks,
     /// What becomes of an event that has nothing to ask with.
     pub absent: Absent,
+    /// What becomes of an event of whose thing the ledger knows nothing.
+    pub unknown: Absent,
 }
 
 /// What a lookup asks.
@@ -74,7 +76,7 @@ impl Lookup {
     }
 }
 
-/// What becomes of an event that has nothing to ask with.
+/// What becomes of an event where there is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Absent {
     /// The answer is null.
@@ -136,8 +138,12 @@ impl Asking<'_> {
         let presence = from.as_ref().map_or(Presence::Certain, |(_, presence)| *presence);
         let (absent, presence) =
             if written.required { (Absent::IsWrong, Presence::Certain) } else { (Absent::IsNull, presence) };
-        let lookup =
-            from.zip(asks).map(|((from, _), asks)| Lookup { name: name.clone(), from, asks, absent });
+        let (unknown, presence) = match written.unknown.as_ref().map(Spanned::as_ref) {
+            Some(UnknownText::Null) if written.list.is_none() => (Absent::IsNull, Presence::MayLack),
+            _ => (Absent::IsWrong, presence),
+        };
+        let name = name.clone();
+        let lookup = from.zip(asks).map(|((from, _), asks)| Lookup { name, from, asks, absent, unknown });
         (lookup, presence)
     }
 
@@ -150,6 +156,10 @@ impl Asking<'_> {
         if let Some(system) = &written.system {
             let words = "`system` goes with `xref`";
             reading.problems.push(self.ground.text.problem(system, "lookup", words));
+        }
+        if let Some(unknown) = &written.unknown {
+            let words = "`unknown` goes with `xref`: what a list does not know is always an exception";
+            reading.problems.push(self.ground.text.problem(unknown, "lookup", words));
         }
         let (list, case) = self.list(name, written.ignore_case, reading)?;
         let column = self.column(written.column.as_ref(), &list);

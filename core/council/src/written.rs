@@ -210,6 +210,18 @@ pub(crate) struct LookupText {
     /// Whether an event that has nothing to ask with is an exception.
     #[serde(default)]
     pub(crate) required: bool,
+    /// What becomes of an event of whose thing no id is known.
+    pub(crate) unknown: Option<Spanned<UnknownText>>,
+}
+
+/// What becomes of an event of whose thing no id is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UnknownText {
+    /// It is an exception, for an officer.
+    Exception,
+    /// The answer is null.
+    Null,
 }
 
 /// A cross-reference that is noted of an event.

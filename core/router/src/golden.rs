@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
-use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem, Verdicts};
+use postroom_council::{Asks, Code, Council, Lookup, Problem, Route, SourceSystem, Verdicts};
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
 use postroom_ledger::XrefKey;
 use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::records::{Change, Mapped, Origin, RecordMapper};
+use crate::references::References;
 use crate::{Decider, Table, Verdict};
 
 /// Most places told of one case.
@@ -117,7 +118,7 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
         return Err(wrong(format!("the event is not of type `{}`", route.from)));
     }
     let answered = answered(route, &event, &case.join("lookups.json"))?;
-    decider.learn(answered.into_iter().collect());
+    decider.learn(answered);
     let message = made(council, decider, route, &event).map_err(wrong)?;
     compare(&case.join("message.json"), &message)
 }
@@ -149,9 +150,17 @@ pub(crate) fn made(
 }
 
 /// What the case says that the ledger knows: by the names of lookups, a system's id, or null where none is known.
-fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<Vec<(XrefKey, String)>, Problem> {
+fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<References, Problem> {
+    let key =
+        |lookup: &Lookup| match (&lookup.asks, lookup.from.code(event.data.part(), Some(&event.subject))) {
+            (Asks::Xref { kind, system }, Code::Text(key)) => {
+                Some(XrefKey { kind: kind.clone(), key, system: system.clone() })
+            }
+            _ => None,
+        };
+    let unknown = route.lookups.iter().filter_map(key).map(|of| (of, None));
     if !file.exists() {
-        return Ok(Vec::new());
+        return Ok(unknown.collect());
     }
     let wrong = |words: String| Problem::new(file, "case", words);
     let (_, Value::Object(written)) = read(file)? else {
@@ -159,21 +168,18 @@ fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<Vec<(Xref
     };
     let mut known = Vec::new();
     for (name, id) in &written {
-        let lookup = route.lookups.iter().find(|lookup| lookup.name == *name);
-        let Some(Asks::Xref { kind, system }) = lookup.map(|lookup| &lookup.asks) else {
+        let of_ledger = |lookup: &&Lookup| lookup.name == *name && matches!(lookup.asks, Asks::Xref { .. });
+        let Some(lookup) = route.lookups.iter().find(of_ledger) else {
             return Err(wrong(format!("the route has no lookup `{name}` of a cross-reference")));
         };
-        let key = lookup.map(|lookup| lookup.from.code(event.data.part(), Some(&event.subject)));
-        match (key, id) {
-            (Some(Code::Text(key)), Value::String(id)) => {
-                known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, id.clone()));
-            }
+        match (key(lookup), id) {
+            (Some(of), Value::String(id)) => known.push((of, Some(id.clone()))),
             (_, Value::Null) => {}
-            (Some(Code::Text(_)), _) => return Err(wrong(format!("`{name}` is a text or null"))),
-            _ => return Err(wrong(format!("the event has nothing with which `{name}` asks"))),
+            (Some(_), _) => return Err(wrong(format!("`{name}` is a text or null"))),
+            (None, _) => return Err(wrong(format!("the event has nothing with which `{name}` asks"))),
         }
     }
-    Ok(known)
+    Ok(unknown.chain(known).collect())
 }
 
 fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path) -> Result<(), Problem> {

@@ -67,10 +67,12 @@ fn answer<'l>(
         Asks::List(asked) => in_list(lookup, asked, &code),
         Asks::Xref { kind, system } => {
             let of = XrefKey { kind: kind.clone(), key: code, system: system.clone() };
-            if let Some(id) = known.id(&of) {
-                return Ok(Some(id));
+            match known.id(&of) {
+                Some(Some(id)) => return Ok(Some(id)),
+                Some(None) if lookup.unknown == Absent::IsNull => return Ok(None),
+                Some(None) => {}
+                None => asked.push(of),
             }
-            asked.push(of);
             let why = format!("no `{kind}` of `{system}` is known for what stands in `{from}`");
             unanswered(lookup, &why)
         }

@@ -13,25 +13,25 @@ use crate::decide::Decider;
 use crate::versions;
 use crate::work::Work;
 
-/// What the ledger knows of what was asked.
+/// What the ledger knows of what was asked; of what it does not know, that.
 #[derive(Debug, Clone, Default)]
-pub struct References(Arc<HashMap<XrefKey, String>>);
+pub struct References(Arc<HashMap<XrefKey, Option<String>>>);
 
 impl References {
     /// What the ledger knows of `asked`.
     pub(crate) async fn known(ledger: &Ledger, asked: &[XrefKey]) -> Result<Self, LedgerError> {
-        let known = ledger.xrefs(asked).await?;
-        Ok(known.into_iter().map(|xref| (xref.of, xref.id)).collect())
+        let known = ledger.xrefs(asked).await?.into_iter().map(|xref| (xref.of, Some(xref.id)));
+        Ok(asked.iter().map(|of| (of.clone(), None)).chain(known).collect())
     }
 
-    /// The id that is known.
-    pub(crate) fn id(&self, of: &XrefKey) -> Option<&str> {
-        self.0.get(of).map(String::as_str)
+    /// The id, or that none is known; nothing where that was not asked.
+    pub(crate) fn id(&self, of: &XrefKey) -> Option<Option<&str>> {
+        self.0.get(of).map(Option::as_deref)
     }
 }
 
-impl FromIterator<(XrefKey, String)> for References {
-    fn from_iter<I: IntoIterator<Item = (XrefKey, String)>>(known: I) -> Self {
+impl FromIterator<(XrefKey, Option<String>)> for References {
+    fn from_iter<I: IntoIterator<Item = (XrefKey, Option<String>)>>(known: I) -> Self {
         Self(Arc::new(known.into_iter().collect()))
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::fiction::{Fiction, NotFound, Seed};
 use super::{CaseError, NewCase};
 use crate::decide::{Decider, check_data};
+use crate::references::References;
 use crate::{Table, golden};
 
 /// The class of what is nobody's.
@@ -65,7 +66,7 @@ pub fn new_case(
         return Err(CaseError::NotWanted);
     }
     let (lookups, references) = answers(route, &event);
-    decider.learn(references.into_iter().collect());
+    decider.learn(references);
     let message = golden::made(council, &mut decider, route, &event).map_err(CaseError::NoMessage)?;
     let event = serde_json::to_string_pretty(&event).unwrap_or_default();
     Ok(NewCase { event, message, lookups, replaced })
@@ -249,16 +250,16 @@ fn listed(route: &Route, data: &Data) -> BTreeSet<String> {
 }
 
 /// What the case says that the ledger knows: an id of its own for each cross-reference that the route asks for.
-fn answers(route: &Route, event: &Event<Data>) -> (Option<Value>, Vec<(XrefKey, String)>) {
+fn answers(route: &Route, event: &Event<Data>) -> (Option<Value>, References) {
     let (mut written, mut known) = (Map::new(), Vec::new());
     for lookup in &route.lookups {
         let Asks::Xref { kind, system } = &lookup.asks else { continue };
         let Code::Text(key) = lookup.from.code(event.data.part(), Some(&event.subject)) else { continue };
         let id = format!("{}-{}", system.to_uppercase(), known.len() + 1);
         written.insert(lookup.name.clone(), id.clone().into());
-        known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, id));
+        known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, Some(id)));
     }
-    ((!written.is_empty()).then_some(Value::Object(written)), known)
+    ((!written.is_empty()).then_some(Value::Object(written)), known.into_iter().collect())
 }
 
 /// A JSON pointer as a dotted path, `[]` for any item of a list.
