@@ -87,23 +87,38 @@ impl Council {
     /// the lookups, from each of them. With it the classes of what is answered.
     fn begun(&self, flow: &Flow, route: &Route) -> Vec<(Flow, BTreeSet<String>)> {
         let of_event = |from: FieldPath| (from, BTreeSet::new());
-        let lookups = |name: Option<&String>| -> Vec<_> {
+        let lookups = |name: Option<&String>, below: &[String]| -> Vec<_> {
             let named = route.lookups.iter().filter(|lookup| name.is_none_or(|name| lookup.name == *name));
-            named.map(|lookup| (path(&lookup.from), self.classes_of_answer(lookup))).collect()
+            named.flat_map(|lookup| self.of_lookup(lookup, below)).collect()
         };
         let from = match flow.from.steps.as_slice() {
             _ if !flow.from.is_metadata => vec![of_event(flow.from.clone())],
-            [] => [vec![of_event(path(&Key::Subject))], lookups(None)].concat(),
-            [first] if first == LOOKUP => lookups(None),
-            [first, name, ..] if first == LOOKUP => lookups(Some(name)),
+            [] => [vec![of_event(path(&Key::Subject))], lookups(None, &[])].concat(),
+            [first] if first == LOOKUP => lookups(None, &[]),
+            [first, name, below @ ..] if first == LOOKUP => lookups(Some(name), below),
             _ => vec![of_event(flow.from.clone())],
         };
         from.into_iter().map(|(from, answers)| (Flow { from, ..flow.clone() }, answers)).collect()
     }
 
-    /// The classes of the ids that routes note of events where `lookup` asks.
-    fn classes_of_answer(&self, lookup: &Lookup) -> BTreeSet<String> {
-        let Asks::Xref { kind, system } = &lookup.asks else { return BTreeSet::new() };
+    /// Where that comes from which stands below what `lookup` answers, with the classes of that: what it asks with, and of what
+    /// was sent the field itself.
+    fn of_lookup(&self, lookup: &Lookup, below: &[String]) -> Vec<(FieldPath, BTreeSet<String>)> {
+        let asked = path(&lookup.from);
+        match &lookup.asks {
+            Asks::List(_) => vec![(asked, BTreeSet::new())],
+            Asks::Xref { kind, system } => vec![(asked, self.classes_of_ids(kind, system))],
+            Asks::Sent(sent) => {
+                let steps: Vec<String> =
+                    [LOOKUP, &lookup.name].into_iter().map(str::to_owned).chain(below.to_vec()).collect();
+                let classes = sent.accepts.classes_of(below.iter().map(String::as_str)).unwrap_or_default();
+                vec![(asked, BTreeSet::new()), (FieldPath { is_metadata: true, steps }, classes.known)]
+            }
+        }
+    }
+
+    /// The classes of the ids of a kind that routes note of events for a system.
+    fn classes_of_ids(&self, kind: &str, system: &str) -> BTreeSet<String> {
         let classes = |route: &Route| -> BTreeSet<String> {
             let Some(event) = self.vocabulary.get(&route.from) else { return BTreeSet::new() };
             let fills = route.fills.iter().filter(|fill| fill.kind == *kind);

@@ -235,8 +235,8 @@ fn what_is_wrong_with_a_cross_reference_is_told_at_its_place() {
         assert!(found_words.contains(words), "{to}: {found_words}");
     };
     let (kind, from) = ("xref = \"collection-round\"\nfrom", "from = \"subject\"\n");
-    check(kind, "list = \"reasons\"\nxref = \"x\"\nfrom", ("lookup", 5), "either a `list` or an `xref`");
-    check(kind, "from", ("lookup", 5), "either a `list` or an `xref`");
+    check(kind, "list = \"reasons\"\nxref = \"x\"\nfrom", ("lookup", 5), "one of a `list`");
+    check(kind, "from", ("lookup", 5), "one of a `list`");
     check(kind, "xref = \"A round\"\nfrom", ("name", 6), "`A round`");
     check(from, "from = \"subject\"\nsystem = \"round\"\n", ("unknown-system", 8), "`round`");
     check(from, "from = \"subject\"\nignore_case = true\n", ("lookup", 6), "go with `list`");

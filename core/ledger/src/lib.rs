@@ -26,6 +26,7 @@ mod ledger;
 mod outbox;
 mod pause;
 mod place;
+mod sent;
 mod snapshot;
 mod sought;
 mod sql;
@@ -63,6 +64,7 @@ pub use ledger::Ledger;
 pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;
 pub use place::{LedgerUrl, Place, ROOT_CERTIFICATE};
+pub use sent::Sent;
 pub use snapshot::{
     Compared, Gone, InHand, Known, KnownChunk, KnownCount, NewPending, Opened, Pending, PublishedChanges,
     RemovedRecords, Snapshot, SnapshotStep,

@@ -93,7 +93,7 @@ struct Proved {
 impl Proved {
     fn assert_holds(&self, data: &Value, runner: &mut Runner) -> Ended {
         let mut input = Input::new(data.clone().into(), META);
-        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some("1"))));
+        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some(MetaValue::Text("1")))));
         let result = runner.map(&self.mapping, &mut input);
         let result = result.unwrap_or_else(|error| panic!("{}: {error}\n{data}", self.name));
         let Err(violations) = self.takes.validate(&result) else { return Ended::Taken };

@@ -20,6 +20,7 @@ pub(crate) mod outbox;
 pub(crate) mod pause;
 pub(crate) mod prune;
 pub(crate) mod run;
+pub(crate) mod sent;
 pub(crate) mod snapshot;
 pub(crate) mod snapshot_step;
 pub(crate) mod staged;
