@@ -25,9 +25,9 @@ webhook_of() { printf 'http://%s%s' "$(system_text "$1" "$2" source.settings lis
 # has_called_back DATA: whether it was told what became of every e-mail.
 has_called_back() {
     local sent told
-    sent=$(cat "$1/letters/out/taken.jsonl" 2>/dev/null | grep -c '"channel": "email"') || :
-    told=$(cat "$1/letters/out/called-back.jsonl" 2>/dev/null | grep -c .) || :
-    ((sent == told))
+    sent=$(grep -cs '"channel": "email"' "$1/letters/out/taken.jsonl") || :
+    told=$(grep -cs . "$1/letters/out/called-back.jsonl") || :
+    ((${sent:-0} == ${told:-0}))
 }
 
 # make_keys DATA: what lets the hub in.

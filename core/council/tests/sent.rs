@@ -84,18 +84,19 @@ fn wrong(sends: &str, again: &str, mapping: &str) -> Vec<String> {
 fn what_was_sent_has_the_types_and_the_classes_of_its_message() {
     let check = |lookup: &str, mapping: &str, expected: &[&str]| {
         let found = wrong(&format!("{SENDS}{KEEP}"), &format!("{AGAIN}{lookup}"), mapping);
-        let fits = found.iter().zip(expected).all(|(found, expected)| found.contains(expected));
-        assert!(found.len() == expected.len() && fits, "{mapping}: {found:?}");
+        let told = |expected: &&&str| found.iter().any(|found| found.contains(**expected));
+        assert!(expected.iter().filter(told).count() == expected.len(), "{mapping}: {found:?}");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{mapping}: {found:?}");
     };
     check(LOOKUP, "{ \"to\": %lookup.sent.to }", &[]);
     check(LOOKUP, "%lookup.sent", &[]);
-    check(LOOKUP, "{ \"to\": %lookup.sent.number }", &["routes/again/mapping.vrl:1"]);
+    check(LOOKUP, "{ \"to\": %lookup.sent.number }", &["wrong-type routes/again/mapping.vrl:1"]);
     check(LOOKUP, "{ \"to\": upcase(%lookup.sent.too) }", &["routes/again/mapping.vrl:1"]);
     let leak = "personal-field routes/again/mapping.vrl:1 class P of `%lookup.sent.to` reaches `.bare`";
     check(LOOKUP, "{ \"to\": \"x\", \"bare\": %lookup.sent.to }", &[leak]);
     let or_null = format!("{LOOKUP}unknown = \"null\"\n");
     check(&or_null, "{ \"to\": string(%lookup.sent.to) ?? \"\" }", &[]);
-    check(&or_null, "{ \"to\": %lookup.sent.to }", &["routes/again/mapping.vrl:1"]);
+    check(&or_null, "{ \"to\": %lookup.sent.to }", &["may-be-null routes/again/mapping.vrl:1"]);
     let purpose = format!("{AGAIN}{LOOKUP}").replace("purpose = \"writing\"\n", "");
     let found = wrong(&format!("{SENDS}{KEEP}"), &purpose, "{ \"to\": %lookup.sent.to }");
     assert!(matches!(&found[..], [found] if found.starts_with("no-purpose")), "{found:?}");
