@@ -2,7 +2,9 @@
 """Systems of the example council that are not there, on loopback: what the hub hands over is written into a folder.
 
 standin.py benefits PORT SECRET_FILE FOLDER   a benefits system: PUT /tenancies/<key>, answered with the number of the case
-standin.py notify PORT SECRET_FILE FOLDER     GOV.UK Notify: looks at the token, answers as it does
+standin.py notify PORT SECRET_FILE CALLBACK TOKEN_FILE FOLDER
+                                              GOV.UK Notify: looks at the token, answers as it does, and tells CALLBACK what became
+                                              of each e-mail; one to nobody.zedshire.example finds no address
 standin.py mail PORT FOLDER                   a mail server: each mail is a file (needs python3-aiosmtpd)
 standin.py files PORT FOLDER                  a file server, SFTP: whoever has the key of FOLDER/<user>/key.pub sees that folder
                                               (needs python3-asyncssh)
@@ -16,15 +18,22 @@ import hashlib
 import hmac
 import json
 import pathlib
+import queue
 import signal
 import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 import uuid
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LARGEST = 1 << 20
+# Notify tells what became of an e-mail some seconds later, and five times again where it is not heard.
+CALLBACK_SECONDS = 1
+CALLBACK_TRIES = 60
+DEAD = "@nobody.zedshire.example"
 
 
 class System(BaseHTTPRequestHandler):
@@ -85,6 +94,10 @@ class Benefits(System):
 class Notify(System):
     """Each notification has an id, by which and by its reference it can be asked for."""
 
+    callback: str
+    token: pathlib.Path
+    sent: queue.Queue = queue.Queue()
+
     @staticmethod
     def knows(token, secret):
         """A JWT that the last 36 characters of the key signed, half a minute ago at most."""
@@ -100,17 +113,48 @@ class Notify(System):
         if not self.lets_in():
             error = {"error": "AuthError", "message": "Invalid token"}
             return self.answer(403, {"status_code": 403, "errors": [error]})
-        told = {"channel": self.path.rpartition("/")[2], **message}
-        return self.answer(201, {"id": self.take(message["reference"], lambda _: str(uuid.uuid4()), told)})
+        told, is_new = {"channel": self.path.rpartition("/")[2], **message}, message["reference"] not in self.taken
+        name = self.take(message["reference"], lambda _: str(uuid.uuid4()), told)
+        self.answer(201, {"id": name})
+        if is_new and told["channel"] == "email":
+            self.sent.put((name, told))
 
     def do_GET(self):
         reference = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("reference", [""])[0]
         found = [{"id": self.taken[reference], "reference": reference}] if reference in self.taken else []
         return self.answer(200, {"notifications": found})
 
+    @classmethod
+    def call_back(cls):
+        """Tells what became of each e-mail, one after the other."""
+        while True:
+            name, sent = cls.sent.get()
+            now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            told = {"id": name, "reference": sent["reference"], "to": sent["email_address"], "notification_type": "email"}
+            told["status"] = "permanent-failure" if sent["email_address"].endswith(DEAD) else "delivered"
+            told |= {"created_at": now, "sent_at": now, "completed_at": now}
+            told |= {"template_id": sent["template_id"], "template_version": 1}
+            heard = any(cls.is_heard(told) for _ in range(CALLBACK_TRIES))
+            with open(cls.folder / "called-back.jsonl", "a", encoding="utf-8") as kept:
+                kept.write(json.dumps({"reference": sent["reference"], "heard": heard}) + "\n")
 
-def system(kind, port, secret, folder):
+    @classmethod
+    def is_heard(cls, told):
+        time.sleep(CALLBACK_SECONDS)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {cls.token.read_text().strip()}"}
+        try:
+            with urllib.request.urlopen(urllib.request.Request(cls.callback, json.dumps(told).encode(), headers), timeout=30):
+                return True
+        except OSError:
+            return False
+
+
+def system(kind, port, secret, *more):
+    *callback, folder = more
     kind.secret, kind.folder = pathlib.Path(secret), pathlib.Path(folder)
+    if callback:
+        kind.callback, kind.token = callback[0], pathlib.Path(callback[1])
+        threading.Thread(target=kind.call_back, daemon=True).start()
     return ThreadingHTTPServer(("127.0.0.1", int(port)), kind).serve_forever
 
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Systems of the example council that are not there: started on loopback, ended by pid. Sourced after say.sh, need.sh,
-# python.sh and webhook.sh. STATE is the folder with their pids and logs.
+# council.sh, python.sh and webhook.sh. STATE is the folder with their pids and logs.
 
 STANDIN_READY_SECONDS=30
 
@@ -10,7 +10,8 @@ standins_start() {
     need_mail_server
     need_file_server
     standin "$state" benefits "$(port_in "$systems/benefits/system.toml" url)" "$data/benefits/secret" "$data/benefits/out"
-    standin "$state" notify "$(port_in "$systems/letters/system.toml" base_url)" "$data/letters/secret" "$data/letters/out"
+    standin "$state" notify "$(port_in "$systems/letters/system.toml" base_url)" "$data/letters/secret" \
+        "$(webhook_of "$2" letters)" "$data/letters/callback-token" "$data/letters/out"
     standin "$state" mail "$(sed -n 's/^server = .*port = \([0-9]*\).*/\1/p' "$systems/repairs/system.toml")" "$data/repairs/out"
     standin "$state" files "$(sed -n 's/^port = \([0-9]*\)$/\1/p' "$systems/landcharges/system.toml")" "$data"
 }
@@ -18,10 +19,22 @@ standins_start() {
 # port_in FILE KEY: the port of the address that KEY has.
 port_in() { sed -n "s|^$2 = \"http://[^\"/]*:\([0-9]*\).*|\1|p" "$1"; }
 
+# webhook_of COUNCIL SYSTEM: where its webhooks are listened for.
+webhook_of() { printf 'http://%s%s' "$(system_text "$1" "$2" source.settings listen)" "$(system_text "$1" "$2" source.settings path)"; }
+
+# has_called_back DATA: whether it was told what became of every e-mail.
+has_called_back() {
+    local sent told
+    sent=$(grep -cs '"channel": "email"' "$1/letters/out/taken.jsonl") || :
+    told=$(grep -cs . "$1/letters/out/called-back.jsonl") || :
+    ((${sent:-0} == ${told:-0}))
+}
+
 # make_keys DATA: what lets the hub in.
 make_keys() {
     local system
     make_secret "$1/benefits/secret"
+    make_secret "$1/letters/callback-token"
     mkdir -p "$1/letters"
     (umask 077 && printf 'example-%s-%s' "$(</proc/sys/kernel/random/uuid)" "$(</proc/sys/kernel/random/uuid)" >"$1/letters/secret")
     for system in gardenwaste landcharges; do # whose files are at a file server

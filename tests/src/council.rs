@@ -42,7 +42,7 @@ impl TestCouncil {
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
         let [pay, benefits, notify, mail, files] = [free(), free(), free(), free(), free()].map(port);
-        for system in ["payments", "lighting", "reports"] {
+        for system in ["payments", "letters", "lighting", "reports"] {
             council.edit(
                 &format!("systems/{system}/system.toml"),
                 "127.0.0.1:8088",

@@ -25,6 +25,8 @@ const FED: [&str; 7] = [
 const POSTED: usize = 3;
 const REPORTS: usize = 1;
 const OUTBOXES: usize = 1;
+/// E-mails of which the service says what became of them.
+const CALLBACKS: usize = 2;
 const PASSWORD: &str = "a-password";
 
 /// The id that waste gives to the report of the public.
@@ -69,7 +71,7 @@ fn fed() -> Fed {
     );
     pull_as_lighting(&hub);
     let token = report(rabbit, &mut hub, samples("waste"));
-    for _ in 0..files + POSTED + REPORTS + OUTBOXES {
+    for _ in 0..files + POSTED + REPORTS + OUTBOXES + CALLBACKS {
         hub.wait_for("import.finished");
     }
     let status = hub.settled();
@@ -122,6 +124,13 @@ fn records(status: &Value, system: &str) -> [u64; 4] {
     [number("records_read"), number("mapped"), number("refused"), ignored.sum()]
 }
 
+/// What a system that stands in has taken.
+fn taken(hub: &TestHub, system: &str) -> Vec<Value> {
+    let file = hub.council.data().join(system).join("out/taken.jsonl");
+    let taken = std::fs::read_to_string(file).expect("what was taken");
+    taken.lines().map(|line| line.parse().expect("JSON")).collect()
+}
+
 fn lines(hub: &TestHub, folder: &str) -> usize {
     hub.council.outbox(folder).iter().map(|(_, text)| text.lines().count()).sum()
 }
@@ -135,9 +144,9 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
         taken,
         [[5, 4, 0, 1], [7, 5, 0, 2], [5, 4, 0, 1], [5, 5, 0, 0], [9, 3, 0, 6], [17, 11, 0, 6], [5, 4, 0, 1]]
     );
-    let told = ["payments", "housing", "reports"].map(|system| records(&status, system));
-    assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1], [1, 1, 0, 0]]);
-    let events = json!({"routed": 5, "no_route": 0, "invalid": 0, "duplicate": 0});
+    let told = ["payments", "housing", "reports", "letters"].map(|system| records(&status, system));
+    assert_eq!(told, [[3, 2, 0, 1], [5, 4, 0, 1], [1, 1, 0, 0], [2, 1, 0, 1]]);
+    let events = json!({"routed": 8, "no_route": 0, "invalid": 0, "duplicate": 0});
     assert_eq!(status["sources"]["customer-services"]["events"], events);
 
     let targets = [
@@ -156,12 +165,12 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
         assert_eq!(sums["dispatched"], sums["delivered"], "{target}: {sums}");
         sums["delivered"].as_u64().expect("a number")
     });
-    assert_eq!(delivered, [17, 25, 2, 4, 3, 1, 2, 2, 27]);
+    assert_eq!(delivered, [20, 25, 2, 4, 6, 1, 2, 2, 29]);
 
     let changes = hub.council.outbox("counciltax/out");
     let heads = changes.iter().filter(|(_, text)| text.starts_with("record,action,uprn,")).count();
     assert_eq!(heads, changes.len(), "every file has its head");
-    assert_eq!(lines(&hub, "counciltax/out") - changes.len(), 17);
+    assert_eq!(lines(&hub, "counciltax/out") - changes.len(), 20);
     assert_eq!(hub.council.outbox_lines("landcharges/out").len(), 4);
     let register = hub.council.outbox("elections/out");
     let changes: usize = register.iter().map(|(_, text)| text.matches("<change>").count()).sum();
@@ -175,10 +184,10 @@ async fn every_sample_is_taken_translated_and_delivered_where_it_belongs() {
     assert_eq!(reference, &job, "the contractor's own reference is in the receipt: {light:#}");
 
     let queue = format!("{}to.waste", hub.council.prefix);
-    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 27).await;
-    assert_eq!(messages.len(), 27);
+    let messages = Wire::open(Rabbit::shared().url()).await.read(&queue, 29).await;
+    assert_eq!(messages.len(), 29);
     let ids: BTreeSet<_> = messages.iter().map(|message| message.message_id.clone()).collect();
-    assert_eq!(ids.len(), 27, "each message has the id of its dispatch");
+    assert_eq!(ids.len(), 29, "each message has the id of its dispatch");
     let missed = messages.iter().find(|message| message.correlation_id == "CS-2026-004404").expect("the bin");
     let headers = ["postroom-event-type", "postroom-event-source", "postroom-route", "postroom-subject"];
     let expected = [
@@ -217,9 +226,7 @@ fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobo
     let Fed { hub, status, _standins, .. } = fed();
     let benefits = &status["targets"]["benefits"];
     assert_eq!([&benefits["delivered"], &benefits["dead"]], [3, 1], "{benefits}");
-    let taken =
-        std::fs::read_to_string(hub.council.data().join("benefits/out/taken.jsonl")).expect("what was taken");
-    let taken: Vec<Value> = taken.lines().map(|line| line.parse().expect("JSON")).collect();
+    let taken = taken(&hub, "benefits");
     let case_of = |what: &str| {
         let one = taken
             .iter()
@@ -229,6 +236,30 @@ fn the_case_that_a_target_named_is_known_when_the_tenancy_ends_and_one_that_nobo
     assert_eq!(case_of("started"), case_of("ended"));
     let dead = hub.json(&["dead", "list", "--json"]);
     assert_eq!(dead[0]["code"], "unknown-reference", "{dead}");
+}
+
+#[test]
+fn a_resident_is_written_to_by_the_way_that_they_prefer_and_by_letter_where_an_e_mail_finds_no_address() {
+    let Fed { hub, _standins, .. } = fed();
+    let mut sent: Vec<[String; 2]> = taken(&hub, "letters").iter().map(channel_and_name).collect();
+    sent.sort();
+    let expected = [
+        ["email", "Jory Nancarrow"],
+        ["email", "Ms Orla Penhallow"],
+        ["letter", "Jory Nancarrow"],
+        ["letter", "Mr Cormac Thistledown"],
+        // She has an e-mail address, too.
+        ["letter", "Mrs Nerys Quillfeather"],
+        ["letter", "Tamsin Ellery-Voss"],
+    ];
+    assert_eq!(sent, expected);
+}
+
+/// By which way a notification went, and whom it addresses.
+fn channel_and_name(taken: &Value) -> [String; 2] {
+    let message = &taken["message"];
+    [&message["channel"], &message["personalisation"]["name"]]
+        .map(|text| text.as_str().expect("a text").to_owned())
 }
 
 #[test]

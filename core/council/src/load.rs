@@ -14,8 +14,8 @@ use crate::reading::Reading;
 use crate::shared::Shared;
 use crate::written::{CouncilText, PurposesText, Text};
 use crate::{
-    Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, reveals, route, system,
-    versions, watching,
+    Council, DEFAULT_PREFIX, MAX_ROUTES, MAX_SYSTEMS, Problem, System, retention, reveals, route, sent,
+    system, versions, watching,
 };
 
 impl Council {
@@ -122,6 +122,7 @@ impl Council {
         own::add(&mut council, folder, &mut reading);
         check_owners(&council.systems, folder, &mut reading);
         council.keep = retention::keep(&text, &written, &council, &mut reading);
+        sent::check(&council, &mut reading);
         Ok((council, reading.problems))
     }
 

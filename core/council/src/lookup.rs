@@ -9,7 +9,8 @@ use postroom_transform::{Presence, Shape};
 use crate::key::{Ground, Key};
 use crate::lists::{Case, CodeList, Listed};
 use crate::reading::Reading;
-use crate::written::{LookupText, Spanned, Text};
+use crate::sent::{self, SentAs};
+use crate::written::{LookupText, Spanned, Text, UnknownText};
 use crate::{MAX_LOOKUPS, Problem, System, load, nearest};
 
 /// What is looked up of each event or record.
@@ -23,6 +24,8 @@ pub struct Lookup {
     pub asks: Asks,
     /// What becomes of an event that has nothing to ask with.
     pub absent: Absent,
+    /// What becomes of an event of whose thing the ledger knows nothing.
+    pub unknown: Absent,
 }
 
 /// What a lookup asks.
@@ -37,6 +40,15 @@ pub enum Asks {
         /// The system.
         system: String,
     },
+    /// The ledger: what was sent by the dispatch with this id.
+    Sent(SentAs),
+}
+
+impl Asks {
+    /// Whether the ledger is asked.
+    pub fn is_of_ledger(&self) -> bool {
+        matches!(self, Self::Xref { .. } | Self::Sent(_))
+    }
 }
 
 /// How a code list is asked.
@@ -67,14 +79,15 @@ impl Lookup {
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         let lists = match (&self.asks, &other.asks) {
             (Asks::List(one), Asks::List(other)) => one.list.is_alike(&other.list),
+            (Asks::Sent(one), Asks::Sent(other)) => one.accepts.is_alike(&other.accepts),
             _ => true,
         };
-        // Within one council the name of a list stands for all of it; between two it does not.
+        // Within one council the name of a list or a message stands for all of it; between two it does not.
         self == other && lists
     }
 }
 
-/// What becomes of an event that has nothing to ask with.
+/// What becomes of an event where there is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Absent {
     /// The answer is null.
@@ -99,21 +112,27 @@ impl Asking<'_> {
             let words = format!("{} lookups, the limit is {MAX_LOOKUPS}", written.len());
             reading.problems.push(self.ground.text.problem(&one.name, "limit", words));
         }
-        let (mut lookups, mut answers) = (Vec::<Lookup>::new(), Vec::new());
+        let (mut lookups, mut answers) = (Vec::<Lookup>::new(), Vec::<(&str, _, _)>::new());
         for one in written.iter().take(MAX_LOOKUPS) {
             // A lookup that is wrong is declared none the less: a mapping that uses it has no second problem.
             let (lookup, presence) = self.one(one, reading);
             let name = one.name.as_ref();
-            if answers.iter().any(|(known, _)| *known == name) {
+            if answers.iter().any(|(known, ..)| *known == name) {
                 let words = format!("there is another lookup `{name}`");
                 reading.problems.push(self.ground.text.problem(&one.name, "lookup", words));
                 continue;
             }
-            answers.push((name.as_str(), presence));
+            let sent = written_sent(one, lookup.as_ref());
+            answers.push((name.as_str(), presence, sent));
             lookups.extend(lookup);
         }
-        let shape = self.ground.shape.clone().with_lookups(answers);
-        (lookups, shape)
+        let texts = answers.iter().map(|(name, presence, _)| (*name, *presence));
+        let shape = self.ground.shape.clone().with_lookups(texts);
+        let with = |shape: Shape, (name, presence, sent): (&str, Presence, Option<Shape>)| match sent {
+            Some(sent) => shape.with_answer(name, sent, presence),
+            None => shape,
+        };
+        (lookups, answers.into_iter().fold(shape, with))
     }
 
     fn one(&self, written: &LookupText, reading: &mut Reading<'_>) -> (Option<Lookup>, Presence) {
@@ -124,11 +143,12 @@ impl Asking<'_> {
         }
         let from = self.ground.key("from", &written.from);
         let from = reading.keep(from);
-        let asks = match (&written.list, &written.xref) {
-            (Some(list), None) => self.in_list(list, written, reading),
-            (None, Some(xref)) => self.in_ledger(xref, written, reading),
+        let asks = match (&written.list, &written.xref, &written.sent) {
+            (Some(list), None, None) => self.in_list(list, written, reading),
+            (None, Some(xref), None) => self.in_ledger(xref, written, reading),
+            (None, None, Some(sent)) => self.in_sent(sent, written, reading),
             _ => {
-                let words = "a lookup asks either a `list` or an `xref`";
+                let words = "a lookup asks one of a `list`, an `xref` and what was `sent`";
                 reading.problems.push(self.ground.text.problem(&written.name, "lookup", words));
                 None
             }
@@ -136,8 +156,12 @@ impl Asking<'_> {
         let presence = from.as_ref().map_or(Presence::Certain, |(_, presence)| *presence);
         let (absent, presence) =
             if written.required { (Absent::IsWrong, Presence::Certain) } else { (Absent::IsNull, presence) };
-        let lookup =
-            from.zip(asks).map(|((from, _), asks)| Lookup { name: name.clone(), from, asks, absent });
+        let (unknown, presence) = match written.unknown.as_ref().map(Spanned::as_ref) {
+            Some(UnknownText::Null) if written.list.is_none() => (Absent::IsNull, Presence::MayLack),
+            _ => (Absent::IsWrong, presence),
+        };
+        let name = name.clone();
+        let lookup = from.zip(asks).map(|((from, _), asks)| Lookup { name, from, asks, absent, unknown });
         (lookup, presence)
     }
 
@@ -148,8 +172,13 @@ impl Asking<'_> {
         reading: &mut Reading<'_>,
     ) -> Option<Asks> {
         if let Some(system) = &written.system {
-            let words = "`system` goes with `xref`";
+            let words = "`system` goes with `xref` and `sent`";
             reading.problems.push(self.ground.text.problem(system, "lookup", words));
+        }
+        if let Some(unknown) = &written.unknown {
+            let words =
+                "`unknown` goes with `xref` and `sent`: what a list does not know is always an exception";
+            reading.problems.push(self.ground.text.problem(unknown, "lookup", words));
         }
         let (list, case) = self.list(name, written.ignore_case, reading)?;
         let column = self.column(written.column.as_ref(), &list);
@@ -163,14 +192,7 @@ impl Asking<'_> {
         written: &LookupText,
         reading: &mut Reading<'_>,
     ) -> Option<Asks> {
-        let wrong = |words: &str| self.ground.text.problem(kind, "lookup", words);
-        let Some(target) = self.target else {
-            reading.problems.push(wrong("a source looks up in lists only: cross-references are of routes"));
-            return None;
-        };
-        if written.column.is_some() || written.ignore_case {
-            reading.problems.push(wrong("`column` and `ignore_case` go with `list`"));
-        }
+        let target = self.asking_ledger(kind, written, reading)?;
         let kind = kind_of(self.ground.text, kind);
         let kind = reading.keep(kind)?;
         let system = match &written.system {
@@ -181,6 +203,33 @@ impl Asking<'_> {
             }
         };
         Some(Asks::Xref { kind, system })
+    }
+
+    fn in_sent(
+        &self,
+        message: &Spanned<String>,
+        written: &LookupText,
+        reading: &mut Reading<'_>,
+    ) -> Option<Asks> {
+        let target = self.asking_ledger(message, written, reading)?;
+        let asked = (message, written.system.as_ref());
+        reading.keep(sent::asked(self.ground.text, asked, (target, self.systems))).map(Asks::Sent)
+    }
+
+    /// The target of the route whose lookup, at `what`, asks the ledger.
+    fn asking_ledger(
+        &self,
+        what: &Spanned<String>,
+        written: &LookupText,
+        reading: &mut Reading<'_>,
+    ) -> Option<&str> {
+        let wrong = |words: &str| self.ground.text.problem(what, "lookup", words);
+        if self.target.is_none() {
+            reading.problems.push(wrong("a source looks up in lists only: the ledger is asked by routes"));
+        } else if written.column.is_some() || written.ignore_case {
+            reading.problems.push(wrong("`column` and `ignore_case` go with `list`"));
+        }
+        self.target
     }
 
     fn list(
@@ -225,6 +274,14 @@ impl Asking<'_> {
                 None => problem.hint(format!("it has {}", columns.join(", "))),
             }
         })
+    }
+}
+
+/// What a lookup of what was sent answers, whichever it is where the lookup is wrong; of another lookup nothing.
+fn written_sent(written: &LookupText, lookup: Option<&Lookup>) -> Option<Shape> {
+    match lookup.map(|lookup| &lookup.asks) {
+        Some(Asks::Sent(sent)) => Some(Shape::of_schema(sent.accepts.schema())),
+        _ => written.sent.is_some().then(Shape::any),
     }
 }
 

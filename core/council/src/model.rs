@@ -177,6 +177,8 @@ pub struct Route {
     pub lookups: Vec<Lookup>,
     /// What is noted of the events that take it.
     pub fills: Vec<Fill>,
+    /// How long what it sends is kept for lookups, if at all.
+    pub keep_sent: Option<Duration>,
     /// Waits between the attempts of a held dispatch; behind the last it is a dead letter.
     pub retry: Vec<Duration>,
     /// What becomes of its subject then.
@@ -231,7 +233,7 @@ impl Council {
         let looked_up = self.routes.iter().flat_map(|route| &route.lookups);
         let looked_up = looked_up.filter_map(|lookup| match &lookup.asks {
             Asks::Xref { kind, .. } => Some(kind.as_str()),
-            Asks::List(_) => None,
+            Asks::List(_) | Asks::Sent(_) => None,
         });
         let noted = self.routes.iter().flat_map(|route| &route.fills).map(|fill| fill.kind.as_str());
         looked_up.chain(noted).collect()
@@ -240,7 +242,7 @@ impl Council {
     /// Whether any route looks anything up in the ledger.
     pub fn asks_the_ledger(&self) -> bool {
         let lookups = self.routes.iter().flat_map(|route| &route.lookups);
-        lookups.into_iter().any(|lookup| matches!(lookup.asks, Asks::Xref { .. }))
+        lookups.into_iter().any(|lookup| lookup.asks.is_of_ledger())
     }
 
     /// Whether `system` reads its queue itself.

@@ -11,7 +11,7 @@ use postroom_schema::{CLASSES, Classes, EventType};
 use postroom_transform::{FieldPath, Flow, How, Mapping, Of};
 
 use crate::written::Text;
-use crate::{Council, Key, Problem, Program, Purpose, Route};
+use crate::{Asks, Council, FillId, Key, Lookup, Problem, Program, Purpose, Route};
 
 /// The class of what is about nobody.
 const NOBODY: &str = CLASSES[0];
@@ -30,7 +30,7 @@ const MAX_NAMED: usize = 3;
 pub struct Carried {
     /// Where from, where to and how; the answer of a lookup comes from what was asked with.
     pub flow: Flow,
-    /// The classes of the field of the event, without `none`; empty is about nobody.
+    /// The classes of the field of the event, and of what a lookup by it answers, without `none`; empty is about nobody.
     pub classes: BTreeSet<String>,
     /// The classes that the message's schema gives what it reaches as data, without `none`.
     pub called: BTreeSet<String>,
@@ -51,8 +51,9 @@ impl Council {
     /// Everything that the route carries, in the order of the event's fields; of a mapping that cannot be read, nothing.
     pub fn carried(&self, route: &Route) -> Vec<Carried> {
         let Some(event) = self.vocabulary.get(&route.from) else { return Vec::new() };
-        let carried = |flow: Flow, reaches| {
+        let carried = |(flow, answers): (Flow, BTreeSet<String>), reaches| {
             let classes = classes(event, &flow).unwrap_or_default().known;
+            let classes = classes.into_iter().chain(answers).collect();
             let called = match (reaches, flow.how) {
                 (Reaches::Message, How::Data) => route.accepts.classes_of(steps(&flow.to)),
                 _ => None,
@@ -61,8 +62,9 @@ impl Council {
             Carried { flow, classes, called, reaches }
         };
         let decides = route.when.iter().flat_map(Program::decides);
-        let decides = decides.flat_map(|flow| begun(&flow, route)).map(|flow| carried(flow, Reaches::When));
-        let mapped = route.mapping.flows().into_iter().flat_map(|flow| begun(&flow, route));
+        let decides =
+            decides.flat_map(|flow| self.begun(&flow, route)).map(|flow| carried(flow, Reaches::When));
+        let mapped = route.mapping.flows().into_iter().flat_map(|flow| self.begun(&flow, route));
         let mapped = mapped.map(|flow| carried(flow, Reaches::Message));
         let mut all: Vec<Carried> = mapped.chain(decides).collect();
         all.sort_by(|one, other| {
@@ -72,33 +74,70 @@ impl Council {
         all.dedup_by(|later, kept| {
             let same = later.flow.from == kept.flow.from && later.flow.to == kept.flow.to;
             let same = same && later.reaches == kept.reaches && later.flow.of == kept.flow.of;
-            kept.flow.how = if same { kept.flow.how.min(later.flow.how) } else { kept.flow.how };
+            if same {
+                kept.flow.how = kept.flow.how.min(later.flow.how);
+                kept.classes.append(&mut later.classes);
+            }
             same
         });
         all
     }
+
+    /// The flow from where it begins: the answer of a lookup comes from what was asked with, and all of the metadata, or of
+    /// the lookups, from each of them. With it the classes of what is answered.
+    fn begun(&self, flow: &Flow, route: &Route) -> Vec<(Flow, BTreeSet<String>)> {
+        let of_event = |from: FieldPath| (from, BTreeSet::new());
+        let lookups = |name: Option<&String>, below: &[String]| -> Vec<_> {
+            let named = route.lookups.iter().filter(|lookup| name.is_none_or(|name| lookup.name == *name));
+            named.flat_map(|lookup| self.of_lookup(lookup, below)).collect()
+        };
+        let from = match flow.from.steps.as_slice() {
+            _ if !flow.from.is_metadata => vec![of_event(flow.from.clone())],
+            [] => [vec![of_event(path(&Key::Subject))], lookups(None, &[])].concat(),
+            [first] if first == LOOKUP => lookups(None, &[]),
+            [first, name, below @ ..] if first == LOOKUP => lookups(Some(name), below),
+            _ => vec![of_event(flow.from.clone())],
+        };
+        from.into_iter().map(|(from, answers)| (Flow { from, ..flow.clone() }, answers)).collect()
+    }
+
+    /// Where that comes from which stands below what `lookup` answers, with the classes of that: what it asks with, and of what
+    /// was sent the field itself.
+    fn of_lookup(&self, lookup: &Lookup, below: &[String]) -> Vec<(FieldPath, BTreeSet<String>)> {
+        let asked = path(&lookup.from);
+        match &lookup.asks {
+            Asks::List(_) => vec![(asked, BTreeSet::new())],
+            Asks::Xref { kind, system } => vec![(asked, self.classes_of_ids(kind, system))],
+            Asks::Sent(sent) => {
+                let steps: Vec<String> =
+                    [LOOKUP, &lookup.name].into_iter().map(str::to_owned).chain(below.to_vec()).collect();
+                let classes = sent.accepts.classes_of(below.iter().map(String::as_str)).unwrap_or_default();
+                vec![(asked, BTreeSet::new()), (FieldPath { is_metadata: true, steps }, classes.known)]
+            }
+        }
+    }
+
+    /// The classes of the ids of a kind that routes note of events for a system.
+    fn classes_of_ids(&self, kind: &str, system: &str) -> BTreeSet<String> {
+        let classes = |route: &Route| -> BTreeSet<String> {
+            let Some(event) = self.vocabulary.get(&route.from) else { return BTreeSet::new() };
+            let fills = route.fills.iter().filter(|fill| fill.kind == *kind);
+            let noted = fills.filter_map(|fill| match &fill.id {
+                FillId::Event { id, system: of } if of == system => classes_at(event, &path(id), Of::Value),
+                _ => None,
+            });
+            noted.flat_map(|classes| classes.known).collect()
+        };
+        self.routes.iter().flat_map(classes).collect()
+    }
 }
 
-/// The flow from where it begins: the answer of a lookup comes from what was asked with, and all of the metadata, or of the
-/// lookups, from each of them.
-fn begun(flow: &Flow, route: &Route) -> Vec<Flow> {
-    let subject = || FieldPath { is_metadata: true, steps: vec![SUBJECT.to_owned()] };
-    let asked = |from: &Key| match from {
-        Key::Subject => subject(),
+/// Where a key stands.
+fn path(key: &Key) -> FieldPath {
+    match key {
+        Key::Subject => FieldPath { is_metadata: true, steps: vec![SUBJECT.to_owned()] },
         Key::Field(path) => FieldPath { is_metadata: false, steps: path.clone() },
-    };
-    let lookups = |name: Option<&String>| -> Vec<FieldPath> {
-        let named = route.lookups.iter().filter(|lookup| name.is_none_or(|name| lookup.name == *name));
-        named.map(|lookup| asked(&lookup.from)).collect()
-    };
-    let from = match flow.from.steps.as_slice() {
-        _ if !flow.from.is_metadata => vec![flow.from.clone()],
-        [] => [vec![subject()], lookups(None)].concat(),
-        [first] if first == LOOKUP => lookups(None),
-        [first, name, ..] if first == LOOKUP => lookups(Some(name)),
-        _ => vec![flow.from.clone()],
-    };
-    from.into_iter().map(|from| Flow { from, ..flow.clone() }).collect()
+    }
 }
 
 fn steps(path: &FieldPath) -> impl Iterator<Item = &str> {
@@ -112,13 +151,17 @@ fn of_somebody(classes: BTreeSet<String>) -> BTreeSet<String> {
 
 /// The classes of where a flow begins; `None` where nothing can stand.
 fn classes(event: &EventType, flow: &Flow) -> Option<Classes> {
-    if flow.from.is_metadata {
-        let is_subject = flow.from.steps.first().is_some_and(|name| name == SUBJECT);
+    classes_at(event, &flow.from, flow.of)
+}
+
+fn classes_at(event: &EventType, from: &FieldPath, of: Of) -> Option<Classes> {
+    if from.is_metadata {
+        let is_subject = from.steps.first().is_some_and(|name| name == SUBJECT);
         return Some(if is_subject { of_subject(event) } else { Classes::default() });
     }
-    let found = event.validator.classes_of(steps(&flow.from))?;
+    let found = event.validator.classes_of(steps(from))?;
     // That something is there tells no more than what each part of it would.
-    Some(if flow.of == Of::Presence { Classes { known: found.everywhere.clone(), ..found } } else { found })
+    Some(if of == Of::Presence { Classes { known: found.everywhere.clone(), ..found } } else { found })
 }
 
 /// The classes of the subject: of a type that tells anything of a person it may be the person.
@@ -177,6 +220,9 @@ impl Checked<'_> {
                 fields.entry(class).or_default().insert(field);
             }
         }
+        for (class, field) in self.noted() {
+            fields.entry(class).or_default().insert(field);
+        }
         let purpose = self.route.purpose.as_ref().and_then(|name| self.council.purposes.get(name));
         fields.retain(|class, _| purpose.is_none_or(|purpose| !purpose.classes.contains(class)));
         match (&self.route.purpose, purpose) {
@@ -188,6 +234,21 @@ impl Checked<'_> {
                 .map(|(class, fields)| self.not_allowed((name, purpose), class, fields))
                 .collect(),
         }
+    }
+
+    /// The classes of what the route notes in the ledger, each with its field.
+    fn noted(&self) -> impl Iterator<Item = (String, String)> {
+        let event = self.council.vocabulary.get(&self.route.from);
+        let keys = self.route.fills.iter().flat_map(|fill| match &fill.id {
+            FillId::Event { id, .. } => vec![&fill.key, id],
+            FillId::Receipt => vec![&fill.key],
+        });
+        keys.filter_map(move |key| {
+            let from = path(key);
+            let classes = of_somebody(classes_at(event?, &from, Of::Value)?.known);
+            Some(classes.into_iter().map(move |class| (class, format!("`{from}`"))))
+        })
+        .flatten()
     }
 
     fn purposeless(&self, fields: &BTreeMap<String, BTreeSet<String>>) -> Option<Problem> {

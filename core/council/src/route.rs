@@ -12,7 +12,7 @@ use crate::lookup::Asking;
 use crate::reading::Reading;
 use crate::reveals::{self, Asked};
 use crate::written::{RouteText, Spanned, Text};
-use crate::{Council, Problem, Program, Route, fill, system};
+use crate::{Council, Problem, Program, Route, fill, sent, system};
 
 /// Reads the route `name` in `folder`; problems are kept in `reading`.
 pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut Reading<'_>) -> Option<Route> {
@@ -55,6 +55,8 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
     let shape = reading.shared.shape(event);
     let ground = Ground { text: &text, shape: &shape, subject: Presence::Certain };
     let fills = fill::read(&ground, (&written.fill, to), council, reading);
+    let keep_sent = sent::keep(&text, written.keep_sent.as_ref(), target);
+    let keep_sent = reading.keep(keep_sent).flatten();
     let asking = Asking { ground, target: Some(to), systems: &council.systems };
     let (lookups, answered) = asking.read(&written.lookup, reading);
     let compiled = reading.shared.mapping(from, &mapping.text, &lookups);
@@ -70,6 +72,7 @@ pub(crate) fn read(name: &str, folder: &Path, council: &Council, reading: &mut R
             .sharing(compiled),
         lookups,
         fills,
+        keep_sent,
         retry: written.retry.map_or_else(|| RETRY.to_vec(), |waits| retry(&text, &waits, reading)),
         after_dead_letter: written.after_dead_letter.unwrap_or_default(),
         purpose: written.purpose.map(Spanned::into_inner),

@@ -198,7 +198,9 @@ pub(crate) struct LookupText {
     pub(crate) list: Option<Spanned<String>>,
     /// The kind of thing of which a system's id is asked.
     pub(crate) xref: Option<Spanned<String>>,
-    /// The system whose id is meant; the target unless it is given.
+    /// The message of a system that is asked for as it was sent, by the id of its dispatch.
+    pub(crate) sent: Option<Spanned<String>>,
+    /// The system whose id or message is meant; the target unless it is given.
     pub(crate) system: Option<Spanned<String>>,
     /// Where the code stands: `subject`, or a dotted path into the data.
     pub(crate) from: Spanned<String>,
@@ -210,6 +212,18 @@ pub(crate) struct LookupText {
     /// Whether an event that has nothing to ask with is an exception.
     #[serde(default)]
     pub(crate) required: bool,
+    /// What becomes of an event of whose thing no id is known.
+    pub(crate) unknown: Option<Spanned<UnknownText>>,
+}
+
+/// What becomes of an event of whose thing no id is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UnknownText {
+    /// It is an exception, for an officer.
+    Exception,
+    /// The answer is null.
+    Null,
 }
 
 /// A cross-reference that is noted of an event.
@@ -291,6 +305,8 @@ pub(crate) struct RouteText {
     /// What is noted of the events that take it.
     #[serde(default)]
     pub(crate) fill: Vec<FillText>,
+    /// How long what it sends is kept for lookups by its dispatch, such as `7d`; not at all unless it is given.
+    pub(crate) keep_sent: Option<Spanned<String>>,
 }
 
 /// What becomes of a subject whose dispatch is a dead letter.

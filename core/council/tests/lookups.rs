@@ -204,6 +204,20 @@ fn a_route_looks_up_the_ids_of_its_target_and_notes_those_that_its_events_tell()
 }
 
 #[test]
+fn an_id_that_may_be_unknown_may_be_null_where_text_is_needed() {
+    let written = Written::new();
+    let check = |mapping: &str, expected: &[&str]| {
+        let text = format!("{XREF}unknown = \"null\"\n");
+        written.route("missed", &text, mapping);
+        let problems = written.council().prove(&Verdicts::default(), &|_, _| {}).problems;
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(codes, expected, "{mapping}: {problems:?}");
+    };
+    check("{ \"why\": %lookup.round }\n", &["may-be-null"]);
+    check("{ \"why\": string(%lookup.round) ?? \"\" }\n", &[]);
+}
+
+#[test]
 fn what_is_wrong_with_a_cross_reference_is_told_at_its_place() {
     let check = |from: &str, to: &str, (code, line): (&str, usize), words: &str| {
         let written = Written::new();
@@ -221,11 +235,12 @@ fn what_is_wrong_with_a_cross_reference_is_told_at_its_place() {
         assert!(found_words.contains(words), "{to}: {found_words}");
     };
     let (kind, from) = ("xref = \"collection-round\"\nfrom", "from = \"subject\"\n");
-    check(kind, "list = \"reasons\"\nxref = \"x\"\nfrom", ("lookup", 5), "either a `list` or an `xref`");
-    check(kind, "from", ("lookup", 5), "either a `list` or an `xref`");
+    check(kind, "list = \"reasons\"\nxref = \"x\"\nfrom", ("lookup", 5), "one of a `list`");
+    check(kind, "from", ("lookup", 5), "one of a `list`");
     check(kind, "xref = \"A round\"\nfrom", ("name", 6), "`A round`");
     check(from, "from = \"subject\"\nsystem = \"round\"\n", ("unknown-system", 8), "`round`");
     check(from, "from = \"subject\"\nignore_case = true\n", ("lookup", 6), "go with `list`");
+    check(kind, "list = \"reasons\"\nunknown = \"null\"\nfrom", ("lookup", 7), "goes with `xref`");
     check("id = \"crew\"", "id = \"crw\"", ("unknown-field", 11), "`crw`");
     check("system = \"rounds\"", "system = \"round\"", ("unknown-system", 12), "`round`");
     check("system = \"rounds\"", "", ("fill", 9), "either");

@@ -252,3 +252,21 @@ fn a_step_between_versions_keeps_what_is_personal_where_it_is_called_so() {
         "1:17 personal-field: classes P and S of `.health` reaches `.who`",
     );
 }
+
+const FILL: &str = "[[fill]]\nxref = \"need\"\nkey = \"number\"\nid = \"health\"\nsystem = \"desk\"\n";
+const ASK: &str = "[[lookup]]\nname = \"need\"\nxref = \"need\"\nfrom = \"number\"\n";
+
+#[test]
+fn what_the_ledger_keeps_has_its_class_when_it_is_noted_and_when_it_is_asked_for() {
+    let noted = said(&format!("{VISITS}{FILL}"), "{ \"number\": .number }");
+    let words = "purpose-class: purpose `visits` does not allow class S, which `.health` is";
+    assert!(matches!(&noted[..], [told] if told.contains(words)), "{noted:?}");
+
+    // It is asked for with what is about nobody.
+    let asked = said(&format!("{CARE}{FILL}{ASK}"), "{ \"free\": %lookup.need }");
+    let words = "personal-field: classes P and S of `.number` reaches `.free` of the message `visit`";
+    assert!(matches!(&asked[..], [told] if told.contains(words)), "{asked:?}");
+    let nothing: [&str; 0] = [];
+    assert_eq!(said(&format!("{CARE}{FILL}{ASK}"), "{ \"note\": %lookup.need }"), nothing);
+    assert_eq!(said(ASK, "{ \"free\": %lookup.need }"), nothing, "nobody notes anything");
+}

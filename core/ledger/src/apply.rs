@@ -7,11 +7,12 @@ use crate::group::Group;
 use crate::intern::Interned;
 use crate::kept::Action;
 use crate::outbox::{Outcome, Tell};
+use crate::sent::Sent;
 use crate::sql::outbox::Line;
 use crate::sql::work_outbox::Fact;
 use crate::sql::{
     Result, attempt, dead, decision, dispatch, event, held, import, invalid, journal_place, outbox, run,
-    snapshot_step, staged, work_outbox, xref,
+    sent, snapshot_step, staged, work_outbox, xref,
 };
 
 /// What the writing needs.
@@ -48,6 +49,10 @@ pub(crate) async fn all(to: Applied<'_>, group: &Group<'_>) -> Result<()> {
     event::note_latest(conn, &group.newest()).await?;
     if !group.delivered.is_empty() {
         let new = dispatch::deliver(conn, interned, &group.delivered).await?;
+        // Of what ended before, or was erased, nothing more is kept.
+        let is_new = |sent: &&&Sent| new.iter().any(|receipt| receipt.dispatch.id == sent.dispatch);
+        let sent: Vec<_> = group.sent.iter().filter(is_new).copied().collect();
+        sent::keep(conn, &sent).await?;
         lines.extend(new.iter().map(|receipt| {
             Line::of(Outcome::Delivered, &receipt.dispatch, receipt.at).reference(receipt.reference.as_ref())
         }));
@@ -142,6 +147,7 @@ async fn apply_one(conn: &mut Conn, entry: &Entry, tell: &Tell) -> Result<()> {
         | Entry::Staged(_)
         | Entry::Held(_)
         | Entry::Delivered(_)
+        | Entry::Sent(_)
         | Entry::Dead(_)
         | Entry::Redriven { .. }
         | Entry::Discarded { .. }

@@ -17,6 +17,7 @@ pub use self::import::{Advance, ImportKey, RefusedImport};
 pub use self::invalid::{Body, Broken, Claims, InvalidEvent};
 use crate::hold::{Attempt, HeldDispatch};
 use crate::kept::Decision;
+use crate::sent::Sent;
 use crate::snapshot::{InHand, SnapshotStep};
 use crate::xref::Xref;
 
@@ -47,6 +48,8 @@ pub enum Entry {
     Staged(StagedDispatch),
     /// A dispatch arrived.
     Delivered(Delivered),
+    /// What a dispatch sent that arrived, written with its receipt.
+    Sent(Sent),
     /// A dispatch was given up.
     Dead(DeadLetter),
     /// The dead letter of a dispatch, written with this or before, blocks: later dispatches of its source and subject

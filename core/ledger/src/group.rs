@@ -6,6 +6,7 @@ use postroom_event::EventKey;
 
 use crate::entry::{DeadLetter, Delivered, Entry, EventOutcome, Fate, StagedDispatch};
 use crate::hold::HeldDispatch;
+use crate::sent::Sent;
 use crate::xref::Xref;
 
 /// Entries in the order of their writing: a batch, for one, ends after what was staged with it.
@@ -17,6 +18,7 @@ pub(crate) struct Group<'e> {
     /// By system.
     pub(crate) duplicates: BTreeMap<&'e str, u64>,
     pub(crate) delivered: Vec<&'e Delivered>,
+    pub(crate) sent: Vec<&'e Sent>,
     pub(crate) staged: Vec<&'e StagedDispatch>,
     pub(crate) held: Vec<&'e HeldDispatch>,
     pub(crate) dead: Vec<&'e DeadLetter>,
@@ -41,6 +43,7 @@ impl<'e> Group<'e> {
                     group.repeated.extend(keys.iter().map(|key| (*key, *at)));
                 }
                 Entry::Delivered(receipt) => group.delivered.push(receipt),
+                Entry::Sent(sent) => group.sent.push(sent),
                 Entry::Staged(item) => group.staged.push(item),
                 Entry::Held(item) => group.held.push(item),
                 Entry::Redriven { .. } | Entry::Discarded { .. } | Entry::Again { .. } => {

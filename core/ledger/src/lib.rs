@@ -27,6 +27,7 @@ mod outbox;
 mod pause;
 mod peer;
 mod place;
+mod sent;
 mod snapshot;
 mod sought;
 mod sql;
@@ -65,6 +66,7 @@ pub use outbox::{Outcome, Receipt};
 pub use pause::Pause;
 pub use peer::Peer;
 pub use place::{LedgerUrl, Place, ROOT_CERTIFICATE};
+pub use sent::Sent;
 pub use snapshot::{
     Compared, Gone, InHand, Known, KnownChunk, KnownCount, NewPending, Opened, Pending, PublishedChanges,
     RemovedRecords, Snapshot, SnapshotStep,

@@ -19,6 +19,11 @@ impl<'s> Sought<'s> {
         Self { subject, identifier: identifier.filter(|text| text.len() >= LEAST_SOUGHT_BYTES) }
     }
 
+    /// One of the subject's dispatches: events of others that tell of it name it.
+    pub(crate) fn dispatch(subject: &'s str, id: &'s str) -> Self {
+        Self { subject, identifier: Some(id) }
+    }
+
     /// What all bytes hold that are meant.
     pub(crate) fn needle(&self) -> &'s str {
         self.identifier.unwrap_or(self.subject)

@@ -11,6 +11,7 @@ use crate::job::Job;
 use crate::journey::Journey;
 use crate::kept::{DeadShown, InvalidShown};
 use crate::outbox::Receipt;
+use crate::sent::Sent;
 use crate::xref::Xref;
 
 /// Everything that the ledger holds of a subject.
@@ -26,6 +27,8 @@ pub struct SubjectHeld {
     pub held: Vec<HeldDispatch>,
     /// Its dispatches that are staged.
     pub staged: Vec<StagedKept>,
+    /// What was sent to systems, as far as it is kept.
+    pub sent: Vec<Sent>,
     /// What systems call it.
     pub xrefs: Vec<Xref>,
     /// What its source is still to be told of its events.

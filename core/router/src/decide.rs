@@ -6,7 +6,6 @@ use bytes::Bytes;
 use postroom_broker::Delivery;
 use postroom_council::{Council, Route, SourceSystem};
 use postroom_event::{DispatchId, Event, Received, Refusal, Rule, decode};
-use postroom_ledger::XrefKey;
 use postroom_transform::{Data, Input, RunError};
 
 pub use crate::head::Head;
@@ -14,7 +13,7 @@ use crate::head::{Envelope, Rest};
 use crate::lookups::Unanswered;
 use crate::mapper::Mapper;
 use crate::outgoing::UNFILTERED_HEADER;
-use crate::references::{References, Told, told};
+use crate::references::{Asked, References, Told, told};
 use crate::table::{Candidate, Filtered};
 use crate::{Table, traced};
 
@@ -172,7 +171,7 @@ impl Decider {
     }
 
     /// What was looked up in the ledger since this was asked last, and was not known.
-    pub fn take_asked(&mut self) -> Vec<XrefKey> {
+    pub fn take_asked(&mut self) -> Vec<Asked> {
         self.mapper.take_asked()
     }
 

@@ -215,8 +215,7 @@ impl Desk {
             }
             if write == Write::Receipt {
                 delivered += 1;
-                let xrefs = of_receipt(&self.session.council, &work, now);
-                entries.extend((!xrefs.is_empty()).then_some(Entry::Xrefs(xrefs)));
+                entries.extend(of_receipt(&self.session.council, &work, now));
             }
             entries.extend(work.write(write, now));
         }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
-use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem, Verdicts};
+use postroom_council::{Code, Council, Lookup, Problem, Route, SourceSystem, Verdicts};
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
-use postroom_ledger::XrefKey;
 use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::records::{Change, Mapped, Origin, RecordMapper};
+use crate::references::{Asked, Known, References};
 use crate::{Decider, Table, Verdict};
 
 /// Most places told of one case.
@@ -117,7 +117,7 @@ fn route_case(council: &Council, decider: &mut Decider, route: &Route, case: &Pa
         return Err(wrong(format!("the event is not of type `{}`", route.from)));
     }
     let answered = answered(route, &event, &case.join("lookups.json"))?;
-    decider.learn(answered.into_iter().collect());
+    decider.learn(answered);
     let message = made(council, decider, route, &event).map_err(wrong)?;
     compare(&case.join("message.json"), &message)
 }
@@ -148,32 +148,39 @@ pub(crate) fn made(
     }
 }
 
-/// What the case says that the ledger knows: by the names of lookups, a system's id, or null where none is known.
-fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<Vec<(XrefKey, String)>, Problem> {
+/// What the case says that the ledger knows: by the names of lookups, a system's id or what was sent, or null where nothing
+/// is known.
+fn answered(route: &Route, event: &Event<Data>, file: &Path) -> Result<References, Problem> {
+    let asked = |lookup: &Lookup| match lookup.from.code(event.data.part(), Some(&event.subject)) {
+        Code::Text(code) => Asked::of(lookup, &code),
+        Code::Absent | Code::NeverOne => None,
+    };
+    let unknown = route.lookups.iter().filter_map(asked).map(|of| (of, None));
     if !file.exists() {
-        return Ok(Vec::new());
+        return Ok(unknown.collect());
     }
     let wrong = |words: String| Problem::new(file, "case", words);
     let (_, Value::Object(written)) = read(file)? else {
-        return Err(wrong("it is an object: the name of a lookup and the id that is known".to_owned()));
+        return Err(wrong("it is an object: the name of a lookup and what is known".to_owned()));
     };
     let mut known = Vec::new();
-    for (name, id) in &written {
-        let lookup = route.lookups.iter().find(|lookup| lookup.name == *name);
-        let Some(Asks::Xref { kind, system }) = lookup.map(|lookup| &lookup.asks) else {
-            return Err(wrong(format!("the route has no lookup `{name}` of a cross-reference")));
+    for (name, answer) in written {
+        let of_ledger = |lookup: &&Lookup| lookup.name == name && lookup.asks.is_of_ledger();
+        let Some(lookup) = route.lookups.iter().find(of_ledger) else {
+            return Err(wrong(format!("the route has no lookup `{name}` that the ledger answers")));
         };
-        let key = lookup.map(|lookup| lookup.from.code(event.data.part(), Some(&event.subject)));
-        match (key, id) {
-            (Some(Code::Text(key)), Value::String(id)) => {
-                known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, id.clone()));
+        match (asked(lookup), answer) {
+            (Some(of @ Asked::Xref(_)), Value::String(id)) => known.push((of, Some(Known::Id(id)))),
+            (Some(of @ Asked::Sent { .. }), sent @ Value::Object(_)) => {
+                known.push((of, Some(Known::Sent(sent.into()))));
             }
             (_, Value::Null) => {}
-            (Some(Code::Text(_)), _) => return Err(wrong(format!("`{name}` is a text or null"))),
-            _ => return Err(wrong(format!("the event has nothing with which `{name}` asks"))),
+            (Some(Asked::Xref(_)), _) => return Err(wrong(format!("`{name}` is a text or null"))),
+            (Some(Asked::Sent { .. }), _) => return Err(wrong(format!("`{name}` is an object or null"))),
+            (None, _) => return Err(wrong(format!("the event has nothing with which `{name}` asks"))),
         }
     }
-    Ok(known)
+    Ok(unknown.chain(known).collect())
 }
 
 fn source_case(council: &Council, side: &SourceSystem, system: &str, case: &Path) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroom_broker::Delivery;
 use postroom_connector::Outgoing;
-use postroom_council::{Asks, Council, Lookup, Route};
+use postroom_council::{Council, Lookup, Route};
 use postroom_event::{DispatchId, EventKey, Received, decode};
 use postroom_ledger::{Dispatch, HeldDispatch, Ledger, LedgerError, Whole};
 use serde_json::Value;
@@ -110,7 +110,7 @@ impl Reader {
     pub(crate) fn new(council: &Arc<Council>, table: &Arc<Table>, target: &str) -> Self {
         let decider = Decider::new(Arc::clone(council), Arc::clone(table), String::new());
         let asks = |route: &&Route| {
-            let of_ledger = |lookup: &Lookup| matches!(lookup.asks, Asks::Xref { .. });
+            let of_ledger = |lookup: &Lookup| lookup.asks.is_of_ledger();
             *route.to == *target && route.lookups.iter().any(of_ledger)
         };
         let asking = council.routes.iter().filter(asks).map(|route| route.name.to_string()).collect();

@@ -93,7 +93,7 @@ pub use publish::{PublishError, publish_batch, publish_events};
 pub use reconcile::{Lost, PROPOSED_REPLAY, RECONCILE, accept_restore, lost, reconcile};
 pub use records::{Change, Mapped, Origin, RecordMapper};
 pub use redecide::{InvalidSet, REDRIVE_INVALID};
-pub use references::{References, Told, resolved};
+pub use references::{Asked, Known, References, Told, resolved};
 pub use rehearsal::{Outlook, Rehearsal};
 pub use replay::{
     Counts, Fate, Line, MOST_LINES, Plan, REPLAY, Request, Sent, plan, replaying, submit_replay,

@@ -1,19 +1,18 @@
 //! Asking what a route, or a rule of a source, looks up before its mapping runs: pure. What nobody knows is a business
 //! exception, never a default.
 
-use postroom_council::{Absent, Asks, Code, InList, Listed, Lookup};
-use postroom_ledger::XrefKey;
-use postroom_transform::Part;
+use postroom_council::{Absent, Asks, Code, InList, Listed, Lookup, SentAs};
+use postroom_transform::{MetaValue, Part};
 
-use crate::references::References;
+use crate::references::{Asked, Known, References};
 
 /// The code of what a list does not know.
 pub const UNKNOWN_CODE: &str = "unknown-code";
-/// The code of what has no id in a system, as far as the ledger knows.
+/// The code of what the ledger does not know: the id of a thing in a system, or what was sent.
 pub const UNKNOWN_REFERENCE: &str = "unknown-reference";
 
 /// Answers by the names of their lookups; nothing is null.
-pub(crate) type Answers<'l> = Vec<(&'l str, Option<&'l str>)>;
+pub(crate) type Answers<'l> = Vec<(&'l str, Option<MetaValue<'l>>)>;
 
 /// A lookup that has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub(crate) struct Unanswered {
 /// What can be asked: what the ledger is known to know, and where that is noted which nobody asked it yet.
 pub(crate) struct Desk<'l> {
     pub(crate) known: &'l References,
-    pub(crate) asked: &'l mut Vec<XrefKey>,
+    pub(crate) asked: &'l mut Vec<Asked>,
 }
 
 /// What `lookups` answer about an event with this `subject`, or about a record. All are asked, though one has no answer.
@@ -52,8 +51,8 @@ pub(crate) fn answers<'l>(
 fn answer<'l>(
     lookup: &'l Lookup,
     code: Code,
-    (known, asked): (&'l References, &mut Vec<XrefKey>),
-) -> Result<Option<&'l str>, Unanswered> {
+    (known, asked): (&'l References, &mut Vec<Asked>),
+) -> Result<Option<MetaValue<'l>>, Unanswered> {
     let from = &lookup.from;
     let code = match code {
         Code::Text(code) => code,
@@ -63,24 +62,43 @@ fn answer<'l>(
             return unanswered(lookup, &format!("`{from}` holds neither text nor a whole number"));
         }
     };
-    match &lookup.asks {
-        Asks::List(asked) => in_list(lookup, asked, &code),
+    let why = match &lookup.asks {
+        Asks::List(asked) => return in_list(lookup, asked, &code),
         Asks::Xref { kind, system } => {
-            let of = XrefKey { kind: kind.clone(), key: code, system: system.clone() };
-            if let Some(id) = known.id(&of) {
-                return Ok(Some(id));
-            }
-            asked.push(of);
-            let why = format!("no `{kind}` of `{system}` is known for what stands in `{from}`");
+            format!("no `{kind}` of `{system}` is known for what stands in `{from}`")
+        }
+        Asks::Sent(SentAs { system, message, .. }) => {
+            format!("no `{message}` that was sent to `{system}` is kept for what stands in `{from}`")
+        }
+    };
+    let of = Asked::of(lookup, &code);
+    let said = of.as_ref().map_or(Some(None), |of| known.says(of));
+    match said {
+        Some(Some(known)) => as_asked(lookup, known),
+        Some(None) if lookup.unknown == Absent::IsNull => Ok(None),
+        Some(None) => unanswered(lookup, &why),
+        None => {
+            asked.extend(of);
             unanswered(lookup, &why)
         }
     }
 }
 
-fn in_list<'l>(lookup: &Lookup, asked: &'l InList, code: &str) -> Result<Option<&'l str>, Unanswered> {
+/// What is known, where it is what the lookup says: the schema of a message may have changed since it was sent.
+fn as_asked<'l>(lookup: &Lookup, known: &'l Known) -> Result<Option<MetaValue<'l>>, Unanswered> {
+    match (known, &lookup.asks) {
+        (Known::Id(id), _) => Ok(Some(MetaValue::Text(id))),
+        (Known::Sent(sent), Asks::Sent(asked)) if asked.accepts.validate(sent).is_ok() => {
+            Ok(Some(MetaValue::Data(sent)))
+        }
+        (Known::Sent(_), _) => unanswered(lookup, "what was sent is not as the message's schema is now"),
+    }
+}
+
+fn in_list<'l>(lookup: &Lookup, asked: &'l InList, code: &str) -> Result<Option<MetaValue<'l>>, Unanswered> {
     let (from, list) = (&lookup.from, &asked.list.name);
     match asked.says(code) {
-        Listed::As(answer) => Ok(Some(answer)),
+        Listed::As(answer) => Ok(Some(MetaValue::Text(answer))),
         Listed::Blank => {
             let column = asked.column_name();
             unanswered(
@@ -97,7 +115,7 @@ fn in_list<'l>(lookup: &Lookup, asked: &'l InList, code: &str) -> Result<Option<
 fn unanswered<T>(lookup: &Lookup, why: &str) -> Result<T, Unanswered> {
     let code = match lookup.asks {
         Asks::List(_) => UNKNOWN_CODE,
-        Asks::Xref { .. } => UNKNOWN_REFERENCE,
+        Asks::Xref { .. } | Asks::Sent(_) => UNKNOWN_REFERENCE,
     };
     let words = format!("lookup `{}`: {why}", lookup.name);
     Err(Unanswered { code, field: lookup.from.to_string(), words })

@@ -3,12 +3,11 @@
 
 use postroom_council::{Conversion, Council, Route};
 use postroom_event::Event;
-use postroom_ledger::XrefKey;
 use postroom_transform::{Data, Filter, Input, Runner};
 
 use crate::decide::{Unmappable, in_words};
 use crate::lookups::{Desk, answers};
-use crate::references::References;
+use crate::references::{Asked, References};
 use crate::versions;
 
 /// Makes messages. One task owns it.
@@ -18,7 +17,7 @@ pub(crate) struct Mapper {
     /// What the ledger said of what was asked.
     known: References,
     /// What the ledger is to be asked.
-    asked: Vec<XrefKey>,
+    asked: Vec<Asked>,
 }
 
 impl Mapper {
@@ -34,7 +33,7 @@ impl Mapper {
     }
 
     /// What was looked up in the ledger since this was asked last, and was not known.
-    pub(crate) fn take_asked(&mut self) -> Vec<XrefKey> {
+    pub(crate) fn take_asked(&mut self) -> Vec<Asked> {
         let mut asked = std::mem::take(&mut self.asked);
         asked.sort();
         asked.dedup();

@@ -21,6 +21,7 @@ pub(crate) async fn run(session: Session) -> Result<(), WorkerError> {
     let mut round = Pruned::default();
     while !session.stop.is_cancelled() {
         session.may_start()?;
+        session.ledger.forget_sent(now()).await?;
         let step = session.ledger.prune(now().saturating_sub(keep), STEP_EVENTS).await?;
         round.events += step.events;
         round.receipts += step.receipts;

@@ -46,9 +46,9 @@ impl<'a> Input<'a> {
         Part(&self.data)
     }
 
-    /// Sets what the next programs find under `%lookup`: text by name, or null.
-    pub fn answer<'t>(&mut self, answers: impl IntoIterator<Item = (&'t str, Option<&'t str>)>) {
-        let value = |answer: Option<&str>| answer.map_or(Value::Null, Value::from);
+    /// Sets what the next programs find under `%lookup`, by name; nothing is null.
+    pub fn answer<'t>(&mut self, answers: impl IntoIterator<Item = (&'t str, Option<MetaValue<'t>>)>) {
+        let value = |answer: Option<MetaValue<'_>>| answer.map_or(Value::Null, value);
         let answers = answers.into_iter().map(|(name, answer)| (KeyString::from(name), value(answer)));
         let answers: ObjectMap = answers.collect();
         if answers.is_empty() && self.meta.is_none() {
@@ -67,16 +67,19 @@ impl<'a> Input<'a> {
     fn told(&mut self) {
         self.meta.get_or_insert_with(|| {
             let mut names = ObjectMap::new();
-            self.metadata.tell(&mut |name, value| {
-                let value = match value {
-                    MetaValue::Text(text) => Value::from(text),
-                    MetaValue::Number(number) => Value::Integer(number),
-                    MetaValue::Data(data) => data.0.clone(),
-                };
-                names.insert(KeyString::from(name), value);
+            self.metadata.tell(&mut |name, told| {
+                names.insert(KeyString::from(name), value(told));
             });
             Value::Object(names)
         });
+    }
+}
+
+fn value(told: MetaValue<'_>) -> Value {
+    match told {
+        MetaValue::Text(text) => Value::from(text),
+        MetaValue::Number(number) => Value::Integer(number),
+        MetaValue::Data(data) => data.0.clone(),
     }
 }
 

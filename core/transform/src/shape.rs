@@ -104,6 +104,17 @@ impl Shape {
         Self { lookups: lookups.collect(), ..self }
     }
 
+    /// The same data, with a lookup of this name, too, that gives what is in `answer`, or null where that is told.
+    #[must_use]
+    pub fn with_answer(mut self, name: &str, answer: Self, presence: Presence) -> Self {
+        let kind = match presence {
+            Presence::Certain => answer.kind,
+            Presence::MayLack => answer.kind.or_null(),
+        };
+        self.lookups.insert(Field::from(name), kind);
+        self
+    }
+
     /// Whether what `path` leads to can be a code, a text or a whole number, and whether it may be absent or null.
     ///
     /// # Errors

@@ -354,7 +354,7 @@ fn a_program_reads_what_its_lookups_answered_and_nothing_of_those_before() {
         "{ \"why\": upcase(%lookup.reason), \"crew\": %lookup.crew, \"id\": %id }",
         &shape_with_lookups(),
     );
-    input.answer([("reason", Some("locked")), ("crew", None)]);
+    input.answer([("reason", Some(MetaValue::Text("locked"))), ("crew", None)]);
     let expected = json!({"why": "LOCKED", "crew": null, "id": "e1"});
     assert_eq!(runner.map(&asks, &mut input), Ok(expected.into()));
     let whole = compile("%", &shape());

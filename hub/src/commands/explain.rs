@@ -47,7 +47,10 @@ async fn resolved(place: &Place, event: &Event<Data>, revealing: Revealing) -> R
         return Ok(told);
     }
     let Some(ledger) = place.known_ledger().await? else {
-        let unresolved = asked.iter().map(|of| json!({"kind": of.kind, "system": of.system}));
+        let unresolved = asked.iter().map(|of| {
+            let (kind, system) = of.what();
+            json!({"kind": kind, "system": system})
+        });
         told["unresolved"] = unresolved.collect();
         return Ok(told);
     };

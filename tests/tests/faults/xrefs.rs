@@ -8,6 +8,7 @@ use postroom_broker::memory::Server;
 use postroom_connector::{
     ConnectorError, Failure, Handover, Receipt, Settings, SettingsError, Sink, SinkKind,
 };
+use postroom_event::DispatchId;
 use postroom_ledger::{DeadFilter, Xref, XrefFilter, XrefKey};
 use postroom_router::{UNKNOWN_REFERENCE, lease};
 use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
@@ -128,6 +129,61 @@ async fn what_a_target_called_a_thing_when_it_took_it_is_known_to_the_routes_of_
     assert_eq!(docked_places(&hub), ["R-parcel:a"]);
     assert_eq!(hub.council.outbox_lines("book/out")[0]["place"], "R-parcel:a");
     assert_eq!(till.numbers("a"), [2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_null_where_the_route_says_so_and_what_is_known_is_told() {
+    let (council, till) = (council(), Till::default());
+    let lookup = format!("{LOOKUP}unknown = \"null\"\n");
+    for target in ["dock", "till", "book"] {
+        route(&council, (target, ".number > 1"), &lookup, "string(%lookup.number) ?? \"nowhere\"");
+    }
+    let hub = start(council, &till).await;
+    hub.put_about("b2", "b", 2);
+    hub.until_sums("dock", "what nobody knows", |dock| dock.delivered == 1).await;
+    hub.until_sums("till", "what nobody knows", |till| (till.delivered, till.dead) == (1, 0)).await;
+    hub.until_sums("book", "what nobody knows", |book| (book.delivered, book.dead) == (1, 0)).await;
+    hub.put_about("a1", "a", 1);
+    hub.until_sums("register", "the first", |register| register.delivered == 1).await;
+    hub.put_about("a2", "a", 2);
+    hub.until_sums("dock", "what is known", |dock| (dock.delivered, dock.dead) == (2, 0)).await;
+    hub.until_sums("book", "what is known", |book| (book.delivered, book.dead) == (2, 0)).await;
+    assert_eq!(docked_places(&hub), ["nowhere", "R-parcel:a"]);
+    let booked = hub.council.outbox_lines("book/out");
+    assert_eq!([&booked[0]["place"], &booked[1]["place"]], ["nowhere", "R-parcel:a"]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_is_found_by_the_id_of_its_dispatch_and_what_is_kept_no_longer_is_an_exception() {
+    let (council, till) = (council(), Till::default());
+    route(&council, ("register", ".number == 1"), "keep_sent = \"1d\"\n", ".place");
+    let lookup = "[[lookup]]\nname = \"sent\"\nsent = \"parcel\"\nfrom = \"place\"\nsystem = \"register\"\n";
+    let sent = "upcase(%lookup.sent.parcel)";
+    for target in ["dock", "till", "book"] {
+        route(&council, (target, ".number > 1"), lookup, sent);
+    }
+    let hub = start(council, &till).await;
+    hub.put_about("a1", "a", 1);
+    hub.until_sums("register", "the first", |register| register.delivered == 1).await;
+    let told = |id: &str, of: DispatchId| {
+        let mut event = parcel_event(id, id, 2);
+        event["data"]["place"] = of.to_string().into();
+        put(&hub.server, &hub.council, &event);
+    };
+    told("b2", DispatchId::new("/systems/shop", "a1", "parcel-to-register"));
+    hub.until_sums("till", "what was sent", |till| (till.delivered, till.dead) == (1, 0)).await;
+    hub.until_sums("book", "what was sent", |book| (book.delivered, book.dead) == (1, 0)).await;
+    hub.until_sums("dock", "what was sent", |dock| (dock.delivered, dock.dead) == (1, 0)).await;
+    assert_eq!(docked_places(&hub), ["PARCEL:A"]);
+    assert_eq!(hub.council.outbox_lines("book/out")[0]["place"], "PARCEL:A");
+    hub.ledger.forget_sent(i64::MAX).await.unwrap();
+    told("c2", DispatchId::new("/systems/shop", "a1", "parcel-to-register"));
+    hub.until_sums("till", "what is forgotten", |till| (till.delivered, till.dead) == (1, 1)).await;
+    hub.until_sums("dock", "what is forgotten", |dock| (dock.delivered, dock.dead) == (1, 1)).await;
+    let dead = hub.ledger.dead_list(&DeadFilter::default(), 9).await.unwrap();
+    assert!(dead.iter().all(|letter| letter.code == UNKNOWN_REFERENCE), "{dead:?}");
     hub.stopped().await;
 }
 
@@ -328,4 +384,19 @@ fn a_golden_case_says_what_the_ledger_would() {
     check("", 1, "unknown-reference");
     check(r#"{"numbr": "Y-1"}"#, 1, "no lookup `numbr`");
     check(r#"{"number": 7}"#, 1, "a text or null");
+}
+
+#[test]
+fn a_golden_case_has_null_where_the_route_takes_what_nobody_knows() {
+    let hub = asking();
+    let lookup = format!("{LOOKUP}unknown = \"null\"\n");
+    route(&hub.council, ("dock", ".number > 1"), &lookup, "string(%lookup.number) ?? \"nowhere\"");
+    let case = "routes/parcel-to-dock/cases/plain";
+    hub.council.write(&format!("{case}/event.json"), &parcel_event("case", "a", 2).to_string());
+    let message = r#"{"number": 2, "place": "nowhere", "parcel": "parcel:a"}"#;
+    hub.council.write(&format!("{case}/message.json"), message);
+    for lookups in ["{}", r#"{"number": null}"#] {
+        hub.council.write(&format!("{case}/lookups.json"), lookups);
+        hub.say(&["check"]);
+    }
 }

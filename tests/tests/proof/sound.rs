@@ -95,7 +95,7 @@ struct Proved {
 impl Proved {
     fn assert_holds(&self, data: &Value, runner: &mut Runner) -> Ended {
         let mut input = Input::new(data.clone().into(), META);
-        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some("1"))));
+        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some(MetaValue::Text("1")))));
         let result = match runner.map(&self.mapping, &mut input) {
             Ok(result) => result,
             Err(error) => {

@@ -1,5 +1,6 @@
 //! The record as a page of headings, sentences and tables, which Markdown and HTML write each in its own way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postroom_council::Council;
@@ -145,11 +146,13 @@ fn held(council: &Council) -> Vec<Vec<Cell>> {
         row("ledger", "batches that are not written yet, whole".to_owned(), "until they are handed over"),
         row(
             "ledger",
-            "of what was delivered: its subject, ids, times and the reference of the target; no message"
-                .to_owned(),
+            "of what was delivered: its subject, ids, times and the reference of the target".to_owned(),
             &in_words(council.keep),
         ),
     ];
+    for (sent, age) in kept_sent(council) {
+        rows.push(row("ledger", sent, &in_words(age)));
+    }
     if !snapshots.is_empty() {
         let what = format!("the kept fields of each record of {}", snapshots.join(" and "));
         rows.push(row("ledger", what, "as long as the system exports the record"));
@@ -164,6 +167,18 @@ fn held(council: &Council) -> Vec<Vec<Cell>> {
         "until the council removes them",
     ));
     rows
+}
+
+/// What was sent and is kept, each message of a system once, and how long at most.
+fn kept_sent(council: &Council) -> BTreeMap<String, Duration> {
+    let mut kept = BTreeMap::new();
+    for route in &council.routes {
+        let (Some(age), Some(target)) = (route.keep_sent, council.systems.get(&*route.to)) else { continue };
+        let sent = format!("messages `{}` that were sent to {}, whole", route.message, target.title);
+        let longest = kept.entry(sent).or_insert(age);
+        *longest = age.max(*longest);
+    }
+    kept
 }
 
 /// A duration in the largest unit of which it has two, rounded up.

@@ -1,8 +1,11 @@
-//! Cross-references.
+//! Cross-references, and what was sent.
+
+use postroom_event::DispatchId;
 
 use super::Ledger;
 use crate::LedgerError;
-use crate::sql::{counted, xref};
+use crate::sent::Sent;
+use crate::sql::{counted, sent, xref};
 use crate::xref::{Xref, XrefFilter, XrefKey};
 
 impl Ledger {
@@ -13,6 +16,16 @@ impl Ledger {
     pub async fn xrefs(&self, keys: &[XrefKey]) -> Result<Vec<Xref>, LedgerError> {
         let mut reader = self.reader().await?;
         let found = xref::of(reader.conn(), keys).await;
+        reader.end(found).await
+    }
+
+    /// What was sent by `dispatches`, as far as it is kept beyond `at` (microseconds since the epoch).
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn sent(&self, dispatches: &[DispatchId], at: i64) -> Result<Vec<Sent>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let found = sent::of(reader.conn(), dispatches, at).await;
         reader.end(found).await
     }
 

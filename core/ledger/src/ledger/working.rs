@@ -8,7 +8,7 @@ use crate::LedgerError;
 use crate::lane_state::LaneState;
 use crate::outbox::Receipt;
 use crate::peer::Peer;
-use crate::sql::{lane_state, mark, outbox, peer, prune};
+use crate::sql::{lane_state, mark, outbox, peer, prune, sent};
 use crate::waiting::Pruned;
 
 impl Ledger {
@@ -69,6 +69,14 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let found = peer::list(reader.conn()).await;
         reader.end(found).await
+    }
+
+    /// Forgets what was sent and is kept until `at` (microseconds since the epoch) at most.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn forget_sent(&self, at: i64) -> Result<(), LedgerError> {
+        self.write(move |conn| Box::pin(async move { sent::forget_until(conn, at).await })).await
     }
 
     /// Forgets what ended before `before` (microseconds since the epoch), with all personal data in it, looking at about

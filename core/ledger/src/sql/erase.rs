@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::prune::{self, Old};
 use super::subject::{self, Means};
 use super::{
-    Conn, FromRow, Result, Row, blob, counted, event, from_json, insert, invalid, json, kept, mention, taken,
-    xref,
+    Conn, FromRow, Result, Row, blob, counted, event, from_json, insert, invalid, json, kept, mention, sent,
+    taken, xref,
 };
 use crate::erasure::{Erase, Erased, Erasure, Open, unnamed};
 use crate::job::{Job, JobState};
 use crate::kept::InvalidShown;
 use crate::sought::Sought;
-use crate::subject::MentionedIn;
+use crate::subject::{Mention, MentionedIn};
 use crate::taken::{Stage, Taken};
 use crate::waiting::Pruned;
 use crate::xref::XrefFilter;
@@ -34,6 +34,13 @@ struct Held {
     untold: u64,
 }
 
+impl Held {
+    fn dispatches(&self) -> Vec<DispatchId> {
+        let made = self.events.iter().flat_map(|event| &event.dispatches).map(|made| made.id);
+        made.chain(self.letters.iter().copied()).collect()
+    }
+}
+
 /// Erases a subject, unless something of it is open.
 pub(crate) async fn erase(conn: &mut Conn, asked: &Erase) -> Result<Erased> {
     if conn.is_alone() {
@@ -45,6 +52,9 @@ pub(crate) async fn erase(conn: &mut Conn, asked: &Erase) -> Result<Erased> {
     if !open.is_empty() {
         return Ok(Erased::Open(open));
     }
+    // By what is erased, too: so it is looked for before.
+    let found =
+        if asked.mentions { mention::all(conn, &sought, &held.dispatches()).await? } else { Vec::new() };
     let mut counts = Counts::new();
     events(conn, asked, &held, &mut counts).await?;
     for event in &held.invalid {
@@ -56,7 +66,7 @@ pub(crate) async fn erase(conn: &mut Conn, asked: &Erase) -> Result<Erased> {
     unname(conn, asked, &held).await?;
     counts.insert("jobs".to_owned(), held.jobs.len() as u64);
     if asked.mentions {
-        counts.insert("mentions".to_owned(), mentions(conn, &sought).await?);
+        counts.insert("mentions".to_owned(), mentions(conn, &found).await?);
     }
     prune::lower_marks(conn).await?;
     counts.retain(|_, count| *count > 0);
@@ -164,6 +174,8 @@ async fn events(conn: &mut Conn, asked: &Erase, held: &Held, counts: &mut Counts
     let letters: Vec<Uuid> = held.letters.iter().map(|id| id.0).collect();
     hashes.extend(letters.iter().map(|id| (*id, asked.at)));
     let all: Vec<Uuid> = old.iter().flat_map(|event| &event.dispatches).chain(&letters).copied().collect();
+    let dispatches: Vec<DispatchId> = all.iter().copied().map(DispatchId).collect();
+    counts.insert("sent messages".to_owned(), sent::forget(conn, &dispatches).await?);
     let mut pruned = Pruned::default();
     prune::remove_dispatches(conn, &all, &mut pruned).await?;
     prune::remove_rows(conn, &old.iter().collect::<Vec<_>>(), &mut pruned).await?;
@@ -207,14 +219,14 @@ async fn unname(conn: &mut Conn, asked: &Erase, held: &Held) -> Result<()> {
 }
 
 /// Removes what only holds the identifier, and is not open; how much.
-async fn mentions(conn: &mut Conn, sought: &Sought<'_>) -> Result<u64> {
+async fn mentions(conn: &mut Conn, found: &[Mention]) -> Result<u64> {
     let mut removed = 0;
-    for mention in mention::all(conn, sought).await?.into_iter().filter(|mention| !mention.is_open) {
+    for mention in found.iter().filter(|mention| !mention.is_open) {
         removed += 1;
-        match mention.place {
-            MentionedIn::DeadLetter { id } => kept::forget(conn, &[id]).await?,
+        match &mention.place {
+            MentionedIn::DeadLetter { id } => kept::forget(conn, &[*id]).await?,
             MentionedIn::InvalidEvent { id } => {
-                if let Some(event) = invalid::show(conn, id).await? {
+                if let Some(event) = invalid::show(conn, *id).await? {
                     forget_invalid(conn, &event).await?;
                 }
             }
@@ -222,12 +234,12 @@ async fn mentions(conn: &mut Conn, sought: &Sought<'_>) -> Result<u64> {
                 for sql in
                     ["DELETE FROM snapshot_kept WHERE key = $1", "DELETE FROM snapshot_key WHERE id = $1"]
                 {
-                    conn.query(sql).bind(id).execute().await?;
+                    conn.query(sql).bind(*id).execute().await?;
                 }
             }
             MentionedIn::CrossReference { kind, key } => {
-                let system = Some(mention.system);
-                let this = XrefFilter { kind: Some(kind), key: Some(key), system, id: None };
+                let system = Some(mention.system.clone());
+                let this = XrefFilter { kind: Some(kind.clone()), key: Some(key.clone()), system, id: None };
                 xref::remove(conn, &this).await?;
             }
             // They are open always.

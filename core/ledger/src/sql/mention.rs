@@ -10,14 +10,29 @@ use crate::sought::Sought;
 use crate::subject::{Mention, MentionedIn};
 use crate::xref::XrefFilter;
 
-/// Everything that mentions a subject.
-pub(crate) async fn all(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
+/// Everything that mentions a subject, or one of its `dispatches`.
+pub(crate) async fn all(
+    conn: &mut Conn,
+    sought: &Sought<'_>,
+    dispatches: &[DispatchId],
+) -> Result<Vec<Mention>> {
+    let mut found = told(conn, sought).await?;
+    found.extend(records(conn, sought).await?);
+    found.extend(xrefs(conn, sought).await?);
+    for id in dispatches {
+        let of_it = told(conn, &Sought::dispatch(sought.subject, &id.to_string())).await?;
+        let new = of_it.into_iter().filter(|one| !found.iter().any(|known| known.place == one.place));
+        found.extend(new.collect::<Vec<_>>());
+    }
+    Ok(found)
+}
+
+/// What is kept of events and messages that mention it.
+async fn told(conn: &mut Conn, sought: &Sought<'_>) -> Result<Vec<Mention>> {
     let mut found = letters(conn, sought).await?;
     found.extend(holds(conn, sought).await?);
     found.extend(staged(conn, sought).await?);
     found.extend(events(conn, sought).await?);
-    found.extend(records(conn, sought).await?);
-    found.extend(xrefs(conn, sought).await?);
     Ok(found)
 }
 

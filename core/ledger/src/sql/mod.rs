@@ -21,6 +21,7 @@ pub(crate) mod pause;
 pub(crate) mod peer;
 pub(crate) mod prune;
 pub(crate) mod run;
+pub(crate) mod sent;
 pub(crate) mod snapshot;
 pub(crate) mod snapshot_step;
 pub(crate) mod staged;

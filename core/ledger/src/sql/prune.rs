@@ -141,6 +141,7 @@ pub(super) async fn remove_dispatches(
     count_past(conn, (again, "again"), dispatches).await?;
     for sql in [
         "DELETE FROM kept WHERE dispatch {among}",
+        "DELETE FROM sent WHERE dispatch {among}",
         "DELETE FROM attempt WHERE dispatch {among}",
         "DELETE FROM released WHERE dispatch {among}",
         "DELETE FROM note WHERE dispatch {among}",

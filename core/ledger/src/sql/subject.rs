@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use postroom_event::{DispatchId, claimed_subject};
 
 use super::{
-    Conn, FromRow, Result, Row, dead, from_json_bytes, held, id, invalid, job, kept, mention, outbox, trace,
-    xref,
+    Conn, FromRow, Result, Row, dead, from_json_bytes, held, id, invalid, job, kept, mention, outbox, sent,
+    trace, xref,
 };
 use crate::erasure::unnamed;
 use crate::job::{Job, JobFilter};
@@ -32,7 +32,10 @@ pub(crate) async fn held_of(conn: &mut Conn, subject: &str) -> Result<SubjectHel
     found.receipts = untold(conn, subject).await?;
     let ids = found.events.iter().map(|event| event.id.clone()).collect();
     found.jobs = jobs(conn, subject, &ids).await?;
-    found.mentions = mention::all(conn, &sought).await?;
+    let legs = found.events.iter().flat_map(|event| &event.legs);
+    let all: Vec<DispatchId> = legs.map(|leg| leg.id).chain(letters(conn, subject).await?).collect();
+    found.sent = sent::of(conn, &all, i64::MIN).await?;
+    found.mentions = mention::all(conn, &sought, &all).await?;
     Ok(found)
 }
 

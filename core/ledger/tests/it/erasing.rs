@@ -7,7 +7,7 @@ use postroom_event::{DispatchId, Fault};
 use postroom_ledger::{
     Advance, Body, Claims, Compared, DeadLetter, Delivered, Dispatch, Entry, Erase, Erased, Erasure,
     EventOutcome, Fate, HeldDispatch, InHand, InvalidEvent, Ledger, MentionedIn, NewImport, NewJob,
-    NewPending, Open, Opened, PublishedChanges, SnapshotStep, StagedDispatch, Whole, Xref, XrefKey,
+    NewPending, Open, Opened, PublishedChanges, Sent, SnapshotStep, StagedDispatch, Whole, Xref, XrefKey,
 };
 use serde_json::{Value, json};
 
@@ -77,6 +77,13 @@ fn asked(subject: &str) -> Erase {
     }
 }
 
+/// What a dispatch sent, that is kept.
+fn kept(arrived: &Delivered) -> Entry {
+    let content = json!({"name": VALUE}).to_string().into_bytes();
+    let dispatch = arrived.dispatch.id;
+    Entry::Sent(Sent { dispatch, target: "tax".into(), message: "bill".into(), content, until: 90_000 })
+}
+
 async fn erase(ledger: &Ledger, asked: Erase) -> Erasure {
     match ledger.erase(asked).await.expect("written") {
         Erased::Done(erasure) => erasure,
@@ -119,7 +126,8 @@ async fn fill(ledger: &Ledger, subject: &str, prefix: &str) {
         invalid_of(None, &undecoded(subject, "1")),
     ];
     ledger.record(entries).await.expect("recorded");
-    ledger.record(vec![Entry::Delivered(arrived), again]).await.expect("recorded");
+    let kept = kept(&arrived);
+    ledger.record(vec![Entry::Delivered(arrived), kept, again]).await.expect("recorded");
     ledger.record(vec![Entry::Delivered(replayed)]).await.expect("recorded");
     let batch = ledger.assign_batch("waste", 9, 5).await.expect("written").expect("a batch");
     ledger
@@ -151,7 +159,7 @@ async fn what_is_held_of_a_subject_is_erased_and_of_nobody_else_and_the_sums_sta
     for held in [&ada, &bob] {
         let counts =
             (held.events.len(), held.dead.len(), held.invalid.len(), held.xrefs.len(), held.jobs.len());
-        assert_eq!(counts, (3, 1, 2, 1, 1));
+        assert_eq!((counts, held.sent.len()), ((3, 1, 2, 1, 1), 1));
         assert!(held.mentions.is_empty(), "{:?}", held.mentions);
     }
     let erasure = erase(&ledger, asked(ADA)).await;
@@ -164,12 +172,14 @@ async fn what_is_held_of_a_subject_is_erased_and_of_nobody_else_and_the_sums_sta
         ("invalid events", 2),
         ("jobs", 1),
         ("receipts", 3),
+        ("sent messages", 1),
     ];
     assert_eq!(erasure.counts, counts(&expected));
     assert!(erasure.is_of(ADA) && !erasure.is_of(BOB));
     assert_eq!(ledger.erasures().await.expect("read"), [erasure]);
     assert_eq!(ledger.subject(ADA).await.expect("read"), postroom_ledger::SubjectHeld::default());
     assert_eq!(ledger.subject(BOB).await.expect("read"), bob);
+    assert_eq!(ledger.sent(&[dispatch("a-sent", "tax").id], 0).await.expect("read"), []);
     assert_eq!(ledger.sums().await.expect("read"), sums);
     assert!(ledger.trace("a-sent").await.expect("read").is_empty());
     let jobs = ledger.jobs(&postroom_ledger::JobFilter::default(), 9).await.expect("read");
@@ -192,13 +202,16 @@ async fn an_event_that_was_erased_is_a_duplicate_when_it_comes_again_until_it_wo
     assert_eq!(ledger.known(&keys).await.expect("read"), keys.into());
     let ids = [dispatch("a-sent", "tax").id, dispatch("a-dead", "tax").id, dispatch("a-batched", "waste").id];
     assert_eq!(ledger.finished(&ids).await.expect("read"), ids.into());
+    let again = Delivered { dispatch: dispatch("a-sent", "tax"), attempts: 1, at: 9, reference: None };
     let late = vec![
-        delivered("a-sent", "tax"),
+        kept(&again),
+        Entry::Delivered(again),
         Entry::Dead(letter("a-dead", "tax")),
         Entry::Held(held("a-batched", "waste")),
     ];
     ledger.record(late).await.expect("recorded");
     assert_eq!(ledger.sums().await.expect("read"), sums, "what comes of it late is not taken down");
+    assert_eq!(ledger.sent(&ids, 0).await.expect("read"), []);
     let untold = ledger.outbox(99).await.expect("read");
     let repeated = Entry::Repeated { system: "gazetteer".into(), keys: keys.to_vec(), at: 9 };
     ledger.record(vec![repeated]).await.expect("recorded");
@@ -424,6 +437,26 @@ async fn a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_
     assert!(ledger.subject("uprn:1").await.expect("read").dead[0].letter.event.body.is_empty());
 }
 
+async fn what_tells_of_a_dispatch_of_a_subject_is_a_mention_of_it(place: Place) {
+    let ledger = place.open().await;
+    fill(&ledger, ADA, "a").await;
+    fill(&ledger, BOB, "b").await;
+    let body = json!({"data": {"reference": dispatch("a-sent", "tax").id.to_string()}}).to_string();
+    let event = Whole { body: body.into_bytes(), ..whole() };
+    let told = DeadLetter { event, message: Some(json!({"name": VALUE})), ..letter("told", "tax") };
+    ledger.record(vec![Entry::Dead(told)]).await.expect("recorded");
+    let id = dispatch("told", "tax").id;
+    let mentions = async |subject| ledger.subject(subject).await.expect("read").mentions;
+    let [found] = &mentions(ADA).await[..] else { panic!("not found once") };
+    assert_eq!((&found.place, found.is_open), (&MentionedIn::DeadLetter { id }, true));
+    assert_eq!(mentions(BOB).await, []);
+    ledger.discard(&[id], decision(7)).await.expect("written");
+    let erasure = erase(&ledger, Erase { mentions: true, ..asked(ADA) }).await;
+    assert_eq!(erasure.counts["mentions"], 1);
+    let shown = ledger.dead_show(id).await.expect("read").expect("a letter").letter;
+    assert!(shown.event.body.is_empty() && shown.message.is_none());
+}
+
 async fn what_comes_after_the_newest_event_was_erased_waits_and_is_known(place: Place) {
     let ledger = place.open().await;
     fill(&ledger, ADA, "a").await;
@@ -445,6 +478,7 @@ promises!(
     what_only_mentions_a_subject_is_found_by_its_identifier_and_erased_where_it_is_asked_for,
     an_invalid_event_that_does_not_claim_the_subject_only_mentions_it_whatever_value_is_the_identifier,
     a_letter_that_is_held_again_keeps_its_bytes_whoever_they_mention_until_it_has_ended,
+    what_tells_of_a_dispatch_of_a_subject_is_a_mention_of_it,
     what_comes_after_the_newest_event_was_erased_waits_and_is_known,
 );
 

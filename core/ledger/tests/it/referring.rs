@@ -1,8 +1,8 @@
-//! Cross-references.
+//! Cross-references, and what was sent.
 
-use postroom_ledger::{Entry, MAX_XREF_BYTES, Xref, XrefFilter, XrefKey};
+use postroom_ledger::{Entry, MAX_XREF_BYTES, Sent, Xref, XrefFilter, XrefKey};
 
-use crate::support::{Place, delivered};
+use crate::support::{Place, delivered, dispatch};
 
 fn of(kind: &str, key: &str, system: &str) -> XrefKey {
     XrefKey { kind: kind.into(), key: key.into(), system: system.into() }
@@ -79,7 +79,30 @@ async fn those_that_are_meant_are_listed_counted_and_forgotten(place: Place) {
     assert_eq!(ledger.xref_list(&XrefFilter::default(), 10).await.expect("read"), [person]);
 }
 
+fn sent(id: &str, until: i64) -> Sent {
+    let content = format!(r#"{{"name": "{id}"}}"#).into_bytes();
+    let dispatch = dispatch(id, "tax").id;
+    Sent { dispatch, target: "tax".into(), message: "bill".into(), content, until }
+}
+
+async fn what_was_sent_is_found_by_its_dispatch_until_its_time_and_only_where_it_arrived(place: Place) {
+    let ledger = place.open().await;
+    let arrived = |id: &str, until| vec![delivered(id, "tax"), Entry::Sent(sent(id, until))];
+    ledger.record([arrived("1", 5_000), arrived("2", 7_000)].concat()).await.expect("written");
+    ledger.record(vec![Entry::Sent(sent("3", 9_000))]).await.expect("written");
+    let late = Sent { content: b"{}".to_vec(), ..sent("1", 9_000) };
+    ledger.record(vec![delivered("1", "tax"), Entry::Sent(late)]).await.expect("written");
+    let all = ["1", "2", "3"].map(|id| dispatch(id, "tax").id);
+    let found = async |at| ledger.sent(&all, at).await.expect("read");
+    assert_eq!(found(4_999).await, [sent("1", 5_000), sent("2", 7_000)]);
+    assert_eq!(found(5_000).await, [sent("2", 7_000)], "its time is over, though it is still there");
+    ledger.forget_sent(5_000).await.expect("written");
+    assert_eq!(found(0).await, [sent("2", 7_000)]);
+    assert_eq!(ledger.sent(&[], 0).await.expect("read"), []);
+}
+
 promises!(
+    what_was_sent_is_found_by_its_dispatch_until_its_time_and_only_where_it_arrived,
     what_was_asked_for_is_found_in_one_question_and_nothing_else,
     the_newest_id_counts_and_the_same_again_changes_nothing,
     what_cannot_be_kept_does_not_keep_its_receipt_from_being_written,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use postroom_council::{Asks, Code, Council, Key, Listed, Route};
 use postroom_event::Event;
-use postroom_ledger::XrefKey;
 use postroom_schema::{EventType, Said};
 use postroom_transform::Data;
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use serde_json::{Map, Value};
 use super::fiction::{Fiction, NotFound, Seed};
 use super::{CaseError, NewCase};
 use crate::decide::{Decider, check_data};
+use crate::references::{Asked, Known, References};
 use crate::{Table, golden};
 
 /// The class of what is nobody's.
@@ -51,6 +51,11 @@ pub fn new_case(
     event: Event<Data>,
     asked: CaseAsked,
 ) -> Result<NewCase, CaseError> {
+    if route.lookups.iter().any(|lookup| matches!(lookup.asks, Asks::Sent(_))) {
+        let words =
+            "it asks for what was sent, which is made up by hand: write the case, with its lookups.json";
+        return Err(CaseError::NoExample(words.to_owned()));
+    }
     let known = example(council, route, &event)?;
     let table = Arc::new(Table::new(Arc::clone(council)));
     let mut decider = Decider::new(Arc::clone(council), table, String::new());
@@ -65,7 +70,7 @@ pub fn new_case(
         return Err(CaseError::NotWanted);
     }
     let (lookups, references) = answers(route, &event);
-    decider.learn(references.into_iter().collect());
+    decider.learn(references);
     let message = golden::made(council, &mut decider, route, &event).map_err(CaseError::NoMessage)?;
     let event = serde_json::to_string_pretty(&event).unwrap_or_default();
     Ok(NewCase { event, message, lookups, replaced })
@@ -249,16 +254,16 @@ fn listed(route: &Route, data: &Data) -> BTreeSet<String> {
 }
 
 /// What the case says that the ledger knows: an id of its own for each cross-reference that the route asks for.
-fn answers(route: &Route, event: &Event<Data>) -> (Option<Value>, Vec<(XrefKey, String)>) {
+fn answers(route: &Route, event: &Event<Data>) -> (Option<Value>, References) {
     let (mut written, mut known) = (Map::new(), Vec::new());
     for lookup in &route.lookups {
-        let Asks::Xref { kind, system } = &lookup.asks else { continue };
+        let Asks::Xref { system, .. } = &lookup.asks else { continue };
         let Code::Text(key) = lookup.from.code(event.data.part(), Some(&event.subject)) else { continue };
         let id = format!("{}-{}", system.to_uppercase(), known.len() + 1);
         written.insert(lookup.name.clone(), id.clone().into());
-        known.push((XrefKey { kind: kind.clone(), key, system: system.clone() }, id));
+        known.extend(Asked::of(lookup, &key).map(|of| (of, Some(Known::Id(id)))));
     }
-    ((!written.is_empty()).then_some(Value::Object(written)), known)
+    ((!written.is_empty()).then_some(Value::Object(written)), known.into_iter().collect())
 }
 
 /// A JSON pointer as a dotted path, `[]` for any item of a list.

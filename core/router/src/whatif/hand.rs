@@ -7,7 +7,6 @@ use std::sync::Arc;
 use postroom_broker::{Broker, Entry};
 use postroom_council::{Council, Route};
 use postroom_event::{Event, Refusal};
-use postroom_ledger::XrefKey;
 use postroom_transform::Data;
 
 use super::compare::{Beside, End};
@@ -16,7 +15,7 @@ use super::{RouteDifferences, Standing};
 use crate::Table;
 use crate::decide::{Decider, Made, Unmappable};
 use crate::journal;
-use crate::references::References;
+use crate::references::{Asked, References};
 
 /// The routes of both configurations, set beside each other by name and target.
 pub(crate) struct Pairs {
@@ -81,7 +80,7 @@ pub(crate) struct Hand {
     pub(crate) tally: Tally,
     /// Entries to be looked at again once the ledger was asked, by their place in the batch.
     again: Vec<usize>,
-    asked: Vec<XrefKey>,
+    asked: Vec<Asked>,
 }
 
 /// What an entry comes to.
@@ -109,7 +108,7 @@ impl Hand {
     pub(crate) fn look(&mut self, entries: &[Entry]) {
         for (place, entry) in entries.iter().enumerate() {
             let seen = self.see(entry);
-            let asked: Vec<XrefKey> = self.sides.iter_mut().flat_map(Decider::take_asked).collect();
+            let asked: Vec<Asked> = self.sides.iter_mut().flat_map(Decider::take_asked).collect();
             if asked.is_empty() {
                 self.count(seen);
             } else {
@@ -120,7 +119,7 @@ impl Hand {
     }
 
     /// What the ledger has to be asked before this worker looks again.
-    pub(crate) fn take_asked(&mut self) -> Vec<XrefKey> {
+    pub(crate) fn take_asked(&mut self) -> Vec<Asked> {
         std::mem::take(&mut self.asked)
     }
 

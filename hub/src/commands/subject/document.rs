@@ -1,6 +1,6 @@
 //! Everything that is held of a subject as one document: JSON, or a listing for reading.
 
-use postroom_ledger::{HeldDispatch, StagedKept, SubjectHeld, Whole, WorkItem};
+use postroom_ledger::{HeldDispatch, Sent, StagedKept, SubjectHeld, Whole, WorkItem};
 use serde_json::{Map, Value, json};
 
 use super::elsewhere::Elsewhere;
@@ -90,6 +90,7 @@ fn parts<'h>(
         ("invalid_events", held.invalid.iter().map(whole_event).collect()),
         ("holds", held.held.iter().map(hold).collect()),
         ("staged_messages", held.staged.iter().map(staged).collect()),
+        ("sent_messages", held.sent.iter().map(sent).collect()),
         ("work_items", work.iter().map(|item| json!(item)).collect()),
         ("cross_references", held.xrefs.iter().map(|xref| json!(xref)).collect()),
         ("untold_receipts", held.receipts.iter().map(|receipt| json!(receipt)).collect()),
@@ -124,6 +125,13 @@ fn staged(staged: &StagedKept) -> Value {
         "staged_at": output::time(staged.at), "batch": staged.batch, "message": staged.message,
     });
     with_event(shown, &staged.event)
+}
+
+fn sent(sent: &Sent) -> Value {
+    json!({
+        "dispatch": sent.dispatch.to_string(), "target": sent.target, "until": output::time(sent.until),
+        "message": content(&sent.content, Revealing::logged()),
+    })
 }
 
 fn with_event(mut shown: Value, event: &Whole) -> Value {

@@ -106,6 +106,7 @@ fn tell_held(held: &SubjectHeld, args: &EraseArgs) {
         ("invalid events", held.invalid.len()),
         ("holds", held.held.len()),
         ("staged messages", held.staged.len()),
+        ("messages that were sent and are kept", held.sent.len()),
         ("cross-references", held.xrefs.len()),
         ("receipts still to be told", held.receipts.len()),
         ("jobs that name it", held.jobs.len()),
