@@ -449,3 +449,14 @@ fn explain_shows_what_was_looked_up_and_what_a_list_does_not_know() {
     let why = "unknown-code: lookup `place`: the code list `places` does not know what stands in `place`";
     assert_eq!((&told["sent"], &told["why"]), (&false.into(), &why.into()));
 }
+
+#[test]
+fn an_event_that_breaks_its_schema_is_told_with_the_place_of_each_fault_once() {
+    let hub = TestHub::new(TestCouncil::small(), "amqp://nobody@127.0.0.1:1");
+    let mut event = postroom_tests::council::parcel_event("case", "a", 1);
+    (event["data"]["number"], event["data"]["place"]) = ("one".into(), 7.into());
+    hub.council.write("event.json", &event.to_string());
+    let told = hub.say(&["explain", &hub.council.folder().join("event.json").display().to_string()]);
+    let expected = "invalid: schema at \"/number\": a whole number is expected; /place: a text is expected";
+    assert_eq!(told.trim_end(), expected);
+}

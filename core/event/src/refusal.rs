@@ -135,4 +135,10 @@ impl Refusal {
     pub fn new(rule: Rule, place: impl Into<String>, words: impl Into<String>) -> Self {
         Self { rule, place: place.into(), words: words.into() }
     }
+
+    /// Where, if it is not the whole, and why: one sentence that says the place once.
+    pub fn why(&self) -> String {
+        let Self { place, words, .. } = self;
+        if place.is_empty() { words.clone() } else { format!("{place}: {words}") }
+    }
 }

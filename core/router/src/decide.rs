@@ -126,7 +126,7 @@ pub struct Unmappable {
 
 impl From<Refusal> for Unmappable {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.rule.code(), refusal.words)
+        Self::new(refusal.rule.code(), refusal.why())
     }
 }
 
@@ -395,13 +395,15 @@ impl Decider {
 /// Checks data against the schema of its type.
 ///
 /// # Errors
-/// [`Rule::UnknownType`], or [`Rule::Schema`] at the first violation, with all of them in its words.
+/// [`Rule::UnknownType`], or [`Rule::Schema`] at the first violation; its words have that one first, and the others with their places.
 pub(crate) fn check_data(council: &Council, event_type: &str, data: &Data) -> Result<(), Refusal> {
     let Some(known) = council.vocabulary.get(event_type) else {
         return Err(Refusal::new(Rule::UnknownType, "type", "no schema is known for the event type"));
     };
-    known.validator.validate(data).map_err(|violations| {
-        let place = violations.first().map(|violation| violation.pointer.clone()).unwrap_or_default();
+    known.validator.validate(data).map_err(|mut violations| {
+        // Whoever tells the words tells the place before them.
+        let place =
+            violations.first_mut().map(|first| std::mem::take(&mut first.pointer)).unwrap_or_default();
         Refusal::new(Rule::Schema, place, in_words(&violations))
     })
 }

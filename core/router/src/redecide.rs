@@ -114,7 +114,7 @@ impl Round {
         match item.map(|item| &item.decision.verdict) {
             Some(Verdict::Invalid(refusal)) => {
                 let code = refusal.rule.code();
-                self.so_far.leave(&number, Unmappable { code, words: refusal.words.clone() });
+                self.so_far.leave(&number, Unmappable { code, words: refusal.why() });
                 let (place, words) = (refusal.place.clone(), refusal.words.clone());
                 Entry::StillInvalid {
                     number,

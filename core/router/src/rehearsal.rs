@@ -110,11 +110,7 @@ impl Rehearsal {
         };
         match self.decider.decide_kept(&shown.summary.system, &delivery).verdict {
             Verdict::Invalid(refusal) => {
-                let words = match refusal.place.as_str() {
-                    "" => refusal.words,
-                    place => format!("{place}: {}", refusal.words),
-                };
-                Outlook::Refused(Unmappable { code: refusal.rule.code(), words })
+                Outlook::Refused(Unmappable { code: refusal.rule.code(), words: refusal.why() })
             }
             Verdict::Routed(_) | Verdict::NoRoute => Outlook::Accepted,
         }
@@ -170,7 +166,7 @@ impl Rehearsal {
         let received =
             Received { content_type: kept.content_type.as_deref(), headers: &kept.headers, body: &body };
         decode(&received, self.council.max_body)
-            .map_err(|refusal| barred("unreadable", format!("its event cannot be read: {}", refusal.words)))
+            .map_err(|refusal| barred("unreadable", format!("its event cannot be read: {}", refusal.why())))
     }
 
     pub(crate) fn target(&self, system: &str) -> Option<&Target> {

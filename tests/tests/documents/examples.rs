@@ -17,6 +17,8 @@ fn the_documents_in_docs_are_those_of_the_example_council() {
         ("asyncapi.json", vec!["docs", "asyncapi"]),
         ("map.mmd", vec!["docs", "map"]),
         ("map.svg", vec!["docs", "map", "--format", "svg"]),
+        ("ropa.md", vec!["docs", "ropa"]),
+        ("ropa.html", vec!["docs", "ropa", "--format", "html"]),
     ] {
         let page = fs::read_to_string(house().join("docs/example").join(name)).unwrap_or_default();
         assert!(page == said(&council, &arguments), "docs/example/{name}: {ANEW}");

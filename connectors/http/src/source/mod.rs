@@ -5,7 +5,6 @@
 
 mod content;
 mod form;
-mod held;
 mod poll;
 mod webhook;
 
@@ -13,7 +12,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use postroom_connector::{
-    Arrival, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+    Arrival, CertificateAt, ConnectorError, Failure, HeldBatch, Settings, SettingsError, Source, SourceKind,
+    digest,
 };
 use postroom_event::{Fault, Reading};
 use postroom_format::ReadError;
@@ -21,7 +21,6 @@ use postroom_listener::Listeners;
 
 use crate::NAME;
 use content::Content;
-use held::{HeldBatch, hash};
 use poll::{PollSettings, Polling};
 use webhook::{Webhook, WebhookSettings};
 
@@ -157,7 +156,7 @@ impl SourceKind for HttpSource {
             way.records(&body).map_err(|error| permanent("the file cannot be understood", &error))?;
         let readings = readings.into_iter().map(|reading| with_key(content, reading)).collect();
         let label = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Arrival::Batch(Box::new(HeldBatch::new(label, hash([body.as_ref()]), readings))))
+        Ok(Arrival::Batch(Box::new(HeldBatch::new(label, digest([body.as_ref()]), readings))))
     }
 }
 

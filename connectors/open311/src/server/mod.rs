@@ -33,7 +33,7 @@ use crate::NAME;
 use crate::store::{Side, Store};
 use admission::Admissions;
 use answering::Answering;
-use batch::{Reports, Taken};
+use batch::{Taken, batch};
 use counter::{Counter, Trouble};
 use place::Place;
 pub(crate) use settings::keep_days;
@@ -172,7 +172,7 @@ impl Source for Server {
         {
             all.push(taken);
         }
-        Ok(Arrival::Batch(Box::new(Reports::new(label, all, answering))))
+        Ok(Arrival::Batch(Box::new(batch(label, all, answering))))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use postroom_connector::digest;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::form::Parameters;
 use super::refusal::Refusal;
@@ -99,12 +99,7 @@ fn point(parameters: &Parameters, record: &mut Map<String, Value>, faults: &mut 
 
 /// SHA-256 in hex of names and values, each with its length before it.
 pub(super) fn hash(pairs: &[(&str, &str)]) -> String {
-    let mut sha = Sha256::new();
-    for part in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        sha.update((part.len() as u64).to_be_bytes());
-        sha.update(part);
-    }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(pairs.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
 }
 
 #[cfg(test)]

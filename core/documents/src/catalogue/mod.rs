@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use postroom_council::{Council, System};
 use postroom_schema::EventType;
 
-use crate::html::{code, escaped, table};
+use crate::html::{self, code, escaped, table};
 use crate::who::{routes, said, states};
 
 /// What every page holds, by which a folder of them is known again.
@@ -62,7 +62,7 @@ fn index(council: &Council) -> Page {
     }
     let mut body = format!(
         "<h1>{}: the events</h1>\n<p>What departments tell each other, who states it and who receives it. \
-         Written from the council's text by <code>postroom docs catalogue</code>.</p>\n",
+         Written from the council's text by <code>postroom docs catalogue</code>.</p>\n<div class=\"even\">\n",
         escaped(&council.name)
     );
     for (family, types) in families {
@@ -71,6 +71,7 @@ fn index(council: &Council) -> Page {
         let head = ["Event", "Type", "Published by", "Received by"];
         body.push_str(&table(&format!("Event types about {family}"), &head, &rows));
     }
+    body.push_str("</div>\n");
     Page { name: INDEX.to_owned(), text: whole(&format!("{}: the events", council.name), &body) }
 }
 
@@ -88,22 +89,10 @@ fn row(council: &Council, event_type: &EventType) -> Vec<String> {
 }
 
 fn or_nobody(systems: &[String]) -> String {
-    if systems.is_empty() { "<em>nobody</em>".to_owned() } else { systems.join(", ") }
+    if systems.is_empty() { "<em>nobody</em>".to_owned() } else { systems.join("; ") }
 }
 
-const STYLE: &str = "body{font:16px/1.5 Arial,Helvetica,sans-serif;color:#111;max-width:75rem;margin:2rem auto;padding:0 1rem}\
-h1{line-height:1.2}a{color:#1b5e9b}code,pre{font-family:Consolas,Menlo,monospace;font-size:.875em}\
-pre{background:#f1f3f5;padding:1rem;overflow:auto}table{border-collapse:collapse;width:100%;margin:1rem 0}\
-caption{text-align:left;color:#444;padding-bottom:.25rem}th,td{border:1px solid #adb5bd;padding:.35rem .6rem;text-align:left;vertical-align:top}\
-thead th{background:#f1f3f5}tbody th{font-weight:normal}.differs{background:#fff3bf}small{color:#444}\
-@media print{body{max-width:none;margin:0}a{color:inherit}tr{break-inside:avoid}}";
-
-/// A whole page around its body.
+/// A whole page of the catalogue around its body.
 fn whole(title: &str, body: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n{MARK}\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escaped(title)
-    )
+    html::page(title, &format!("{MARK}\n"), body)
 }

@@ -19,7 +19,7 @@ pub(super) fn of(council: &Council, event_type: &EventType) -> String {
     let description =
         said(&event_type.schema, "description").map(|text| format!("<p>{}</p>\n", escaped(text)));
     let body = [
-        "<p><a href=\"index.html\">All events</a></p>\n".to_owned(),
+        "<nav><a href=\"index.html\">All events</a></nav>\n".to_owned(),
         format!("<h1>{}</h1>\n<p>{}</p>\n", escaped(title), code(&event_type.name)),
         description.unwrap_or_default(),
         publishers(council, event_type),
@@ -126,7 +126,7 @@ fn example(event_type: &EventType) -> String {
     let (name, data) = examples.swap_remove(at);
     let text = serde_json::to_string_pretty(&data).unwrap_or_default();
     format!(
-        "<h2>An example</h2>\n<p>The data of the example {}, which is invented.</p>\n<pre>{}</pre>\n",
+        "<h2>An example</h2>\n<p>The data of the example {}, which is invented.</p>\n<pre tabindex=\"0\">{}</pre>\n",
         code(&name),
         escaped(&text)
     )

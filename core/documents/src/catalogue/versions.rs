@@ -26,8 +26,11 @@ pub(super) fn of(council: &Council, event_type: &EventType) -> String {
     let links: Vec<String> = all.iter().map(|version| page::link(version)).collect();
     let heads: Vec<&str> = all.iter().map(|version| version.name.as_str()).collect();
     let head = [vec!["Field"], heads].concat();
-    let table = table("What the versions say of each field; where they differ it is marked", &head, &rows);
-    format!("<h2>Versions</h2>\n<p>{}</p>\n{table}", links.join(", "))
+    let table = table("What the versions say of each field", &head, &rows);
+    let links = links.join(", ");
+    format!(
+        "<h2>Versions</h2>\n<p>{links}: what each says of every field; where they differ it is marked.</p>\n{table}"
+    )
 }
 
 fn row(path: &str, cells: &[String]) -> Vec<String> {

@@ -20,7 +20,8 @@ pub fn svg(chart: &Chart) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
          aria-labelledby=\"map-title map-desc\" font-family=\"Arial, Helvetica, 'Liberation Sans', sans-serif\">\n\
          <title id=\"map-title\">{}: the map of its events</title>\n<desc id=\"map-desc\">{}. On the left who states events, in the \
-         middle the events, on the right who receives them.</desc>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n",
+         middle the events, on the right who receives them.</desc>\n<style>path:hover{{stroke-width:5;stroke-opacity:1}}</style>\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n",
         escaped(&chart.council),
         escaped(&chart.summary()),
     );
@@ -39,7 +40,8 @@ pub fn svg(chart: &Chart) -> String {
     text
 }
 
-fn colour(number: usize) -> &'static str {
+/// The colour of a family, by its place in the alphabet.
+pub(super) fn colour(number: usize) -> &'static str {
     COLOURS[number % COLOURS.len()]
 }
 

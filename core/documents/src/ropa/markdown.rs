@@ -13,6 +13,9 @@ fn part(part: &Part) -> String {
         Part::Heading(level, words) => format!("{} {}", "#".repeat(*level), escaped(words)),
         Part::Words(words) => escaped(words),
         Part::Warning(words) => format!("> **{}**", escaped(words)),
+        Part::List(items) => {
+            items.iter().map(|item| format!("- {}", cell(item))).collect::<Vec<_>>().join("\n")
+        }
         Part::Table(head, rows) => {
             let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
             let head = [

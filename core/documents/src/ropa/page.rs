@@ -15,6 +15,8 @@ pub(super) enum Part {
     Words(String),
     /// A paragraph that must not be overlooked.
     Warning(String),
+    /// Things beside each other.
+    List(Vec<Cell>),
     /// A table: its head and its rows.
     Table(Vec<&'static str>, Vec<Vec<Cell>>),
 }
@@ -55,37 +57,33 @@ pub(super) fn page(record: &Record<'_>) -> Vec<Part> {
              S special category, C council-tax data, B social-security data."
                 .to_owned(),
         ),
-        Part::Heading(2, "Still to be added".to_owned()),
+        Part::Heading(2, "Still to be added: what the configuration does not say".to_owned()),
     ];
-    page.push(Part::Table(
-        vec!["what the configuration does not say"],
-        TO_ADD.map(|row| vec![text(row)]).into(),
-    ));
+    page.push(Part::List(TO_ADD.map(text).into()));
     page.extend(record.activities.iter().flat_map(activity));
     page.push(Part::Heading(2, "What the hub itself holds".to_owned()));
     page.push(Part::Table(vec!["where", "what of a person", "how long"], held(council)));
     page.push(Part::Heading(2, "Routes that carry nothing of a person".to_owned()));
-    page.push(Part::Table(vec!["routes"], vec![vec![names(&record.impersonal)]]));
+    page.push(names(&record.impersonal));
     if !record.unused.is_empty() {
         page.push(Part::Heading(2, "Purposes for which nothing of a person is carried".to_owned()));
-        page.push(Part::Table(vec!["purposes"], vec![vec![names(&record.unused)]]));
+        page.push(names(&record.unused));
     }
     page
 }
 
-fn names(all: &[&str]) -> Cell {
+fn names(all: &[&str]) -> Part {
     if all.is_empty() {
-        text("none")
-    } else {
-        Cell::Names(all.iter().map(|name| (*name).to_owned()).collect())
+        return Part::Words("None.".to_owned());
     }
+    Part::List(all.iter().map(|name| Cell::Names(vec![(*name).to_owned()])).collect())
 }
 
 fn activity(activity: &Activity<'_>) -> Vec<Part> {
     let mut parts = vec![Part::Heading(2, activity.title().to_owned())];
     let allowed = activity.purpose.map(|purpose| purpose.classes.clone()).unwrap_or_default();
     parts.push(Part::Table(
-        vec!["of the purpose", ""],
+        vec!["of the purpose", "what the council says"],
         vec![
             vec![text("name"), Cell::Names(vec![activity.name.to_owned()])],
             vec![text("lawful basis"), text(activity.basis())],

@@ -16,6 +16,7 @@ fn page() -> Vec<Part> {
     vec![
         Part::Heading(2, NASTY.to_owned()),
         Part::Words(NASTY.to_owned()),
+        Part::List(vec![Cell::Text(NASTY.to_owned())]),
         Part::Table(vec!["one", "two"], vec![cells]),
     ]
 }
@@ -23,18 +24,24 @@ fn page() -> Vec<Part> {
 #[test]
 fn in_markdown_no_text_is_markup_and_none_breaks_a_row() {
     let escaped = "=1+1 \\| \\<b\\>\"x\"\\</b\\> \\`y\\` \\*z\\* \\[l\\](http://e.example) next";
-    let expected =
-        format!("## {escaped}\n\n{escaped}\n\n| one | two |\n|---|---|\n| {escaped} | a\\|b, `plain` |\n");
+    let expected = format!(
+        "## {escaped}\n\n{escaped}\n\n- {escaped}\n\n| one | two |\n|---|---|\n| {escaped} | a\\|b, `plain` |\n"
+    );
     assert_eq!(markdown::write(&page()), expected);
 }
 
 #[test]
 fn in_html_no_text_is_markup() {
     let written = html::write(&page());
-    let escaped = "=1+1 | &lt;b&gt;&quot;x&quot;&lt;/b&gt; `y` *z* [l](http://e.example) next";
-    assert!(written.contains(&format!("<h2>{escaped}</h2>\n<p>{escaped}</p>\n")), "{written}");
+    let escaped = "=1+1 | &lt;b&gt;&quot;x&quot;&lt;/b&gt; `y` *z* [l](http://e.example)\nnext";
     assert!(
-        written.contains(&format!("<td>{escaped}</td><td><code>a|b</code>, <code>plain</code></td>")),
+        written.contains(&format!("<h2>{escaped}</h2>\n<p>{escaped}</p>\n<ul>\n<li>{escaped}</li>\n</ul>\n")),
+        "{written}"
+    );
+    assert!(
+        written.contains(&format!(
+            "<th scope=\"row\">{escaped}</th><td><code>a|b</code>, <code>plain</code></td>"
+        )),
         "{written}"
     );
 }

@@ -85,8 +85,7 @@ fn example<'c>(council: &'c Council, route: &Route, event: &Event<Data>) -> Resu
     if council.owner_of(&event.source).is_none() {
         return Err(no_example("no system owns its source".to_owned()));
     }
-    check_data(council, &event.event_type, &event.data)
-        .map_err(|refusal| no_example(format!("{}: {}", refusal.place, refusal.words)))?;
+    check_data(council, &event.event_type, &event.data).map_err(|refusal| no_example(refusal.why()))?;
     let known = council.vocabulary.get(&event.event_type);
     known.ok_or_else(|| no_example("its type is not known".to_owned()))
 }

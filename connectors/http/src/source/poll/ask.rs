@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postroom_connector::{ConnectorError, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, Failure, Settings, SettingsError, digest};
 use postroom_event::Reading;
 use postroom_request::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
 use postroom_request::{Answer, Body, Client, Peer, StatusCode, Url};
@@ -15,7 +15,6 @@ use super::access::Line;
 use super::rounds::{MOST_PAGES, Page, Standing, Step};
 use super::settings::PollSettings;
 use super::understand::understand;
-use crate::source::held::hash;
 
 /// How errors call a system, and how much of its answer is read.
 const SYSTEM: Peer = Peer { name: "the system", max_answer_bytes: 16 * 1024 * 1024 };
@@ -134,7 +133,7 @@ impl Asker {
         let understood = understand(&self.settings, &address, Some(links.join(", ").as_str()), body)?;
         let cursor = standing.cursor.as_bytes();
         let id =
-            hash([cursor, address.as_str().as_bytes(), standing.page.filled().as_bytes(), body.as_ref()]);
+            digest([cursor, address.as_str().as_bytes(), standing.page.filled().as_bytes(), body.as_ref()]);
         let step = self.settings.rules.step(standing, understood.found);
         let mark = head.get(ETAG).map(|tag| Mark { address, tag: tag.clone() });
         Ok(Heeded { readings: understood.readings, id, step, mark })

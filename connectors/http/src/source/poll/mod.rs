@@ -13,11 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source};
+use postroom_connector::{Arrival, ConnectorError, Failure, HeldBatch, Settings, SettingsError, Source};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::held::HeldBatch;
 use ask::{Asker, Heard, Heeded, Mark};
 use rounds::{CursorFrom, Standing};
 pub(super) use settings::{PollSettings, keys};

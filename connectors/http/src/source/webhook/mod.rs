@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use postroom_connector::{Arrival, ConnectorError, Failure, Settings, SettingsError, Source};
+use postroom_connector::{
+    Arrival, ConnectorError, Failure, HeldBatch, Settings, SettingsError, Source, digest,
+};
 use postroom_event::Reading;
 use postroom_format::ReadError;
 use postroom_listener::{
@@ -20,7 +22,6 @@ use postroom_listener::{
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::held::{HeldBatch, hash};
 use gate::Gate;
 use refusal::Refusal;
 pub(super) use settings::{WebhookSettings, keys};
@@ -187,7 +188,7 @@ fn batch(label: String, all: Vec<Taken>) -> HeldBatch {
             keys.extend(record.key.clone());
         }
     }
-    let id = hash(bodies.iter().map(AsRef::as_ref).chain(keys.iter().map(String::as_bytes)));
+    let id = digest(bodies.iter().map(AsRef::as_ref).chain(keys.iter().map(String::as_bytes)));
     HeldBatch::new(label, id, readings).then(move || {
         for reply in replies {
             reply.send(Answer::new(StatusCode::OK));

@@ -1,14 +1,15 @@
-//! A batch that is held in memory: the bodies of webhooks, or a page of an answer. It does not know where it came from.
+//! A batch that is held in memory: what was posted, or a page of an answer. It does not know where it came from.
 
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
-use postroom_connector::{Batch, ConnectorError, Ending, Failure};
 use postroom_event::Reading;
 use sha2::{Digest, Sha256};
 
+use crate::{Batch, ConnectorError, Ending, Failure};
+
 /// Records in memory, and what is done when they are taken.
-pub(super) struct HeldBatch {
+pub struct HeldBatch {
     label: String,
     id: String,
     records: u64,
@@ -18,18 +19,21 @@ pub(super) struct HeldBatch {
 }
 
 impl HeldBatch {
-    pub(super) fn new(label: String, id: String, readings: Vec<Reading>) -> Self {
+    /// A batch of these, known by `id` wherever it comes again.
+    pub fn new(label: String, id: String, readings: Vec<Reading>) -> Self {
         let records = readings.len() as u64;
         Self { label, id, records, readings: readings.into(), cursor: None, finish: Box::new(|| {}) }
     }
 
     /// The same, behind which the source goes on at `cursor`.
-    pub(super) fn cursor(self, cursor: Option<String>) -> Self {
+    #[must_use]
+    pub fn cursor(self, cursor: Option<String>) -> Self {
         Self { cursor, ..self }
     }
 
     /// The same; once it is taken, `finish` is called. Where it never is, `finish` is dropped.
-    pub(super) fn then(self, finish: impl FnOnce() + Send + 'static) -> Self {
+    #[must_use]
+    pub fn then(self, finish: impl FnOnce() + Send + 'static) -> Self {
         Self { finish: Box::new(finish), ..self }
     }
 }
@@ -68,7 +72,7 @@ impl Batch for HeldBatch {
 }
 
 /// SHA-256 of `parts`, in hex; each with its length before it, so that no two lists of parts give the same.
-pub(super) fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut sha = Sha256::new();
     for part in parts {
         sha.update((part.len() as u64).to_be_bytes());
