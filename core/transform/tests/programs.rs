@@ -17,7 +17,8 @@ fn shape() -> Shape {
                 "required": ["given"], "properties": {
                     "given": {"type": "string"}, "family": {"type": "string"}, "age": {"type": "integer"}}}},
             "address": {"type": "object", "additionalProperties": false, "required": ["line1"], "properties": {
-                "line1": {"type": "string"}, "town": {"type": "string"}}}
+                "line1": {"type": "string"}, "town": {"type": "string"}}},
+            "site": {"type": "object", "additionalProperties": false, "properties": {"town": {"type": "string"}}}
         }
     }))
 }
@@ -214,6 +215,46 @@ fn what_is_wrong_is_told_with_its_place() {
     refuses("match(.name, r'(')", &["1:14 invalid-pattern"]);
     refuses("{ \"a\": }", &["1:8 syntax"]);
     refuses("\"open", &["1:1 syntax"]);
+}
+
+#[test]
+fn a_misspelt_field_is_told_whatever_it_is_read_of() {
+    refuses("a = .address\na = .address\na.twon", &["3:1 unknown-field"]);
+    refuses("a = .address\nif .open { a = .address }\na.twon", &["3:1 unknown-field"]);
+    refuses("a = object(.site) ?? { \"town\": \"none\" }\na.twon", &["2:1 unknown-field"]);
+    refuses("a = .site || {}\na.twon", &["2:1 unknown-field"]);
+    refuses("a = .people || []\na[0].gvien", &["2:1 unknown-field"]);
+    refuses("a = merge(object(.site) ?? {}, { \"x\": 1 })\na.twon", &["2:1 unknown-field"]);
+    refuses("object(.site).twon ?? \"\"", &["1:1 unknown-field"]);
+    refuses("a = if .open { .address } else { null }\na.twon", &["2:1 unknown-field"]);
+    refuses("a = merge(.address, { \"x\": 1 })\na.twon", &["2:1 unknown-field"]);
+    refuses("a = { \"town\": 1 }\na.twon", &["2:1 unknown-field"]);
+    refuses("map(.people) -> |p| {\n q = p\n q = p\n q.gvien\n}", &["4:2 unknown-field"]);
+    refuses("map(.people) -> |p| { exists(p.gvien) }", &["1:23 unknown-field"]);
+    refuses("{ \"a\": .address }.a.twon", &["1:1 unknown-field"]);
+    refuses("merge(.address, { \"x\": 1 }).twon", &["1:1 unknown-field"]);
+    refuses("slice(.people, 1)[0].gvien ?? \"\"", &["1:1 unknown-field"]);
+    refuses("get(.address, [\"twon\"]) ?? null", &["1:1 unknown-field"]);
+    let found = Mapping::compile("get(.people, [0, \"gvien\"]) ?? null", &shape(), Context::Route);
+    let found = found.expect_err("a misspelt field");
+    assert_eq!(found[0].words, "there is no field `gvien` here");
+    assert_eq!(found[0].hint.as_deref(), Some("did you mean `given`?"));
+}
+
+#[test]
+fn an_optional_field_is_read_of_anything() {
+    gives("a = .address\nif .open { a = .address }\na.town", &Value::Null);
+    gives("a = {}\nif .open { a.b = 1 }\na.b", &json!(1));
+    gives("a = object(.site) ?? .address\na.line1", &json!("1 High Street"));
+    gives("a = .people || []\na[1].family || \"none\"", &json!("Dee"));
+    gives("object(.site).town ?? \"none\"", &json!("none"));
+    gives("[{ \"a\": .address }.a.town, [.name][0]]", &json!([null, " Élodie "]));
+    gives("map(slice(.people, 0) ?? []) -> |p| { p.family || p.given }", &json!(["Ann", "Dee"]));
+    gives("[exists(.people[0].age), map(.people) -> |p| { exists(p.age) }]", &json!([true, [true, false]]));
+    gives("split(.address.line1, \" \")[0]", &json!("1"));
+    gives("parse_regex(.address.line1, r'^(?P<no>\\d+) ').no ?? \"\"", &json!("1"));
+    gives("get(.people, [1, \"family\"]) ?? null", &json!("Dee"));
+    gives("x = []\nmap(x) -> |y| { y.z }", &json!([]));
 }
 
 #[test]

@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 use vrl::compiler::Function;
 use vrl::stdlib;
 
+use crate::reading;
+
 pub use table::{Allowed, FUNCTIONS, functions_as_markdown};
 
 /// Whether a mapping may call `name`.
@@ -36,6 +38,7 @@ pub(crate) fn all() -> &'static [Box<dyn Function>] {
         for rows in [text::FUNCTIONS, numbers::FUNCTIONS, lists::FUNCTIONS, times::FUNCTIONS] {
             all.extend(rows.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         }
+        all.extend(reading::functions());
         all.extend(closures::FUNCTIONS.iter().map(|each| Box::new(*each) as Box<dyn Function>));
         all
     })
@@ -48,9 +51,7 @@ fn library() -> Vec<Box<dyn Function>> {
         Box::new(stdlib::Contains),
         Box::new(stdlib::Downcase),
         Box::new(stdlib::EndsWith),
-        Box::new(stdlib::Exists),
         Box::new(stdlib::Float),
-        Box::new(stdlib::Get),
         Box::new(stdlib::Includes),
         Box::new(stdlib::Integer),
         Box::new(stdlib::IsArray),
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn the_table_names_exactly_the_functions_that_can_be_called() {
         let mut callable: Vec<&str> = all().iter().map(|function| function.identifier()).collect();
-        callable.retain(|name| ![MULTIPLY, PRESENT].contains(name));
+        callable.retain(|name| ![MULTIPLY, PRESENT, reading::OF_VARIABLE, reading::OF_RESULT].contains(name));
         callable.sort_unstable();
         let told: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(told, callable);
