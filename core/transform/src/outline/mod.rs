@@ -26,6 +26,8 @@ pub(crate) struct Outline {
     made: Arc<Piece>,
     /// What the data certainly keeps, where a schema tells it.
     schema: Option<Arc<Value>>,
+    /// Whether a pattern stands anywhere but where a function is given it.
+    has_patterns: bool,
 }
 
 /// Something that the program makes, and where.
@@ -104,7 +106,8 @@ pub(crate) enum Is<'a> {
 impl Outline {
     /// What `program` makes of data that keeps `schema`.
     pub(crate) fn of(program: &Program, schema: Option<Arc<Value>>) -> Self {
-        Self { made: read::made(program), schema }
+        let (made, has_patterns) = read::made(program);
+        Self { made, schema, has_patterns }
     }
 
     /// A look into it.
@@ -120,6 +123,11 @@ pub(crate) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    /// Whether the program lets a pattern stand that may come into what it makes.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.outline.has_patterns
+    }
+
     /// What the program may give.
     pub(crate) fn results(&self) -> Vec<Spot<'a>> {
         self.spots(&self.outline.made)
