@@ -281,6 +281,31 @@ fn the_words_of_a_problem_are_these() {
 }
 
 #[test]
+fn what_cannot_stand_where_it_stands_is_told_with_what_can_be_written_instead() {
+    let check = |source: &str, words: &str, hint: Option<&str>| {
+        let found = Mapping::compile(source, &shape(), Context::Route).err().unwrap_or_default();
+        let told: Vec<_> = found.iter().map(|it| (it.words.as_str(), it.hint.as_deref())).collect();
+        assert_eq!(told, [(words, hint)], "{source}");
+    };
+    check(
+        "{ \"a\": if .open { 1 } else { 2 } }",
+        "`if` cannot stand here",
+        Some("assign it to a variable on a line before, as in `kind = if ... { ... } else { ... }`"),
+    );
+    check(
+        "(.site || {}).town",
+        "`.town` cannot stand here",
+        Some("assign what stands in the brackets to a variable on a line before, and read the field of that"),
+    );
+    check("{ \"a\": }", "`}` cannot stand here", None);
+    check(
+        "\u{feff}{ \"a\": 1 }",
+        "it begins with a byte order mark, which an editor put there and does not show",
+        Some("save it as UTF-8 without a byte order mark (BOM)"),
+    );
+}
+
+#[test]
 fn a_filter_is_exactly_true_or_false() {
     let filter = |source: &str| Filter::compile(source, &shape(), Context::Route);
     for (source, expected) in [
