@@ -305,7 +305,8 @@ impl Rules<'_> {
             let hint = "give a default with `??`, or take the error with `value, err = ...`";
             self.note(call.ident.span(), "failing-call", words, Some(hint));
         }
-        let arguments = call.arguments.into_iter().map(|argument| argument.map(|it| self.argument(&name, it)));
+        let arguments =
+            call.arguments.into_iter().map(|argument| argument.map(|it| self.argument(&name, it)));
         FunctionCall {
             arguments: arguments.collect(),
             closure: call.closure.map(|closure| closure.map(|closure| self.closure(closure))),

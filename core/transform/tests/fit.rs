@@ -273,7 +273,12 @@ fn a_value_that_is_overwritten_below_is_none_that_may_stand_there() {
     check("x = { \"f\": { \"a\": \"bad\" } }\nx.f.b = \"other\"\nx.f", &one, &[".f.a not-in-enum"], &[]);
     let two = "x = { \"f\": { \"a\": \"bad\" } }\nx.f |= { \"a\": \"good\", \"b\": \"other\" }\nx.f";
     check(two, &one, &[], &[]);
-    check("x = { \"f\": { \"a\": \"good\" } }\nif .n > 1 { x.f.a = \"bad\" }\nx.f", &one, &[".f.a not-in-enum"], &[]);
+    check(
+        "x = { \"f\": { \"a\": \"good\" } }\nif .n > 1 { x.f.a = \"bad\" }\nx.f",
+        &one,
+        &[".f.a not-in-enum"],
+        &[],
+    );
 }
 
 #[test]
