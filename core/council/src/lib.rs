@@ -25,6 +25,7 @@ mod route;
 mod scaffold;
 mod shared;
 mod snapshot;
+mod subject;
 mod system;
 mod text;
 mod verdict;
