@@ -26,6 +26,7 @@ mod scaffold;
 mod sent;
 mod shared;
 mod snapshot;
+mod subject;
 mod system;
 mod text;
 mod verdict;

@@ -5,7 +5,7 @@ use std::path::Path;
 /// Files in which a secret may have been written, or a URL with one.
 const MAY_HOLD_SECRETS: [&str; 2] = ["council.toml", "system.toml"];
 /// Keys whose values are shown all the same: rules, and what they are about.
-const SHOWN: [&str; 5] = ["when", "rule", "event", "title", "connector"];
+const SHOWN: [&str; 6] = ["when", "rule", "event", "title", "connector", "publishes"];
 /// What opens and closes a value of several lines.
 const LONG: [&str; 2] = ["'''", "\"\"\""];
 /// What stands for a character of a value.
@@ -78,6 +78,13 @@ mod tests {
         let rule = "[[source.map]]\nwhen = '''\n.kind == \"move\"\n'''\n";
         let text = format!("{rule}bearer = 'hush'\n");
         assert_eq!(shown(Path::new("system.toml"), &text), format!("{rule}bearer = '****'\n"));
+    }
+
+    #[test]
+    fn the_types_of_the_events_that_a_system_publishes_are_shown() {
+        let text = "publishes = [\"parcel.moved.v1\"]\n[source]\nkey = 'hush'\n";
+        let masked = "publishes = [\"parcel.moved.v1\"]\n[source]\nkey = '****'\n";
+        assert_eq!(shown(Path::new("system.toml"), text), masked);
     }
 
     #[test]

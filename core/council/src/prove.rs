@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::load::file_problem;
-use crate::{Council, MapRule, Problem, Program, Route, Verdicts, personal};
+use crate::{Compile, Council, MapRule, Problem, Program, Route, Verdicts, personal, subject};
 
 /// What a proof tells.
 #[derive(Debug, Default)]
@@ -89,6 +89,7 @@ impl Council {
         }
         for map in self.sources().flat_map(|(_, side)| &side.maps) {
             steps.push(Box::new(move || self.of_source(map, verdicts)));
+            steps.push(Box::new(move || Proof::of(subject::check(self, map))));
         }
         for filter in self.filters() {
             steps.push(Box::new(move || of_filter(filter, verdicts)));

@@ -48,12 +48,18 @@ impl<'a> Walk<'a> {
 /// Every reference below `schema`, which stands at the pointer `at`: where it stands, and where in the file it leads.
 ///
 /// # Errors
-/// At an `$id` below the root: references would begin anew there, which whoever else follows them does not know.
+/// At an `$id` below the root: references would begin anew there, which whoever else follows them does not know. At a
+/// reference with `%`: some decode it and some do not, and each would follow another.
 fn collect<'a>(schema: &'a Value, at: &str, found: &mut Vec<(String, &'a str)>) -> Result<(), SchemaProblem> {
     match schema {
         Value::Object(rules) => {
             let target =
                 rules.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+            if target.is_some_and(|target| target.contains('%')) {
+                let words =
+                    "a reference is written without `%`: give what it leads to a name that needs none";
+                return Err(SchemaProblem { pointer: format!("{at}/$ref"), words: words.to_owned() });
+            }
             found.extend(target.map(|target| (at.to_owned(), target)));
             if !at.is_empty() && rules.get("$id").is_some_and(Value::is_string) {
                 let words = "only the whole schema has an `$id`".to_owned();
@@ -83,6 +89,13 @@ mod tests {
         let within = json!({"$id": "a", "properties": {"b": {"$id": "urn:b", "type": "string"}}});
         assert_eq!(pointer(&within).as_deref(), Some("/properties/b/$id"));
         assert_eq!(pointer(&json!({"$id": "a", "properties": {"$id": {"type": "string"}}})), None);
+    }
+
+    #[test]
+    fn a_reference_that_some_decode_and_some_do_not_is_refused() {
+        let two = json!({"properties": {"a": {"$ref": "#/$defs/n%20x"}},
+            "$defs": {"n x": {"type": "string"}, "n%20x": {"type": "integer"}}});
+        assert_eq!(pointer(&two).as_deref(), Some("/properties/a/$ref"));
     }
 
     fn pointer(schema: &Value) -> Option<String> {

@@ -1,6 +1,7 @@
 //! From text to a program that is known to be right for its data, or to the list of what is wrong with it.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use serde_json::Value;
 use vrl::compiler::state::{ExternalEnv, LocalEnv};
@@ -16,6 +17,7 @@ use crate::guard::Guard;
 use crate::outline::Outline;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
 use crate::proof::{self, Fit, Left, Made};
+use crate::reading::Misread;
 use crate::rules::Held;
 use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules};
 
@@ -177,7 +179,7 @@ fn compile(
     let source = Source(text);
     let (data, meta) = (shape.kind.clone(), context.meta(shape));
     let outline = Outline::of(&program, shape.schema.clone());
-    let (program, held) = rules::hold(source, Fields::new(data.clone(), meta.clone()), program);
+    let (program, mut held) = rules::hold(source, Fields { data: data.clone(), meta: meta.clone() }, program);
     if held.too_large {
         return Err(in_order(held.problems));
     }
@@ -185,7 +187,12 @@ fn compile(
     let mut config = CompileConfig::default();
     config.set_read_only();
     config.set_custom(Calculated::default());
-    match Compiler::compile(functions::all(), program, &state, config) {
+    let misread = Misread::default();
+    config.set_custom(Rc::clone(&misread));
+    let compiled = Compiler::compile(functions::all(), program, &state, config);
+    let misread = misread.take().into_iter();
+    held.problems.extend(misread.map(|(span, missing)| rules::misread(source, span, missing, false)));
+    match compiled {
         Ok(mut compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;
             let result = result.kind().clone().union(result.returns().clone());

@@ -16,6 +16,7 @@ mod operators;
 mod outline;
 mod problem;
 mod proof;
+mod reading;
 mod rules;
 mod run;
 mod shape;

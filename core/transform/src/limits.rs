@@ -5,11 +5,19 @@
 use crate::problem::{Problem, Source};
 use crate::{MAX_CHAIN, MAX_NESTING, MAX_SOURCE_BYTES};
 
+/// What some editors write before the text of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The first limit that `text` breaks.
 pub(crate) fn broken(text: &str) -> Option<Problem> {
     let source = Source(text);
     if text.len() > MAX_SOURCE_BYTES {
         return Some(source.problem((0, 1), "too-large", format!("longer than {MAX_SOURCE_BYTES} bytes")));
+    }
+    if text.starts_with(BYTE_ORDER_MARK) {
+        let words = "it begins with a byte order mark, which an editor put there and does not show";
+        let hint = Some("save it as UTF-8 without a byte order mark (BOM)".to_owned());
+        return Some(Problem { hint, ..source.problem((0, 1), "byte-order-mark", words) });
     }
     let mut scan = Scan { text, at: 0, chains: vec![0], joined: true, fresh_line: false };
     while let Some(token) = scan.next_token() {
@@ -170,6 +178,12 @@ mod tests {
         for line in ["x = .a + .b\n", "{ \"a\": .b.c, \"d\": .e },\n", "y = x;"] {
             assert_eq!(code(&line.repeat(MAX_CHAIN + 1)), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_called_by_its_name() {
+        assert_eq!(code("\u{feff}{ \"a\": 1 }").as_deref(), Some("byte-order-mark"));
+        assert_eq!(code("{ \"a\": \"\u{feff}\" }"), None);
     }
 
     #[test]

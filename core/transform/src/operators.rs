@@ -6,7 +6,7 @@
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Literal, Node, Op, Opcode};
 
-use crate::functions;
+use crate::{functions, reading};
 
 /// What is compiled in place of an operator between two operands.
 pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
@@ -78,5 +78,9 @@ fn call(span: Span, name: &str, arguments: Vec<Node<Expr>>) -> Expr {
 }
 
 fn may_be_absent(expr: &Expr) -> bool {
-    matches!(expr, Expr::Query(_) | Expr::Variable(_) | Expr::IfStatement(_))
+    match expr {
+        Expr::Query(_) | Expr::Variable(_) | Expr::IfStatement(_) => true,
+        Expr::FunctionCall(call) => call.ident.inner().as_ref() == reading::OF_VARIABLE,
+        _ => false,
+    }
 }

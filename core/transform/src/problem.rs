@@ -61,7 +61,8 @@ impl<'s> Source<'s> {
             let label = found.labels.iter().find(|label| label.primary).or(found.labels.first());
             let span = label.map_or(Span::new(0, 1), |label| label.span);
             let (code, words) = self.told(&found, span);
-            Problem { hint: hint(&found, code), ..self.at(span, code, words) }
+            let hint = self.hint_of_syntax(&found, span).or_else(|| hint(&found, code));
+            Problem { hint, ..self.at(span, code, words) }
         })
     }
 
@@ -71,6 +72,11 @@ impl<'s> Source<'s> {
         let code = row.map_or(if (200..300).contains(&found.code) { "syntax" } else { "vrl" }, |row| row.1);
         let words = match row.map(|row| row.2).filter(|words| !words.is_empty()) {
             Some(words) => words.replace("{}", self.text(span)),
+            // All that could stand there instead is a list of the parser's own names.
+            None if found.code == UNRECOGNISED && !self.text(span).trim().is_empty() => {
+                let first = self.text(span).lines().next().unwrap_or_default();
+                format!("`{first}` cannot stand here")
+            }
             None => {
                 let labels = found.labels.iter().map(|label| label.message.as_str());
                 let labels: Vec<&str> = labels.filter(|label| *label != found.message).collect();
@@ -78,6 +84,22 @@ impl<'s> Source<'s> {
             }
         };
         (code, words)
+    }
+
+    /// For what stands only where a line begins, and for a field of what stands in brackets.
+    fn hint_of_syntax(self, found: &Diagnostic, span: Span) -> Option<String> {
+        if found.code != UNRECOGNISED {
+            return None;
+        }
+        let before = self.0.get(..span.start()).unwrap_or_default().trim_end();
+        let hint = match self.text(span) {
+            "if" => "assign it to a variable on a line before, as in `kind = if ... { ... } else { ... }`",
+            text if text.starts_with('.') && before.ends_with(')') => {
+                "assign what stands in the brackets to a variable on a line before, and read the field of that"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 
     /// The text of a node.
@@ -95,6 +117,9 @@ pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 /// Undefined function, mutation of what is read-only, `!` on what cannot fail.
 const TOLD_BY_RULES: [usize; 3] = [105, 315, 620];
+
+/// A word or sign that cannot stand where it stands.
+const UNRECOGNISED: usize = 203;
 
 /// A variable that was never assigned, or whose assignment did not compile.
 pub(crate) const UNKNOWN_VARIABLE: &str = "unknown-variable";

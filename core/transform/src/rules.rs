@@ -14,10 +14,10 @@ use vrl::parser::ast::{
 use vrl::path::{OwnedSegment, PathPrefix};
 
 use crate::context::LOOKUP;
-use crate::fields::Fields;
+use crate::fields::{Fields, Missing};
 use crate::problem::{Problem, Source};
 use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES};
-use crate::{functions, operators};
+use crate::{functions, operators, reading};
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,18 @@ fn is_lookup(query: &Query) -> bool {
         && first.is_some_and(|first| *first == OwnedSegment::field(LOOKUP))
 }
 
+/// The problem that a field which is read is not there.
+pub(crate) fn misread(source: Source<'_>, span: Span, missing: Missing, is_lookup: bool) -> Problem {
+    let near = missing.near.map(|near| format!("did you mean `{near}`?"));
+    if is_lookup {
+        let words = format!("there is no lookup `{}` here", missing.name);
+        let hint = near.unwrap_or_else(|| "declare it as a [[lookup]]; a `when` has none".to_owned());
+        return Problem { hint: Some(hint), ..source.at(span, "unknown-lookup", words) };
+    }
+    let words = format!("there is no field `{}` here", missing.name);
+    Problem { hint: near, ..source.at(span, "unknown-field", words) }
+}
+
 struct Rules<'a> {
     source: Source<'a>,
     fields: Fields,
@@ -112,7 +124,13 @@ impl Rules<'_> {
                 }
                 Expr::Assignment(it.map(|it| self.assignment(it)))
             }
-            Expr::Query(query) => Expr::Query(query.map(|it| self.query(it))),
+            Expr::Query(query) => {
+                let query = query.map(|it| self.query(it));
+                match query.target.inner() {
+                    QueryTarget::Internal(_) => reading::of_variable(query),
+                    _ => Expr::Query(query),
+                }
+            }
             Expr::FunctionCall(call) => Expr::FunctionCall(call.map(|it| self.call(it))),
             Expr::Unary(unary) => Expr::Unary(unary.map(|Unary::Not(not)| Unary::Not(self.not(not)))),
             Expr::Return(it) => {
@@ -192,26 +210,24 @@ impl Rules<'_> {
     fn assignment(&mut self, assignment: Assignment) -> Assignment {
         match assignment {
             Assignment::Single { target, op, expr } => {
-                let kind = self.fields.of(expr.inner());
                 let expr = Box::new(self.expr(*expr, Place::Assigned));
-                self.target(&target, kind);
+                self.target(&target);
                 Assignment::Single { target, op, expr }
             }
             Assignment::Infallible { ok, err, op, expr } => {
                 let expr = Box::new(self.expr(*expr, Place::Operand));
-                self.target(&ok, None);
-                self.target(&err, None);
+                self.target(&ok);
+                self.target(&err);
                 Assignment::Infallible { ok, err, op, expr }
             }
         }
     }
 
-    fn target(&mut self, target: &Node<AssignmentTarget>, kind: Option<vrl::value::Kind>) {
-        let (name, kind) = match target.inner() {
-            AssignmentTarget::Internal(name, None) => (name, kind),
-            AssignmentTarget::Internal(name, Some(_)) => (name, None),
+    fn target(&mut self, target: &Node<AssignmentTarget>) {
+        let name = match target.inner() {
+            AssignmentTarget::Internal(name, _) => name,
             AssignmentTarget::Query(query) => match query.target.inner() {
-                QueryTarget::Internal(name) => (name, None),
+                QueryTarget::Internal(name) => name,
                 QueryTarget::External(_) => return self.read_only(target.span()),
                 _ => return,
             },
@@ -231,7 +247,6 @@ impl Rules<'_> {
             let hint = "let the closure give the value back, or use another name";
             self.note(target.span(), "assignment-in-closure", words, Some(hint));
         }
-        self.fields.assign(&name, kind);
         self.assigned.insert(name.clone());
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name);
@@ -244,26 +259,39 @@ impl Rules<'_> {
     }
 
     fn query(&mut self, query: Query) -> Query {
-        if let Some(missing) = self.fields.missing(&query.target, &query.path) {
-            let near = missing.near.map(|near| format!("did you mean `{near}`?"));
-            let span = Span::new(query.target.span().start(), query.path.span().end());
-            if is_lookup(&query) {
-                let words = format!("there is no lookup `{}` here", missing.name);
-                let hint = near.unwrap_or_else(|| "declare it as a [[lookup]]; a `when` has none".to_owned());
-                self.note(span, "unknown-lookup", words, Some(&hint));
-            } else {
-                let words = format!("there is no field `{}` here", missing.name);
-                self.note(span, "unknown-field", words, near.as_deref());
-            }
+        let span = Span::new(query.target.span().start(), query.path.span().end());
+        let missing = match query.target.inner() {
+            QueryTarget::External(prefix) => self.fields.missing(*prefix, &query.path),
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            let is_lookup = is_lookup(&query);
+            self.problems.push(misread(self.source, span, missing, is_lookup));
         }
-        let target = query.target.map(|target| match target {
-            QueryTarget::FunctionCall(call) => QueryTarget::FunctionCall(self.call(call)),
-            QueryTarget::Container(container) => {
-                QueryTarget::Container(self.container(container, Place::Operand))
+        let Query { target, path } = query;
+        let (at, target) = target.take();
+        let value = match target {
+            plain @ (QueryTarget::External(_) | QueryTarget::Internal(_)) => {
+                return Query { target: Node::new(at, plain), path };
             }
-            plain => plain,
-        });
-        Query { target, path: query.path }
+            QueryTarget::FunctionCall(call) => Expr::FunctionCall(Node::new(at, call)),
+            QueryTarget::Container(container) => Expr::Container(Node::new(at, container)),
+        };
+        let value = self.expr(Node::new(at, value), Place::Operand);
+        let call = reading::of_result(span, path.inner(), value);
+        Query { target: Node::new(at, QueryTarget::FunctionCall(call)), path }
+    }
+
+    /// What is given to a function; to `exists` a read as it stands.
+    fn argument(&mut self, function: &str, it: FunctionArgument) -> FunctionArgument {
+        let (span, expr) = it.expr.take();
+        let expr = match expr {
+            Expr::Query(query) if function == "exists" => {
+                Node::new(span, Expr::Query(query.map(|it| self.query(it))))
+            }
+            other => self.expr(Node::new(span, other), Place::Operand),
+        };
+        FunctionArgument { ident: it.ident, expr }
     }
 
     fn call(&mut self, call: FunctionCall) -> FunctionCall {
@@ -277,19 +305,17 @@ impl Rules<'_> {
             let hint = "give a default with `??`, or take the error with `value, err = ...`";
             self.note(call.ident.span(), "failing-call", words, Some(hint));
         }
-        let item = self.fields.item(&call);
-        let arguments = call.arguments.into_iter().map(|argument| {
-            argument.map(|it| FunctionArgument { ident: it.ident, expr: self.expr(it.expr, Place::Operand) })
-        });
+        let arguments =
+            call.arguments.into_iter().map(|argument| argument.map(|it| self.argument(&name, it)));
         FunctionCall {
             arguments: arguments.collect(),
-            closure: call.closure.map(|closure| closure.map(|closure| self.closure(closure, item.clone()))),
+            closure: call.closure.map(|closure| closure.map(|closure| self.closure(closure))),
             ident: call.ident,
             abort_on_error: call.abort_on_error,
         }
     }
 
-    fn closure(&mut self, closure: FunctionClosure, item: Option<vrl::value::Kind>) -> FunctionClosure {
+    fn closure(&mut self, closure: FunctionClosure) -> FunctionClosure {
         let FunctionClosure { variables, block } = closure;
         if self.scopes.len() == MAX_CLOSURES + 1 {
             self.too_large = true;
@@ -297,9 +323,7 @@ impl Rules<'_> {
             self.note(block.span(), "nested-too-deep", words, None);
         }
         self.scopes.push(variables.iter().map(|variable| variable.inner().to_string()).collect());
-        self.fields.enter(variables.first().map(|variable| (variable.inner().to_string(), item)));
         let block = block.map(|block| self.block(block, Place::Statement));
-        self.fields.leave();
         self.scopes.pop();
         FunctionClosure { variables, block }
     }

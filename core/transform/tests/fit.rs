@@ -240,8 +240,74 @@ fn an_empty_text_that_is_taken_out_is_no_value() {
 #[test]
 fn null_is_told_where_all_else_is_taken_and_keeps_no_rule_that_speaks_of_anything() {
     let all_but_null = json!({"type": ["string", "number", "boolean", "array", "object"]});
-    check("get(., [\"nope\"]) ?? \"x\"", &all_but_null, &[".f may-be-null"], &[]);
+    check("get(., [.id]) ?? \"x\"", &all_but_null, &[".f may-be-null"], &[]);
     check("null", &json!({"not": {"type": "null"}}), &[], &[".f not"]);
+}
+
+#[test]
+fn a_pattern_is_told_beside_what_may_be_anything() {
+    let open = json!({"type": "object", "properties": {"any": {}, "list": {"type": "array"}, "is": {"type": "boolean"}}});
+    let fit = |source: &str| {
+        let mapping = Mapping::compile(source, &Shape::of_schema(&open), Context::Route);
+        told(&mapping.unwrap_or_else(|problems| panic!("{source}: {problems:?}")).fit(&json!({})))
+    };
+    let pattern = (vec![". wrong-type".to_owned()], vec![]);
+    for source in [
+        "x = if .is == true { r'x' } else { .any }\n{ \"a\": x }",
+        "[.any, r'x']",
+        "push(array(.list) ?? [], r'x')",
+        "[get(., [\"any\"]) ?? null, r'x']",
+    ] {
+        assert_eq!(fit(source), pattern, "{source}");
+    }
+    let nothing = (vec![], vec![]);
+    for source in [
+        "{ \"a\": .any, \"b\": get(., [\"any\"]) ?? null }",
+        "{ \"a\": get(., [\"any\"]) ?? null, \"b\": match(string(.any) ?? \"\", r'x') }",
+        "x = r'x'\n{ \"b\": match(string(.any) ?? \"\", x) }",
+    ] {
+        assert_eq!(fit(source), nothing, "{source}");
+    }
+    let left = (vec![], vec![". type".to_owned()]);
+    assert_eq!(fit("x = { \"p\": r'x' }\nget(x, [\"p\"]) ?? null"), left);
+}
+
+#[test]
+fn of_a_list_that_is_filtered_only_the_items_are_what_they_were() {
+    let event = json!({"type": "object", "additionalProperties": false, "required": ["pair"], "properties": {
+        "pair": {"type": "array", "enum": [["a", "b"]], "maxItems": 2}}});
+    let fit = |source: &str| {
+        let mapping = Mapping::compile(source, &Shape::of_schema(&event), Context::Route);
+        told(&mapping.unwrap_or_else(|problems| panic!("{source}: {problems:?}")).fit(&event))
+    };
+    assert_eq!(fit("{ \"pair\": .pair }"), (vec![], vec![]));
+    let left = vec![".pair enum".to_owned(), ".pair maxItems".to_owned()];
+    assert_eq!(fit("{ \"pair\": filter(.pair) -> |it| { it == \"a\" } }"), (vec![], left));
+}
+
+#[test]
+fn a_value_that_is_overwritten_below_is_none_that_may_stand_there() {
+    let one = json!({"type": "object", "properties": {"a": {"enum": ["good"]}, "b": {"enum": ["other"]}}});
+    check("x = { \"f\": { \"a\": \"bad\" } }\nx.f.a = \"good\"\nx.f", &one, &[], &[]);
+    check("x = { \"f\": { \"a\": \"bad\" } }\nx.f.b = \"other\"\nx.f", &one, &[".f.a not-in-enum"], &[]);
+    let two = "x = { \"f\": { \"a\": \"bad\" } }\nx.f |= { \"a\": \"good\", \"b\": \"other\" }\nx.f";
+    check(two, &one, &[], &[]);
+    check(
+        "x = { \"f\": { \"a\": \"good\" } }\nif .n > 1 { x.f.a = \"bad\" }\nx.f",
+        &one,
+        &[".f.a not-in-enum"],
+        &[],
+    );
+}
+
+#[test]
+fn a_number_that_is_written_with_a_fraction_of_nothing_is_a_whole_one() {
+    let whole = json!({"type": "integer", "minimum": 1});
+    check("1.0", &whole, &[], &[]);
+    check("{ if .n > 3 { 1.0 } else { 2 } }", &whole, &[], &[]);
+    check("1.0", &json!({"const": 1}), &[], &[]);
+    check("{ if .n > 3 { 1.0 } else { 2.5 } }", &whole, &[".f wrong-type"], &[]);
+    check("1.0 * .n", &whole, &[".f wrong-type"], &[".f minimum"]);
 }
 
 #[test]

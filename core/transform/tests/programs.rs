@@ -17,7 +17,8 @@ fn shape() -> Shape {
                 "required": ["given"], "properties": {
                     "given": {"type": "string"}, "family": {"type": "string"}, "age": {"type": "integer"}}}},
             "address": {"type": "object", "additionalProperties": false, "required": ["line1"], "properties": {
-                "line1": {"type": "string"}, "town": {"type": "string"}}}
+                "line1": {"type": "string"}, "town": {"type": "string"}}},
+            "site": {"type": "object", "additionalProperties": false, "properties": {"town": {"type": "string"}}}
         }
     }))
 }
@@ -237,6 +238,46 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn a_misspelt_field_is_told_whatever_it_is_read_of() {
+    refuses("a = .address\na = .address\na.twon", &["3:1 unknown-field"]);
+    refuses("a = .address\nif .open { a = .address }\na.twon", &["3:1 unknown-field"]);
+    refuses("a = object(.site) ?? { \"town\": \"none\" }\na.twon", &["2:1 unknown-field"]);
+    refuses("a = .site || {}\na.twon", &["2:1 unknown-field"]);
+    refuses("a = .people || []\na[0].gvien", &["2:1 unknown-field"]);
+    refuses("a = merge(object(.site) ?? {}, { \"x\": 1 })\na.twon", &["2:1 unknown-field"]);
+    refuses("object(.site).twon ?? \"\"", &["1:1 unknown-field"]);
+    refuses("a = if .open { .address } else { null }\na.twon", &["2:1 unknown-field"]);
+    refuses("a = merge(.address, { \"x\": 1 })\na.twon", &["2:1 unknown-field"]);
+    refuses("a = { \"town\": 1 }\na.twon", &["2:1 unknown-field"]);
+    refuses("map(.people) -> |p| {\n q = p\n q = p\n q.gvien\n}", &["4:2 unknown-field"]);
+    refuses("map(.people) -> |p| { exists(p.gvien) }", &["1:23 unknown-field"]);
+    refuses("{ \"a\": .address }.a.twon", &["1:1 unknown-field"]);
+    refuses("merge(.address, { \"x\": 1 }).twon", &["1:1 unknown-field"]);
+    refuses("slice(.people, 1)[0].gvien ?? \"\"", &["1:1 unknown-field"]);
+    refuses("get(.address, [\"twon\"]) ?? null", &["1:1 unknown-field"]);
+    let found = Mapping::compile("get(.people, [0, \"gvien\"]) ?? null", &shape(), Context::Route);
+    let found = found.expect_err("a misspelt field");
+    assert_eq!(found[0].words, "there is no field `gvien` here");
+    assert_eq!(found[0].hint.as_deref(), Some("did you mean `given`?"));
+}
+
+#[test]
+fn an_optional_field_is_read_of_anything() {
+    gives("a = .address\nif .open { a = .address }\na.town", &Value::Null);
+    gives("a = {}\nif .open { a.b = 1 }\na.b", &json!(1));
+    gives("a = object(.site) ?? .address\na.line1", &json!("1 High Street"));
+    gives("a = .people || []\na[1].family || \"none\"", &json!("Dee"));
+    gives("object(.site).town ?? \"none\"", &json!("none"));
+    gives("[{ \"a\": .address }.a.town, [.name][0]]", &json!([null, " Élodie "]));
+    gives("map(slice(.people, 0) ?? []) -> |p| { p.family || p.given }", &json!(["Ann", "Dee"]));
+    gives("[exists(.people[0].age), map(.people) -> |p| { exists(p.age) }]", &json!([true, [true, false]]));
+    gives("split(.address.line1, \" \")[0]", &json!("1"));
+    gives("parse_regex(.address.line1, r'^(?P<no>\\d+) ').no ?? \"\"", &json!("1"));
+    gives("get(.people, [1, \"family\"]) ?? null", &json!("Dee"));
+    gives("x = []\nmap(x) -> |y| { y.z }", &json!([]));
+}
+
+#[test]
 fn all_problems_are_told_at_once_in_order() {
     let source = "a = .nmae\nb = nope(a)\nc = parse_int(.name)\n.x = 1\nd = upcase!(.name)\n[a, c, d]";
     refuses(
@@ -257,6 +298,31 @@ fn the_words_of_a_problem_are_these() {
     let found = Mapping::compile(source, &shape(), Context::Route).err().unwrap_or_default();
     let told: Vec<String> = found.iter().map(Problem::to_string).collect();
     assert_eq!(told.join("\n"), include_str!("golden/problems.txt").trim_end());
+}
+
+#[test]
+fn what_cannot_stand_where_it_stands_is_told_with_what_can_be_written_instead() {
+    let check = |source: &str, words: &str, hint: Option<&str>| {
+        let found = Mapping::compile(source, &shape(), Context::Route).err().unwrap_or_default();
+        let told: Vec<_> = found.iter().map(|it| (it.words.as_str(), it.hint.as_deref())).collect();
+        assert_eq!(told, [(words, hint)], "{source}");
+    };
+    check(
+        "{ \"a\": if .open { 1 } else { 2 } }",
+        "`if` cannot stand here",
+        Some("assign it to a variable on a line before, as in `kind = if ... { ... } else { ... }`"),
+    );
+    check(
+        "(.site || {}).town",
+        "`.town` cannot stand here",
+        Some("assign what stands in the brackets to a variable on a line before, and read the field of that"),
+    );
+    check("{ \"a\": }", "`}` cannot stand here", None);
+    check(
+        "\u{feff}{ \"a\": 1 }",
+        "it begins with a byte order mark, which an editor put there and does not show",
+        Some("save it as UTF-8 without a byte order mark (BOM)"),
+    );
 }
 
 #[test]

@@ -31,7 +31,8 @@ impl Walk {
             ("slice", [value, ends @ ..]) if in_order => {
                 let (value, ends) = (self.expr(value), self.joined(ends));
                 let mut which = deciding(value.presence());
-                add(&mut which, deciding(ends.whole()));
+                // Of a text that is known, the place of a character is the character.
+                add(&mut which, ends.whole());
                 value.with(which)
             }
             (name @ ("map" | "filter" | "count"), [list]) => {
@@ -80,7 +81,8 @@ impl Walk {
 fn each(name: &str, list: Tree, made: Tree) -> Tree {
     match name {
         "map" => Tree::around(ITEMS, made).with(deciding(list.presence())),
-        "filter" => list.with(deciding(made.whole())),
+        // What is let through tells what it was asked for: of a list of all answers, the answer itself.
+        "filter" => list.with(made.whole()),
         _ => {
             let mut all = list.presence();
             add(&mut all, made.whole());

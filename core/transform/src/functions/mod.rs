@@ -19,6 +19,8 @@ use vrl::compiler::Function;
 use vrl::compiler::value::kind;
 use vrl::stdlib;
 
+use crate::reading;
+
 pub use table::{Allowed, FUNCTIONS, functions_as_markdown};
 
 /// Whether a mapping may call `name`.
@@ -45,6 +47,7 @@ pub(crate) fn all() -> &'static [Box<dyn Function>] {
         {
             all.extend(rows.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         }
+        all.extend(reading::functions());
         all.extend(closures::FUNCTIONS.iter().map(|each| Box::new(*each) as Box<dyn Function>));
         all.into_iter().map(|function| Box::new(settled::Settled(function)) as Box<dyn Function>).collect()
     })
@@ -57,9 +60,7 @@ fn library() -> Vec<Box<dyn Function>> {
         Box::new(stdlib::Contains),
         Box::new(stdlib::Downcase),
         Box::new(stdlib::EndsWith),
-        Box::new(stdlib::Exists),
         Box::new(stdlib::Float),
-        Box::new(stdlib::Get),
         Box::new(stdlib::Includes),
         Box::new(stdlib::Integer),
         Box::new(stdlib::IsArray),
@@ -91,7 +92,9 @@ mod tests {
     #[test]
     fn the_table_names_exactly_the_functions_that_can_be_called() {
         let mut callable: Vec<&str> = all().iter().map(|function| function.identifier()).collect();
-        callable.retain(|name| ![PLUS, MINUS, TIMES, PRESENT].contains(name));
+        callable.retain(|name| {
+            ![PLUS, MINUS, TIMES, PRESENT, reading::OF_VARIABLE, reading::OF_RESULT].contains(name)
+        });
         callable.sort_unstable();
         let told: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(told, callable);

@@ -29,6 +29,8 @@ pub(crate) struct Outline {
     calculated: Vec<Arc<Piece>>,
     /// What the data certainly keeps, where a schema tells it.
     schema: Option<Arc<Value>>,
+    /// Whether a pattern stands anywhere but where a function is given it.
+    has_patterns: bool,
 }
 
 /// Something that the program makes, and where.
@@ -121,8 +123,8 @@ pub(crate) enum Is<'a> {
 impl Outline {
     /// What `program` makes of data that keeps `schema`.
     pub(crate) fn of(program: &Program, schema: Option<Arc<Value>>) -> Self {
-        let (made, calculated) = read::made(program);
-        Self { made, calculated, schema }
+        let read::Read { made, calculated, has_patterns } = read::made(program);
+        Self { made, calculated, schema, has_patterns }
     }
 
     /// A look into it.
@@ -138,6 +140,11 @@ pub(crate) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    /// Whether the program lets a pattern stand that may come into what it makes.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.outline.has_patterns
+    }
+
     /// What the program may give.
     pub(crate) fn results(&self) -> Vec<Spot<'a>> {
         self.spots(&self.outline.made)

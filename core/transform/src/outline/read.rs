@@ -14,10 +14,22 @@ use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use super::{Calculation, Depth, Piece, Step, What};
 
 /// Functions that give what they are given, or fail.
-const SAME: [&str; 7] = ["array", "bool", "filter", "float", "int", "object", "string"];
+const SAME: [&str; 6] = ["array", "bool", "float", "int", "object", "string"];
+/// Functions that take a pattern, of which nothing is left in what they give.
+const OF_PATTERNS: [&str; 6] = ["contains", "match", "parse_regex", "parse_regex_all", "replace", "split"];
 
-/// What the program gives, its last line or what a `return` says; and what it calculates on its way.
-pub(super) fn made(program: &Program) -> (Arc<Piece>, Vec<Arc<Piece>>) {
+/// What a program makes.
+pub(super) struct Read {
+    /// What it gives: its last line or what a `return` says.
+    pub(super) made: Arc<Piece>,
+    /// What it calculates on its way.
+    pub(super) calculated: Vec<Arc<Piece>>,
+    /// Whether it lets a pattern stand.
+    pub(super) has_patterns: bool,
+}
+
+/// What the program makes.
+pub(super) fn made(program: &Program) -> Read {
     let mut reader = Reader::default();
     let mut last = None;
     for line in &program.0 {
@@ -28,7 +40,11 @@ pub(super) fn made(program: &Program) -> (Arc<Piece>, Vec<Arc<Piece>>) {
     let ends = last.filter(|_| reader.flow == Flow::On);
     let mut all = std::mem::take(&mut reader.returned);
     all.extend(ends);
-    (either(Span::new(0, 1), all), reader.calculated)
+    Read {
+        made: either(Span::new(0, 1), all),
+        calculated: reader.calculated,
+        has_patterns: reader.has_patterns,
+    }
 }
 
 /// Whether what stands next is run.
@@ -46,6 +62,7 @@ struct Reader {
     returned: Vec<Arc<Piece>>,
     calculated: Vec<Arc<Piece>>,
     flow: Flow,
+    has_patterns: bool,
 }
 
 fn new(span: Span, what: What) -> Arc<Piece> {
@@ -67,7 +84,10 @@ impl Reader {
     fn expr(&mut self, node: &Node<Expr>) -> Arc<Piece> {
         let span = node.span();
         match node.inner() {
-            Expr::Literal(it) => new(span, literal(it.inner())),
+            Expr::Literal(it) => {
+                self.has_patterns |= is_pattern(node);
+                new(span, literal(it.inner()))
+            }
             Expr::Container(it) => self.container(span, it.inner()),
             Expr::IfStatement(it) => self.branches(span, it.inner()),
             Expr::Op(op) => {
@@ -194,18 +214,7 @@ impl Reader {
         };
         let span = target.span();
         let old = self.variable(span, name);
-        let made = match (&path.segments[..], op) {
-            ([], AssignmentOp::Assign) => made,
-            ([], AssignmentOp::Merge) => {
-                new(span, What::Merged { under: old, over: made, depth: Depth::Shallow })
-            }
-            ([OwnedSegment::Field(field)], AssignmentOp::Assign) => {
-                let over = inside(span, field.to_string(), made);
-                new(span, What::Merged { under: old, over, depth: Depth::Shallow })
-            }
-            (segments, _) => deep(span, old, segments, made),
-        };
-        self.variables.insert(name.to_string(), made);
+        self.variables.insert(name.to_string(), put(span, old, &path.segments, op, made));
     }
 
     fn query(&mut self, span: Span, query: &Query) -> Arc<Piece> {
@@ -233,8 +242,13 @@ impl Reader {
         let is_deep = named("deep") || call.arguments.len() > 2;
         let only_deep =
             call.arguments.iter().all(|argument| argument.inner().ident.is_none()) || named("deep");
+        let takes_patterns = OF_PATTERNS.contains(&call.ident.inner().as_ref());
+        let is_taken = |expr: &Node<Expr>| takes_patterns && is_pattern(expr);
+        let mut one = |expr: &Node<Expr>| {
+            if is_taken(expr) { new(span, What::Unknown) } else { self.expr(expr) }
+        };
         let mut given: Vec<Arc<Piece>> =
-            call.arguments.iter().map(|argument| self.expr(&argument.inner().expr)).collect();
+            call.arguments.iter().map(|argument| one(&argument.inner().expr)).collect();
         given.reverse();
         let (first, second) = (given.pop().filter(|_| only_deep), given.pop());
         let what = match (call.ident.inner().as_ref(), first, second) {
@@ -245,6 +259,8 @@ impl Reader {
                 let depth = if is_deep { Depth::Deep } else { Depth::Shallow };
                 What::Merged { under, over, depth }
             }
+            // What is left of a list is another list of the same items.
+            ("filter", Some(list), None) => What::Joined(vec![list]),
             ("append", Some(list), Some(items)) => What::Joined(vec![list, items]),
             ("push", Some(list), Some(item)) => What::Joined(vec![list, new(span, What::List(vec![item]))]),
             ("map", Some(list), None) => What::List(vec![self.each(span, call, list)]),
@@ -273,14 +289,28 @@ fn inside(span: Span, name: String, made: Arc<Piece>) -> Arc<Piece> {
     new(span, What::Object([(name, (span, made))].into()))
 }
 
-/// What is left of `old` once something below it was set.
-fn deep(span: Span, old: Arc<Piece>, segments: &[OwnedSegment], made: Arc<Piece>) -> Arc<Piece> {
-    let mut over = made;
-    for segment in segments.iter().rev() {
-        let OwnedSegment::Field(name) = segment else { return new(span, What::Unknown) };
-        over = inside(span, name.to_string(), over);
-    }
-    new(span, What::Merged { under: old, over, depth: Depth::Deep })
+/// What is left of `old` once `made` was put where `segments` lead to.
+fn put(
+    span: Span,
+    old: Arc<Piece>,
+    segments: &[OwnedSegment],
+    op: &AssignmentOp,
+    made: Arc<Piece>,
+) -> Arc<Piece> {
+    let over = match (segments.split_first(), op) {
+        (None, AssignmentOp::Assign) => return made,
+        (None, AssignmentOp::Merge) => made,
+        (Some((OwnedSegment::Field(name), rest)), op) => {
+            let below = new(span, What::At(Arc::clone(&old), Step::Field(name.to_string())));
+            inside(span, name.to_string(), put(span, below, rest, op, made))
+        }
+        (Some((OwnedSegment::Index(_), _)), _) => return new(span, What::Unknown),
+    };
+    new(span, What::Merged { under: old, over, depth: Depth::Shallow })
+}
+
+fn is_pattern(node: &Node<Expr>) -> bool {
+    matches!(node.inner(), Expr::Literal(it) if matches!(it.inner(), Literal::Regex(_)))
 }
 
 fn literal(literal: &Literal) -> What {

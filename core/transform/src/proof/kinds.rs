@@ -76,17 +76,36 @@ pub(super) fn is_anything(kind: &Kind) -> bool {
     !kind.is_never() && kind.without_undefined().is_superset(&Kind::json()).is_ok()
 }
 
+/// Whether a pattern stands in something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pattern {
+    No,
+    /// Nothing at all is known of what stands there.
+    Unknown,
+    Stands,
+}
+
 /// Whether a pattern may stand in it, as far as it is told what stands there.
-pub(super) fn has_pattern(kind: &Kind) -> bool {
-    if kind.is_never() || is_anything(kind) {
-        return false;
+pub(super) fn pattern(kind: &Kind) -> Pattern {
+    if kind.is_never() {
+        return Pattern::No;
     }
-    let fields = kind.as_object().is_some_and(|fields| {
-        fields.known().values().any(has_pattern) || has_pattern(&fields.unknown_kind().without_undefined())
-    });
-    let items =
-        || kind.as_array().is_some_and(|items| has_pattern(&items.reduced_kind().without_undefined()));
-    kind.contains_regex() || fields || items()
+    if is_anything(kind) {
+        // Of all that there is, a timestamp is known to be none of a thing that was read.
+        return match (kind.contains_regex(), kind.contains_timestamp()) {
+            (true, true) => Pattern::Unknown,
+            (true, false) => Pattern::Stands,
+            (false, _) => Pattern::No,
+        };
+    }
+    let own = if kind.contains_regex() { Pattern::Stands } else { Pattern::No };
+    let below = |known: &mut dyn Iterator<Item = &Kind>, rest: Kind| {
+        let all = known.map(pattern).chain([pattern(&rest.without_undefined())]);
+        all.max().unwrap_or(Pattern::No)
+    };
+    let fields = kind.as_object().map(|it| below(&mut it.known().values(), it.unknown_kind()));
+    let items = kind.as_array().map(|it| below(&mut it.known().values(), it.unknown_kind()));
+    own.max(fields.unwrap_or(Pattern::No)).max(items.unwrap_or(Pattern::No))
 }
 
 /// What is left once the result is JSON: a timestamp is a text, and what is not there at all is null.
@@ -96,7 +115,7 @@ pub(super) fn as_json(kind: &Kind) -> Kind {
         return kind;
     }
     if is_anything(&kind) {
-        // Of what is read from data nothing is a pattern.
+        // A pattern that the program lets stand was told of the whole; what is read from data is none.
         kind.remove_regex();
     }
     if kind.contains_timestamp() {

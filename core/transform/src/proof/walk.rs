@@ -4,11 +4,12 @@ use serde_json::{Map, Value};
 use vrl::diagnostic::Span;
 use vrl::value::Kind;
 
-use super::kinds::{as_json, has_pattern, is_anything, parts, surplus, types, words};
+use super::kinds::{Pattern, as_json, is_anything, parts, pattern, surplus, types, words};
 use super::words::{default_for, written};
 use super::{Found, Happens, Left};
 use crate::Shape;
 use crate::outline::{Is, Look, Spot, Step};
+use crate::value::integral;
 
 /// Most places that one comparison looks at; what is beyond them is left to validation.
 const MAX_PLACES: usize = 5_000;
@@ -90,15 +91,20 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// A pattern is nothing that JSON can carry, wherever it stands.
     pub(super) fn whole(&mut self, made: &Kind, at: &At<'a>) {
-        if has_pattern(made) {
-            let words = "the result holds a pattern (`r'...'`), which is no JSON".to_owned();
-            self.note(Found { happens: Happens::Always, ..self.of(at, "wrong-type", words) });
+        match pattern(made) {
+            _ if !self.look.has_patterns() => {}
+            Pattern::Stands => {
+                let words = "the result holds a pattern (`r'...'`), which is no JSON".to_owned();
+                self.note(Found { happens: Happens::Always, ..self.of(at, "wrong-type", words) });
+            }
+            Pattern::Unknown => self.leave(at, "type"),
+            Pattern::No => {}
         }
     }
 
     /// Compares what may stand at `at` with what `schema` takes there.
     pub(super) fn compare(&mut self, made: &Kind, schema: &'a Value, at: &At<'a>) {
-        let made = as_json(made);
+        let made = whole_numbers(as_json(made), &at.spots);
         let rules = match schema {
             _ if made.is_never() => return,
             Value::Object(rules) => rules,
@@ -196,6 +202,20 @@ impl<'w, 'a> Walk<'w, 'a> {
         let (path, span) = (at.path.clone(), at.span);
         Found { path, code, happens: Happens::Sometimes, words, hint: None, span }
     }
+}
+
+/// The kind without the numbers with a fraction that are written with none, as in `1.0`: they leave as whole ones.
+fn whole_numbers(mut made: Kind, spots: &[Spot<'_>]) -> Kind {
+    let is_whole = |spot: &Spot<'_>| match spot.is {
+        Is::Literal(value) => !value.is_f64() || value.as_f64().and_then(integral).is_some(),
+        Is::Object(_) | Is::Other(_) => true,
+        Is::Unknown | Is::Data(_) => false,
+    };
+    if made.contains_float() && !made.is_never() && !spots.is_empty() && spots.iter().all(is_whole) {
+        made.remove_float();
+        made.add_integer();
+    }
+    made
 }
 
 /// A path in words.

@@ -60,8 +60,15 @@ fn what_decides_is_told_as_deciding() {
     check("if exists(.note) { return { \"a\": 1 } }\n{ \"b\": .n }", &[".n -> .b", "(.note) => ."]);
     check(
         "{ \"a\": map(filter(.people) -> |p| { p.age == 3 }) -> |p| { p.given } }",
-        &["(.people) => .a", ".people[].age => .a", ".people[].given -> .a[]"],
+        &["(.people) => .a", ".people[].age -> .a", ".people[].given -> .a[]"],
     );
+}
+
+#[test]
+fn what_is_let_through_or_cut_out_tells_what_it_was_asked_for() {
+    check("{ \"a\": filter([\"x\", \"y\"]) -> |it| { it == .name } }", &[".name -> .a"]);
+    check("{ \"a\": slice(\"0123456789\", .n, .n + 1) ?? \"\" }", &[".n -> .a"]);
+    check("{ \"a\": filter([\"x\", \"y\"]) -> |it| { exists(.note) } }", &["(.note) -> .a"]);
 }
 
 #[test]
