@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::load::file_problem;
-use crate::{Compile, Council, MapRule, Problem, Program, Route, Verdicts, personal, subject};
+use crate::{Council, MapRule, Problem, Program, Route, Verdicts, personal, subject};
 
 /// What a proof tells.
 #[derive(Debug, Default)]

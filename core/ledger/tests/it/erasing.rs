@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Place, SOURCE, decision, delivered, dispatch, event, held, key, letter, route, whole};
+use crate::support::{Place, SOURCE, decision, dispatch, event, held, key, letter, route, whole};
 use postroom_event::{DispatchId, Fault};
 use postroom_ledger::{
     Advance, Body, Claims, Compared, DeadLetter, Delivered, Dispatch, Entry, Erase, Erased, Erasure,

@@ -209,7 +209,7 @@ fn whole_numbers(mut made: Kind, spots: &[Spot<'_>]) -> Kind {
     let is_whole = |spot: &Spot<'_>| match spot.is {
         Is::Literal(value) => !value.is_f64() || value.as_f64().and_then(integral).is_some(),
         Is::Object(_) | Is::Other(_) => true,
-        Is::Unknown | Is::Data(_) => false,
+        Is::Unknown | Is::Data(_) | Is::Number(_) => false,
     };
     if made.contains_float() && !made.is_never() && !spots.is_empty() && spots.iter().all(is_whole) {
         made.remove_float();
