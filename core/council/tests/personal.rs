@@ -54,10 +54,10 @@ fn council(folder: &tempfile::TempDir, more: &str, mapping: &str) -> Council {
 fn said(more: &str, mapping: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let problems = council(&folder, more, mapping).prove(&Verdicts::default(), &|_, _| {}).problems;
-    told(problems, &folder)
+    told(&problems, &folder)
 }
 
-fn told(problems: Vec<Problem>, folder: &tempfile::TempDir) -> Vec<String> {
+fn told(problems: &[Problem], folder: &tempfile::TempDir) -> Vec<String> {
     let told = problems.iter().map(|one| {
         let file = one.file.strip_prefix(folder.path()).unwrap().display();
         let place = one.place.unwrap();
@@ -223,7 +223,7 @@ fn said_of_step(upgrade: &str) -> Vec<String> {
     fs::write(newer.join("valid/plain.json"), "{}").unwrap();
     fs::write(newer.join("upgrade.vrl"), upgrade).unwrap();
     let council = council(&folder, "", "{ \"number\": .number }");
-    told(council.prove_versions(), &folder)
+    told(&council.prove_versions(), &folder)
 }
 
 #[test]
