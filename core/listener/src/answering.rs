@@ -48,8 +48,8 @@ pub(crate) async fn answer(
         Some(route) => {
             let reading = read(request, route.limits.body_bytes, &door.bytes);
             let answer = match timeout(door.body, reading).await {
-                Err(_) => closing(Answer::new(StatusCode::REQUEST_TIMEOUT)),
-                Ok(Err(answer)) => closing(answer),
+                Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
+                Ok(Err(status)) => closing(status),
                 // Its bytes are held until it is answered.
                 Ok(Ok((request, _bytes))) => ask(&route, visitor, request).await,
             };
@@ -66,7 +66,11 @@ pub(crate) async fn answer(
 }
 
 /// An answer to a request that was not read to its end: nothing else can follow on its connection.
-fn closing(answer: Answer) -> Answer {
+fn closing(status: StatusCode) -> Answer {
+    let answer = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Answer::unavailable(),
+        status => Answer::new(status),
+    };
     answer.header(CONNECTION, HeaderValue::from_static("close"))
 }
 
@@ -76,17 +80,15 @@ async fn read<'b>(
     request: Request<Incoming>,
     limit: usize,
     bytes: &'b Semaphore,
-) -> Result<(Request<Bytes>, SemaphorePermit<'b>), Answer> {
-    let too_long = || Answer::new(StatusCode::PAYLOAD_TOO_LARGE);
+) -> Result<(Request<Bytes>, SemaphorePermit<'b>), StatusCode> {
     let (head, mut body) = request.into_parts();
     let most = limit.saturating_add(MAX_PASSED_BYTES);
     if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > most) {
-        return Err(too_long());
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let (mut kept, mut seen, mut held) = (Vec::new(), 0_usize, take(bytes, 0)?);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Answer::new(StatusCode::BAD_REQUEST))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else { continue };
         seen = seen.saturating_add(data.len());
         if seen > most {
             break;
@@ -97,15 +99,15 @@ async fn read<'b>(
         }
     }
     if seen > limit {
-        return Err(too_long());
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     Ok((Request::from_parts(head, kept.into()), held))
 }
 
 /// So many of the bytes that may be in memory; nobody waits for them with some in hand, or all would wait for each other.
-fn take(bytes: &Semaphore, count: usize) -> Result<SemaphorePermit<'_>, Answer> {
-    let count = u32::try_from(count).map_err(|_| Answer::unavailable())?;
-    bytes.try_acquire_many(count).map_err(|_| Answer::unavailable())
+fn take(bytes: &Semaphore, count: usize) -> Result<SemaphorePermit<'_>, StatusCode> {
+    let taken = u32::try_from(count).ok().and_then(|count| bytes.try_acquire_many(count).ok());
+    taken.ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Gives a request to whoever has claimed its path, and waits for the answer.
