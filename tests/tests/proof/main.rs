@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong in a test fails it")]
 
 mod family;
+mod personal;
 mod sample;
 mod sound;
 
@@ -101,9 +102,9 @@ fn with_routes(code: &str) -> TestCouncil {
 }
 
 /// A system for each mapping, that exports trees.
-fn with_sources() -> TestCouncil {
+fn with_sources(code: &str) -> TestCouncil {
     let council = council();
-    for (number, mapping) in (1..).zip(wrong("source")) {
+    for (number, mapping) in (1..).zip(wrong(code)) {
         let system = format!(
             "title = \"Trees\"\n[source]\nconnector = \"file\"\n[source.settings]\nfolder = \"{number}/in\"\n\
              [[source.settings.files]]\npattern = \"*.csv\"\nformat = {{ kind = \"csv\", delimiter = \",\", \
@@ -112,6 +113,19 @@ fn with_sources() -> TestCouncil {
         );
         council.write(&format!("systems/trees-{number}/system.toml"), &system);
         council.write(&format!("systems/trees-{number}/events/{TREE}.vrl"), &mapping);
+    }
+    council
+}
+
+/// A route for each condition, whose mapping is right.
+fn with_conditions(code: &str) -> TestCouncil {
+    let council = council();
+    let right = "{ \"reference\": .reference, \"what\": \"fell\", \"metres\": 1, \"place\": { \"street\": \"\", \"town\": .place.town } }";
+    for (number, when) in (1..).zip(wrong(code)) {
+        let when = when.trim();
+        let route = format!("from = \"{TREE}\"\nto = \"crew\"\nmessage = \"job\"\nwhen = '{when}'\n");
+        council.write(&format!("routes/{number}-to-crew/route.toml"), &route);
+        council.write(&format!("routes/{number}-to-crew/mapping.vrl"), right);
     }
     council
 }
@@ -166,8 +180,37 @@ fn a_literal_that_is_none_of_the_values_is_told() {
 }
 
 #[test]
+fn a_field_that_the_event_does_not_have_is_told() {
+    assert_told("misread", with_routes("misread"));
+}
+
+#[test]
+fn a_lookup_that_is_not_declared_is_told() {
+    assert_told("unknown-lookup", with_routes("unknown-lookup"));
+}
+
+#[test]
+fn a_call_that_would_stop_the_mapping_is_told() {
+    assert_told("failing-call", with_routes("failing-call"));
+}
+
+#[test]
+fn an_assignment_that_a_closure_loses_is_told() {
+    assert_told("assignment-in-closure", with_routes("assignment-in-closure"));
+}
+
+#[test]
+fn a_condition_that_is_neither_true_nor_false_is_told() {
+    assert_told("not-boolean", with_conditions("not-boolean"));
+}
+
+#[test]
 fn what_a_source_mapping_never_makes_right_is_told() {
-    assert_told("source", with_sources());
+    for code in
+        ["source-missing", "source-wrong-type", "source-unknown-field", "source-not-in-enum", "source-set-by-hub"]
+    {
+        assert_told(code, with_sources(code));
+    }
 }
 
 #[test]
