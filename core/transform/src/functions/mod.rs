@@ -5,6 +5,8 @@
 
 mod arithmetic;
 mod closures;
+#[cfg(test)]
+mod extremes;
 mod lists;
 mod numbers;
 mod own;
