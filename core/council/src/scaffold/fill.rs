@@ -294,10 +294,8 @@ mod tests {
             check(&event, &referred, expected, 0);
             let inside = object(&["form"], &json!({"form": {"type": "object", key: [closed, open]}}));
             let noted = " # decide: nothing of this name and type is there";
-            let expected = format!(
-                "{{\n  \"form\": {{\n    \"kind\": \"closed\",\n    \"when\": .when # decide: is this the one that is meant?\n  }}\n}}"
-            );
-            check(&event, &inside, &expected, 1);
+            let expected = "{\n  \"form\": {\n    \"kind\": \"closed\",\n    \"when\": .when # decide: is this the one that is meant?\n  }\n}";
+            check(&event, &inside, expected, 1);
             let list = object(
                 &["all"],
                 &json!({"all": {"type": "array", "minItems": 1, "items": {"type": "object", key: [closed]}}}),
