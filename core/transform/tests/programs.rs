@@ -314,7 +314,7 @@ fn what_cannot_stand_where_it_stands_is_told_with_what_can_be_written_instead() 
     );
     check(
         "(.site || {}).town",
-        "`.town` cannot stand here",
+        "`.` cannot stand here",
         Some("assign what stands in the brackets to a variable on a line before, and read the field of that"),
     );
     check("{ \"a\": }", "`}` cannot stand here", None);

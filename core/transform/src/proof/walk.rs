@@ -91,8 +91,8 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// A pattern is nothing that JSON can carry, wherever it stands.
     pub(super) fn whole(&mut self, made: &Kind, at: &At<'a>) {
-        match pattern(made) {
-            _ if !self.look.has_patterns() => {}
+        let found = if self.look.has_patterns() { pattern(made) } else { Pattern::No };
+        match found {
             Pattern::Stands => {
                 let words = "the result holds a pattern (`r'...'`), which is no JSON".to_owned();
                 self.note(Found { happens: Happens::Always, ..self.of(at, "wrong-type", words) });
