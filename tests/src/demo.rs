@@ -1,5 +1,7 @@
 //! What `deploy/demo` has in its library, for a test's own council: the systems that stand in, and what it does as they.
 
+#![expect(clippy::expect_used, reason = "what goes wrong here fails the test")]
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
