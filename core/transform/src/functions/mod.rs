@@ -4,6 +4,8 @@
 //! null, repeats a text a million times, or tells a type that the result does not have. Ours bear VRL's names.
 
 mod closures;
+#[cfg(test)]
+mod extremes;
 mod lists;
 mod numbers;
 mod own;

@@ -117,9 +117,10 @@ fn instants(shown: NaiveDateTime, zone: Tz) -> Option<[DateTime<Utc>; 2]> {
     if let (Some(earlier), Some(later)) = (at(shown).earliest(), at(shown).latest()) {
         return Some([earlier.to_utc(), later.to_utc()]);
     }
-    let offset = |shown: NaiveDateTime| Some(at(shown).earliest()?.offset().fix());
-    let (before, after) = (offset(shown - AROUND)?, offset(shown + AROUND)?);
-    Some([(shown - after).and_utc(), (shown - before).and_utc()])
+    let offset = |around: Option<NaiveDateTime>| Some(at(around?).earliest()?.offset().fix());
+    let before = offset(shown.checked_sub_signed(AROUND))?;
+    let after = offset(shown.checked_add_signed(AROUND))?;
+    Some([shown.checked_sub_offset(after)?.and_utc(), shown.checked_sub_offset(before)?.and_utc()])
 }
 
 fn format_timestamp([value, format, zone, _]: Arguments) -> Outcome {
