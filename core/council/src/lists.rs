@@ -9,6 +9,7 @@ use std::sync::Arc;
 use postroom_format::{ReadError, Table, TableRow};
 
 use crate::reading::Reading;
+use crate::text::read_file;
 use crate::{MAX_LISTS, Place, Problem};
 
 /// Largest code list, in bytes.
@@ -156,12 +157,7 @@ pub(crate) fn read_all(folder: &Path, reading: &mut Reading<'_>) -> Lists {
 
 fn table(file: &Path) -> Result<Table, Problem> {
     let unreadable = |error: std::io::Error| Problem::new(file, "unreadable", format!("reading it: {error}"));
-    let size = std::fs::metadata(file).map_err(unreadable)?.len();
-    if size > MAX_LIST_BYTES {
-        let words = format!("it has {size} bytes, the limit is {MAX_LIST_BYTES}");
-        return Err(Problem::new(file, "too-large", words));
-    }
-    Table::read(std::fs::read(file).map_err(unreadable)?, MAX_LIST_ROWS).map_err(|error| match error {
+    Table::read(read_file(file, MAX_LIST_BYTES)?, MAX_LIST_ROWS).map_err(|error| match error {
         ReadError::Refused(fault) => {
             let place = if fault.place.is_empty() { String::new() } else { format!("`{}`: ", fault.place) };
             problem(file, fault.line, format!("{place}{}", fault.words))

@@ -1,6 +1,7 @@
 //! A file of the council's text: read whole, parsed, and the places in it at which something is written or wrong.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::{Place, Problem};
 
-/// Largest TOML file, in bytes.
-const MAX_TOML_BYTES: u64 = 1024 * 1024;
+/// Largest file of TOML, VRL or JSON, in bytes.
+const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
 /// A value with the place where it is written.
 #[derive(Deserialize)]
@@ -60,14 +61,8 @@ pub(crate) struct Text {
 impl Text {
     /// Reads a file whole; `None` and a problem where it cannot be.
     pub(crate) fn read(file: &Path) -> Result<Self, Problem> {
-        let unreadable =
-            |error: std::io::Error| Problem::new(file, "unreadable", format!("reading it: {error}"));
-        let size = std::fs::metadata(file).map_err(unreadable)?.len();
-        if size > MAX_TOML_BYTES {
-            let words = format!("it has {size} bytes, the limit is {MAX_TOML_BYTES}");
-            return Err(Problem::new(file, "too-large", words));
-        }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let bytes = read_file(file, MAX_TEXT_BYTES)?;
+        let text = String::from_utf8(bytes).map_err(|_| Problem::new(file, "unreadable", "it is not UTF-8"))?;
         Ok(Self { file: file.to_owned(), text })
     }
 
@@ -103,6 +98,14 @@ impl Text {
     pub(crate) fn problem<T>(&self, at: &Spanned<T>, code: &str, words: impl Into<String>) -> Problem {
         Problem::new(&self.file, code, words).at(Place::of(&self.text, &at.span()))
     }
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_file(file: &Path, limit: u64) -> Result<Vec<u8>, Problem> {
+    postroom_schema::read_file(file, limit).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => Problem::new(file, "too-large", error.to_string()),
+        _ => Problem::new(file, "unreadable", format!("reading it: {error}")),
+    })
 }
 
 /// The span of the key or item `part`, and its value.

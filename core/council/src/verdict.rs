@@ -236,7 +236,11 @@ fn collect(folder: &Path, left_out: &[PathBuf], files: &mut Vec<PathBuf>) -> std
         if hidden || left_out.contains(&path) {
             continue;
         }
-        if path.is_dir() { collect(&path, left_out, files)? } else { files.push(path) }
+        if path.is_dir() {
+            collect(&path, left_out, files)?;
+        } else if path.is_file() {
+            files.push(path);
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use postroom_schema::{EventType, Vocabulary};
+use postroom_schema::{EventType, MAX_FILE_BYTES, Vocabulary, read_file};
 use postroom_transform::{Context, Data, Input, Mapping, MetaValue, Misfit, Runner, Shape};
 use serde_json::Value;
 
@@ -18,8 +18,6 @@ const UPGRADE: &str = "upgrade.vrl";
 const DOWNGRADE: &str = "downgrade.vrl";
 /// What a step finds under `%`.
 const NOTHING: [(&str, MetaValue<'_>); 0] = [];
-/// Largest example that is tried, in bytes.
-const MAX_EXAMPLE_BYTES: u64 = 1024 * 1024;
 
 /// How events of one version of a type become those of another.
 #[derive(Default)]
@@ -243,8 +241,7 @@ impl Council {
 fn examples(of: &EventType) -> Vec<(String, Value)> {
     let entries = std::fs::read_dir(of.folder.join("valid")).into_iter().flatten().filter_map(Result::ok);
     let read = |entry: std::fs::DirEntry| {
-        let small = entry.metadata().ok()?.len() <= MAX_EXAMPLE_BYTES;
-        let bytes = small.then(|| std::fs::read(entry.path()).ok()).flatten()?;
+        let bytes = read_file(&entry.path(), MAX_FILE_BYTES).ok()?;
         let value = postroom_event::read_value(&bytes).ok()?;
         Some((entry.file_name().to_string_lossy().into_owned(), value))
     };

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use postroom_connector::Connectors;
 use postroom_council::{Asks, Case, Council, FillId, Key, Listed, Problem, Verdicts};
@@ -137,6 +138,24 @@ fn an_answer_that_may_be_null_is_proved_against_unless_it_is_required() {
     assert_eq!(written.problems().len(), 1);
     written.route("missed", &format!("{LOOKUPS}required = true\n"), mapping);
     assert_eq!(written.problems(), []);
+}
+
+#[test]
+fn a_pipe_or_device_in_the_place_of_a_file_is_told_and_not_waited_for() {
+    let written = Written::new();
+    let at = |file: &str| written.folder.path().join(file);
+    for file in ["lists/crews.csv", "routes/missed/mapping.vrl"] {
+        fs::remove_file(at(file)).unwrap();
+    }
+    assert!(Command::new("mkfifo").arg(at("lists/crews.csv")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", at("routes/missed/mapping.vrl")).unwrap();
+    let found = written.problems();
+    for file in ["lists/crews.csv", "routes/missed/mapping.vrl"] {
+        let told = |(code, at, _, words): &(String, String, usize, String)| {
+            code == "unreadable" && at == file && words == "reading it: it is no regular file"
+        };
+        assert!(found.iter().any(told), "{file}: {found:?}");
+    }
 }
 
 #[test]

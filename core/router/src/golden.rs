@@ -10,6 +10,7 @@ use postroom_council::{Asks, Code, Council, Problem, Route, SourceSystem, Verdic
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
 use postroom_ledger::XrefKey;
 use postroom_transform::Data;
+use postroom_schema::{MAX_FILE_BYTES, read_file};
 use serde_json::{Value, json};
 
 use crate::records::{Change, Mapped, Origin, RecordMapper};
@@ -101,7 +102,7 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<(Vec<u8>, Value), Problem> {
     let bytes =
-        std::fs::read(path).map_err(|error| Problem::new(path, "case", format!("reading it: {error}")))?;
+        read_file(path, MAX_FILE_BYTES).map_err(|error| Problem::new(path, "case", format!("reading it: {error}")))?;
     let value = read_value(&bytes).map_err(|refusal| Problem::new(path, "case", refusal.to_string()))?;
     Ok((bytes, value))
 }

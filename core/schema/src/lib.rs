@@ -8,6 +8,7 @@ mod data;
 mod differences;
 mod examples;
 mod fields;
+mod files;
 mod references;
 mod rules;
 mod said;
@@ -18,6 +19,7 @@ mod words;
 pub use classes::Classes;
 pub use differences::{Differs, FieldDifference};
 pub use fields::{Field, Presence, fields, followed};
+pub use files::read_file;
 pub use said::Said;
 pub use validator::{SchemaProblem, Validator, Violation};
 pub use vocabulary::{EventType, FileProblem, Vocabulary, is_type_name};
@@ -27,5 +29,7 @@ pub use words::is_name;
 pub const MAX_VIOLATIONS: usize = 20;
 /// Most references of a schema that lead on one from another.
 pub const MAX_REFERENCES: usize = 64;
+/// Largest file with a schema or an example, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Classes of data that a field may have (`x-class`): none, personal, special category, council tax, social security.
 pub const CLASSES: [&str; 5] = ["none", "P", "S", "C", "B"];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use postroom_event::read_value;
 use serde_json::Value;
 
-use crate::{Validator, examples, rules};
+use crate::{MAX_FILE_BYTES, Validator, examples, read_file, rules};
 
 /// Every event type that is known.
 #[derive(Debug, Default)]
@@ -146,7 +146,7 @@ impl EventType {
 /// Reads a JSON file strictly.
 pub(crate) fn read_json(file: &Path) -> Result<Value, FileProblem> {
     let bytes =
-        std::fs::read(file).map_err(|error| FileProblem::new(file, format!("reading it: {error}")))?;
+        read_file(file, MAX_FILE_BYTES).map_err(|error| FileProblem::new(file, format!("reading it: {error}")))?;
     read_value(&bytes).map_err(|refusal| FileProblem::new(file, refusal.to_string()))
 }
 
