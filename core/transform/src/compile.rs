@@ -1,11 +1,13 @@
 //! From text to a program that is known to be right for its data, or to the list of what is wrong with it.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use postroom_event::MAX_DEPTH;
 use serde_json::Value;
 use vrl::compiler::state::{ExternalEnv, LocalEnv};
 use vrl::compiler::{CompileConfig, Compiler, Program, TypeState};
-use vrl::diagnostic::{DiagnosticList, DiagnosticMessage};
+use vrl::diagnostic::{DiagnosticList, DiagnosticMessage, Span};
 use vrl::parser::ast;
 use vrl::path::PathPrefix;
 use vrl::value::Kind;
@@ -16,7 +18,7 @@ use crate::outline::Outline;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
 use crate::proof::{self, Fit, Made};
 use crate::rules::Held;
-use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules};
+use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules, size};
 
 /// A mapping: what a route makes of an event's data, or a source of a record. Share it by `Arc`.
 #[derive(Debug)]
@@ -165,6 +167,7 @@ fn compile(
     let source = Source(text);
     let (data, meta) = (shape.kind.clone(), context.meta(shape));
     let outline = Outline::of(&program, shape.schema.clone());
+    size::begin();
     let (program, held) = rules::hold(source, Fields::new(data.clone(), meta.clone()), program);
     if held.too_large {
         return Err(in_order(held.problems));
@@ -172,10 +175,18 @@ fn compile(
     let state = TypeState { local: LocalEnv::default(), external: ExternalEnv::new_with_kind(data, meta) };
     let mut config = CompileConfig::default();
     config.set_read_only();
-    match Compiler::compile(functions::all(), program, &state, config) {
+    let compile = || Compiler::compile(functions::all(), program, &state, config);
+    let compiled = catch_unwind(AssertUnwindSafe(compile));
+    if let Some(problem) = size::broken(source) {
+        return Err(vec![problem]);
+    }
+    match compiled.unwrap_or_else(|panic| resume_unwind(panic)) {
         Ok(compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;
             let result = result.kind().clone().union(result.returns().clone());
+            if size::is_too_deep(&result) {
+                return Err(vec![size::too_deep(source, Span::new(0, text.len()), MAX_DEPTH)]);
+            }
             let queries = &compiled.program.info().target_queries;
             let reads_metadata = queries.iter().any(|path| path.prefix == PathPrefix::Metadata);
             Ok(Compiled {

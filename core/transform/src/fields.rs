@@ -10,6 +10,8 @@ use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
 
+use crate::literals::is_far;
+
 /// The fields of the data that a program reads, as dotted paths, `[]` for any item of a list; all of it is the empty path. What
 /// it reads of a variable, or of the items of a list, is not followed: then the whole is read.
 pub(crate) fn reads(program: &Program) -> BTreeSet<String> {
@@ -55,7 +57,7 @@ impl Fields {
 
     /// The first segment of `path` that is certain to lead nowhere.
     pub(crate) fn missing(&self, target: &QueryTarget, path: &OwnedValuePath) -> Option<Missing> {
-        let mut kind = self.root(target)?;
+        let mut kind = self.root(target).filter(|_| !is_far(path))?;
         for segment in &path.segments {
             let below = kind.at_path(&OwnedValuePath { segments: vec![segment.clone()] });
             if below.is_undefined() {
@@ -84,6 +86,7 @@ impl Fields {
     /// What the expression holds, where it is a part of the data and nothing else.
     pub(crate) fn of(&self, expr: &Expr) -> Option<Kind> {
         match expr {
+            Expr::Query(query) if is_far(query.inner().path.inner()) => None,
             Expr::Query(query) => {
                 Some(self.root(&query.inner().target)?.at_path(query.inner().path.inner())).filter(is_told)
             }

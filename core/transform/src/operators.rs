@@ -17,6 +17,11 @@ pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
     }
 }
 
+/// What is compiled in place of a variable, or of a part of one.
+pub(crate) fn read(span: Span, variable: Expr) -> Expr {
+    call(span, functions::READ, vec![Node::new(span, variable)])
+}
+
 /// `(a || b) || c` as `a || (b || c)`, so that each left side is one operand: VRL types nested ones again and again.
 fn or(span: Span, left: Node<Expr>, code: Node<Opcode>, right: Box<Node<Expr>>) -> Expr {
     let (at, left) = ungrouped(left).take();
@@ -56,5 +61,8 @@ fn call(span: Span, name: &str, arguments: Vec<Node<Expr>>) -> Expr {
 }
 
 fn may_be_absent(expr: &Expr) -> bool {
-    matches!(expr, Expr::Query(_) | Expr::Variable(_) | Expr::IfStatement(_))
+    match expr {
+        Expr::FunctionCall(call) => call.ident.inner().as_ref() == functions::READ,
+        expr => matches!(expr, Expr::Query(_) | Expr::Variable(_) | Expr::IfStatement(_)),
+    }
 }

@@ -8,16 +8,16 @@ use std::collections::{BTreeSet, HashSet};
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{
     Array, Assignment, AssignmentTarget, Block, Container, Expr, FunctionArgument, FunctionCall,
-    FunctionClosure, Group, IfStatement, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
+    FunctionClosure, Group, IfStatement, Literal, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
     Return, RootExpr, Unary,
 };
-use vrl::path::{OwnedSegment, PathPrefix};
+use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
 use crate::context::LOOKUP;
 use crate::fields::Fields;
+use crate::literals::{self, Literals};
 use crate::problem::{Problem, Source};
-use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES};
-use crate::{functions, operators};
+use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES, functions, operators, size};
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(crate) fn hold(source: Source<'_>, fields: Fields, program: Program) -> (Pro
         scopes: vec![HashSet::new()],
         assigned: BTreeSet::new(),
         assignments: 0,
+        literals: Literals::default(),
+        asked: false,
         too_large: false,
         problems: vec![],
     };
@@ -85,6 +87,9 @@ struct Rules<'a> {
     /// Every variable that is assigned anywhere.
     assigned: BTreeSet<String>,
     assignments: usize,
+    literals: Literals,
+    /// Whether it is only asked if something is there.
+    asked: bool,
     too_large: bool,
     problems: Vec<Problem>,
 }
@@ -97,6 +102,7 @@ impl Rules<'_> {
 
     fn expr(&mut self, node: Node<Expr>, place: Place) -> Node<Expr> {
         let (span, expr) = node.take();
+        size::expression(self.scopes.len() - 1);
         let expr = match expr {
             Expr::Container(container) => Expr::Container(container.map(|it| self.container(it, place))),
             Expr::IfStatement(it) => Expr::IfStatement(it.map(|it| self.if_statement(it, place))),
@@ -112,7 +118,12 @@ impl Rules<'_> {
                 }
                 Expr::Assignment(it.map(|it| self.assignment(it)))
             }
-            Expr::Query(query) => Expr::Query(query.map(|it| self.query(it))),
+            Expr::Query(query) => {
+                let query = query.map(|it| self.query(it));
+                self.read(span, Expr::Query(query))
+            }
+            Expr::Variable(name) => self.read(span, Expr::Variable(name)),
+            Expr::Literal(literal) => self.literal(span, literal),
             Expr::FunctionCall(call) => Expr::FunctionCall(call.map(|it| self.call(it))),
             Expr::Unary(unary) => Expr::Unary(unary.map(|Unary::Not(not)| Unary::Not(self.not(not)))),
             Expr::Return(it) => {
@@ -131,9 +142,37 @@ impl Rules<'_> {
                 self.note(span, "abort", "`abort` is not allowed in mappings", Some(hint));
                 Expr::Abort(it)
             }
-            plain @ (Expr::Literal(_) | Expr::Variable(_) | Expr::Break(_)) => plain,
+            plain @ Expr::Break(_) => plain,
         };
         Node::new(span, expr)
+    }
+
+    /// Variables are read at a price, and data as it is: that is priced where it lies.
+    fn read(&mut self, span: Span, expr: Expr) -> Expr {
+        match &expr {
+            Expr::Query(query) if !matches!(query.inner().target.inner(), QueryTarget::Internal(_)) => expr,
+            _ if self.asked => expr,
+            _ => operators::read(span, expr),
+        }
+    }
+
+    fn literal(&mut self, span: Span, literal: Node<Literal>) -> Expr {
+        if let Literal::String(template) = literal.inner()
+            && template.as_literal_string().is_none()
+        {
+            let parts = Node::new(span, template.rewrite_to_concatenated_strings());
+            return self.expr(parts, Place::Operand).into_inner();
+        }
+        self.problems.extend(self.literals.wrong(self.source, span, literal.inner()));
+        self.too_large |= self.literals.too_many();
+        Expr::Literal(literal)
+    }
+
+    /// An index that is too far is not even compiled: types are filled up to it as well.
+    fn near(&mut self, span: Span, path: &OwnedValuePath) {
+        let far = literals::far(self.source, span, path);
+        self.too_large |= far.is_some();
+        self.problems.extend(far);
     }
 
     fn not(&mut self, node: Node<Not>) -> Node<Not> {
@@ -209,9 +248,15 @@ impl Rules<'_> {
     fn target(&mut self, target: &Node<AssignmentTarget>, kind: Option<vrl::value::Kind>) {
         let (name, kind) = match target.inner() {
             AssignmentTarget::Internal(name, None) => (name, kind),
-            AssignmentTarget::Internal(name, Some(_)) => (name, None),
+            AssignmentTarget::Internal(name, Some(path)) => {
+                self.near(target.span(), path);
+                (name, None)
+            }
             AssignmentTarget::Query(query) => match query.target.inner() {
-                QueryTarget::Internal(name) => (name, None),
+                QueryTarget::Internal(name) => {
+                    self.near(target.span(), query.path.inner());
+                    (name, None)
+                }
                 QueryTarget::External(_) => return self.read_only(target.span()),
                 _ => return,
             },
@@ -244,9 +289,10 @@ impl Rules<'_> {
     }
 
     fn query(&mut self, query: Query) -> Query {
+        let span = Span::new(query.target.span().start(), query.path.span().end());
+        self.near(span, query.path.inner());
         if let Some(missing) = self.fields.missing(&query.target, &query.path) {
             let near = missing.near.map(|near| format!("did you mean `{near}`?"));
-            let span = Span::new(query.target.span().start(), query.path.span().end());
             if is_lookup(&query) {
                 let words = format!("there is no lookup `{}` here", missing.name);
                 let hint = near.unwrap_or_else(|| "declare it as a [[lookup]]; a `when` has none".to_owned());
@@ -278,11 +324,14 @@ impl Rules<'_> {
             self.note(call.ident.span(), "failing-call", words, Some(hint));
         }
         let item = self.fields.item(&call);
+        self.asked = name.as_ref() == "exists";
         let arguments = call.arguments.into_iter().map(|argument| {
             argument.map(|it| FunctionArgument { ident: it.ident, expr: self.expr(it.expr, Place::Operand) })
         });
+        let arguments = arguments.collect();
+        self.asked = false;
         FunctionCall {
-            arguments: arguments.collect(),
+            arguments,
             closure: call.closure.map(|closure| closure.map(|closure| self.closure(closure, item.clone()))),
             ident: call.ident,
             abort_on_error: call.abort_on_error,

@@ -67,7 +67,7 @@ fn calls() -> Vec<String> {
 
 /// The operators between two of everything.
 fn operations() -> Vec<String> {
-    let operands = [".n", ".m", ".x", ".y", ".text", ".list", "null", "0.5", "0"];
+    let operands = [".n", ".x", ".text", ".list", "null", "0"];
     let codes = ["+", "-", "*", "/", "<", ">=", "==", "!=", "||", "&&", "|"];
     let pairs = operands.iter().flat_map(|one| operands.iter().map(move |other| (one, other)));
     pairs.flat_map(|(one, other)| codes.iter().map(move |code| format!("{one} {code} {other}"))).collect()

@@ -9,6 +9,7 @@ mod extremes;
 mod lists;
 mod numbers;
 mod own;
+mod read;
 mod table;
 mod text;
 mod times;
@@ -30,6 +31,9 @@ pub(crate) const MULTIPLY: &str = numbers::MULTIPLY;
 /// The value itself, null where it is absent, for the left side of `||`; no source can spell it.
 pub(crate) const PRESENT: &str = text::PRESENT;
 
+/// A variable as it is, for every place where one is read; no source can spell it.
+pub(crate) const READ: &str = read::READ;
+
 /// The functions for VRL's compiler, made once.
 pub(crate) fn all() -> &'static [Box<dyn Function>] {
     static ALL: OnceLock<Vec<Box<dyn Function>>> = OnceLock::new();
@@ -39,6 +43,7 @@ pub(crate) fn all() -> &'static [Box<dyn Function>] {
             all.extend(rows.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         }
         all.extend(closures::FUNCTIONS.iter().map(|each| Box::new(*each) as Box<dyn Function>));
+        all.push(Box::new(read::Read));
         all
     })
 }
@@ -65,8 +70,6 @@ fn library() -> Vec<Box<dyn Function>> {
         Box::new(stdlib::Match),
         Box::new(stdlib::Merge),
         Box::new(stdlib::Object),
-        Box::new(stdlib::Replace),
-        Box::new(stdlib::Split),
         Box::new(stdlib::StartsWith),
         Box::new(stdlib::String),
         Box::new(stdlib::StripWhitespace),
@@ -84,7 +87,7 @@ mod tests {
     #[test]
     fn the_table_names_exactly_the_functions_that_can_be_called() {
         let mut callable: Vec<&str> = all().iter().map(|function| function.identifier()).collect();
-        callable.retain(|name| ![MULTIPLY, PRESENT].contains(name));
+        callable.retain(|name| ![MULTIPLY, PRESENT, READ].contains(name));
         callable.sort_unstable();
         let told: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(told, callable);
