@@ -1,13 +1,14 @@
 //! What is written in a source and is too much: patterns that take long to compile, items that lie far in a list, years without
 //! a four-digit number.
 
+use chrono::{DateTime, Utc};
 use regex::{Error, RegexBuilder};
 use vrl::diagnostic::Span;
 use vrl::parser::ast::Literal;
 use vrl::path::{OwnedSegment, OwnedValuePath};
 
 use crate::problem::{Problem, Source};
-use crate::{MAX_INDEX, MAX_PATTERN_BYTES, MAX_PATTERNS};
+use crate::{MAX_INDEX, MAX_PATTERN_BYTES, MAX_PATTERNS, functions};
 
 /// The literals of a source so far.
 #[derive(Debug, Default)]
@@ -23,7 +24,15 @@ impl Literals {
 
     /// What is wrong with one more.
     pub(crate) fn wrong(&mut self, source: Source<'_>, at: Span, literal: &Literal) -> Option<Problem> {
-        let Literal::Regex(pattern) = literal else { return None };
+        let pattern = match literal {
+            Literal::Regex(pattern) => pattern,
+            Literal::Timestamp(text) => {
+                let far = text.parse::<DateTime<Utc>>().is_ok_and(|instant| !functions::is_told(&instant));
+                let words = "a year is one of 0001 to 9999";
+                return far.then(|| source.at(at, "invalid-timestamp", words));
+            }
+            _ => return None,
+        };
         self.patterns += 1;
         if self.patterns == MAX_PATTERNS + 1 {
             return Some(source.at(at, "too-many-patterns", format!("more than {MAX_PATTERNS} patterns")));

@@ -1,10 +1,10 @@
 //! Operators that VRL types or runs unsoundly become calls of functions of ours, which no source can spell.
 //!
 //! `*` would repeat a text as often as the data says, and wrap round. `||` reads an absent field as null, but VRL's
-//! type for it says that such a field is never null, so that the right side were never used.
+//! type for it says that such a field is never null, so that the right side were never used. `/` would give what is infinite. Variables are read at a price.
 
 use vrl::diagnostic::Span;
-use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Node, Op, Opcode};
+use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Literal, Node, Op, Opcode};
 
 use crate::functions;
 
@@ -12,8 +12,19 @@ use crate::functions;
 pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
     match code.inner() {
         Opcode::Mul => call(span, functions::MULTIPLY, vec![*left, *right]),
+        Opcode::Div if !is_one_or_more(&right) => call(span, functions::DIVIDE, vec![*left, *right]),
         Opcode::Or => or(span, *left, code, right),
         _ => Expr::Op(Node::new(span, Op(left, code, right))),
+    }
+}
+
+/// Whether it is a number, written out, by which a quotient is no larger than what is divided.
+fn is_one_or_more(node: &Node<Expr>) -> bool {
+    let Expr::Literal(literal) = node.inner() else { return false };
+    match literal.inner() {
+        Literal::Integer(number) => *number != 0,
+        Literal::Float(number) => number.abs() >= 1.0,
+        _ => false,
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashSet};
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{
     Array, Assignment, AssignmentTarget, Block, Container, Expr, FunctionArgument, FunctionCall,
-    FunctionClosure, Group, IfStatement, Literal, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
-    Return, RootExpr, Unary,
+    FunctionClosure, Group, IfStatement, Literal, Node, Not, Object, Op, Predicate, Program, Query,
+    QueryTarget, Return, RootExpr, Unary,
 };
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 

@@ -146,7 +146,11 @@ impl Runner {
         let mut steps = 0_u64;
         let mut control = || {
             steps += 1;
-            if steps > MAX_STEPS || budget::is_spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if steps > MAX_STEPS || budget::is_spent() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let zone = TimeZone::Named(London);
         let ended = self.runtime.resolve_with_control(&mut target, &compiled.program, &zone, &mut control);

@@ -9,6 +9,7 @@ mod extremes;
 mod lists;
 mod numbers;
 mod own;
+mod quotient;
 mod read;
 mod table;
 mod text;
@@ -28,6 +29,9 @@ pub(crate) fn is_allowed(name: &str) -> bool {
 
 /// The product of two numbers, for the operator `*`; no source can spell it.
 pub(crate) const MULTIPLY: &str = numbers::MULTIPLY;
+/// The quotient of two numbers, for the operator `/`; no source can spell it.
+pub(crate) const DIVIDE: &str = quotient::DIVIDE;
+pub(crate) use times::is_told;
 /// The value itself, null where it is absent, for the left side of `||`; no source can spell it.
 pub(crate) const PRESENT: &str = text::PRESENT;
 
@@ -43,6 +47,7 @@ pub(crate) fn all() -> &'static [Box<dyn Function>] {
             all.extend(rows.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         }
         all.extend(closures::FUNCTIONS.iter().map(|each| Box::new(*each) as Box<dyn Function>));
+        all.extend(quotient::FUNCTIONS.iter().map(|row| Box::new(*row) as Box<dyn Function>));
         all.push(Box::new(read::Read));
         all
     })
@@ -74,7 +79,6 @@ fn library() -> Vec<Box<dyn Function>> {
         Box::new(stdlib::String),
         Box::new(stdlib::StripWhitespace),
         Box::new(stdlib::Truncate),
-        Box::new(stdlib::Unique),
         Box::new(stdlib::Upcase),
         Box::new(stdlib::Values),
     ]
@@ -87,7 +91,7 @@ mod tests {
     #[test]
     fn the_table_names_exactly_the_functions_that_can_be_called() {
         let mut callable: Vec<&str> = all().iter().map(|function| function.identifier()).collect();
-        callable.retain(|name| ![MULTIPLY, PRESENT, READ].contains(name));
+        callable.retain(|name| ![MULTIPLY, DIVIDE, PRESENT, READ].contains(name));
         callable.sort_unstable();
         let told: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         assert_eq!(told, callable);

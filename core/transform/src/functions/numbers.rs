@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Own] = &[
     own("floor", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::floor)),
     own("ceil", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::ceil)),
     own("round", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::round)),
-    own("abs", ONE, NUMBER, same_kind, abs),
+    own("abs", ONE, NUMBER, abs_kind, abs),
     own("mod", DIVISION, kind::INTEGER, |_| TypeDef::integer().fallible(), remainder),
     own(MULTIPLY, TWO, NUMBER, product_kind, product),
 ];
@@ -67,6 +67,11 @@ fn same_kind(given: &Kinds) -> TypeDef {
         kind if kind.is_float() => TypeDef::float(),
         _ => TypeDef::integer().or_float(),
     }
+}
+
+/// The least whole number of 64 bits has none of the other sign.
+fn abs_kind(given: &Kinds) -> TypeDef {
+    same_kind(given).maybe_fallible(!given[0].kind().is_float())
 }
 
 fn product_kind(given: &Kinds) -> TypeDef {
@@ -120,7 +125,7 @@ fn to_bool([value, ..]: Arguments) -> Outcome {
     }
 }
 
-fn finite(float: f64) -> Outcome {
+pub(super) fn finite(float: f64) -> Outcome {
     NotNan::new(float)
         .ok()
         .filter(|float| float.is_finite())
