@@ -106,6 +106,7 @@ fn flat(value: Value) -> Vec<Value> {
     }
 }
 
+#[expect(clippy::mutable_key_type, reason = "a pattern is told by its text, which stays")]
 fn unique([list, ..]: Arguments) -> Outcome {
     let Value::Array(mut items) = list else { return Err("not a list") };
     let mut seen = HashSet::new();
