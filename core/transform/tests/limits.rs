@@ -139,11 +139,9 @@ fn a_run_that_makes_more_than_it_may_ends_with_an_error_and_not_with_the_memory(
         (".t", "x = slice(x + x, 0) ?? \"\""),
         (".t", "x = join([x, x], x)"),
         (".t", "x = replace(x, \"a\", x)"),
-        (".t", "x = replace(x, r'a', x)"),
         (".t", "x = replace(x, r'^.*$', \"$0$0$0\")"),
         (".l", "x = append(x, x)"),
         (".l", "x = flatten(map(x) -> |i| { x })"),
-        (".l", "x = flatten([x, x])"),
         (".l", "x = split(join(append(x, x), \"\") + \"a\", \"\")"),
         ("{\"a\": .l}", "x.a = append(x.a, x.a)"),
     ] {
