@@ -62,7 +62,8 @@ impl Text {
     /// Reads a file whole; `None` and a problem where it cannot be.
     pub(crate) fn read(file: &Path) -> Result<Self, Problem> {
         let bytes = read_file(file, MAX_TEXT_BYTES)?;
-        let text = String::from_utf8(bytes).map_err(|_| Problem::new(file, "unreadable", "it is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Problem::new(file, "unreadable", "it is not UTF-8"))?;
         Ok(Self { file: file.to_owned(), text })
     }
 

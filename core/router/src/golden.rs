@@ -8,8 +8,8 @@ use std::sync::Arc;
 use chrono::DateTime;
 use postroom_council::{Code, Council, Lookup, Problem, Route, SourceSystem, Verdicts};
 use postroom_event::{Event, MAX_BODY_BYTES, Received, Record, STRUCTURED, decode, read_value};
-use postroom_transform::Data;
 use postroom_schema::{MAX_FILE_BYTES, read_file};
+use postroom_transform::Data;
 use serde_json::{Value, json};
 
 use crate::records::{Change, Mapped, Origin, RecordMapper};
@@ -101,8 +101,8 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<(Vec<u8>, Value), Problem> {
-    let bytes =
-        read_file(path, MAX_FILE_BYTES).map_err(|error| Problem::new(path, "case", format!("reading it: {error}")))?;
+    let bytes = read_file(path, MAX_FILE_BYTES)
+        .map_err(|error| Problem::new(path, "case", format!("reading it: {error}")))?;
     let value = read_value(&bytes).map_err(|refusal| Problem::new(path, "case", refusal.to_string()))?;
     Ok((bytes, value))
 }

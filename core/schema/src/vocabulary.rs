@@ -145,8 +145,8 @@ impl EventType {
 
 /// Reads a JSON file strictly.
 pub(crate) fn read_json(file: &Path) -> Result<Value, FileProblem> {
-    let bytes =
-        read_file(file, MAX_FILE_BYTES).map_err(|error| FileProblem::new(file, format!("reading it: {error}")))?;
+    let bytes = read_file(file, MAX_FILE_BYTES)
+        .map_err(|error| FileProblem::new(file, format!("reading it: {error}")))?;
     read_value(&bytes).map_err(|refusal| FileProblem::new(file, refusal.to_string()))
 }
 

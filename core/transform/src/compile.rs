@@ -1,12 +1,14 @@
 //! From text to a program that is known to be right for its data, or to the list of what is wrong with it.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use postroom_event::MAX_DEPTH;
 use serde_json::Value;
 use vrl::compiler::state::{ExternalEnv, LocalEnv};
 use vrl::compiler::{CompileConfig, Compiler, Program, TypeState};
-use vrl::diagnostic::{DiagnosticList, DiagnosticMessage};
+use vrl::diagnostic::{DiagnosticList, DiagnosticMessage, Span};
 use vrl::parser::ast;
 use vrl::path::PathPrefix;
 use vrl::value::Kind;
@@ -19,7 +21,7 @@ use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
 use crate::proof::{self, Fit, Left, Made};
 use crate::reading::Misread;
 use crate::rules::Held;
-use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules};
+use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules, size};
 
 /// A mapping: what a route makes of an event's data, or a source of a record. Share it by `Arc`.
 #[derive(Debug)]
@@ -179,6 +181,7 @@ fn compile(
     let source = Source(text);
     let (data, meta) = (shape.kind.clone(), context.meta(shape));
     let outline = Outline::of(&program, shape.schema.clone());
+    size::begin();
     let (program, mut held) = rules::hold(source, Fields { data: data.clone(), meta: meta.clone() }, program);
     if held.too_large {
         return Err(in_order(held.problems));
@@ -189,13 +192,21 @@ fn compile(
     config.set_custom(Calculated::default());
     let misread = Misread::default();
     config.set_custom(Rc::clone(&misread));
-    let compiled = Compiler::compile(functions::all(), program, &state, config);
+    let compile = || Compiler::compile(functions::all(), program, &state, config);
+    let compiled = catch_unwind(AssertUnwindSafe(compile));
+    if let Some(problem) = size::broken(source) {
+        return Err(vec![problem]);
+    }
+    let compiled = compiled.unwrap_or_else(|panic| resume_unwind(panic));
     let misread = misread.take().into_iter();
     held.problems.extend(misread.map(|(span, missing)| rules::misread(source, span, missing, false)));
     match compiled {
         Ok(mut compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;
             let result = result.kind().clone().union(result.returns().clone());
+            if size::is_too_deep(&result) {
+                return Err(vec![size::too_deep(source, Span::new(0, text.len()), MAX_DEPTH)]);
+            }
             let queries = &compiled.program.info().target_queries;
             let reads_metadata = queries.iter().any(|path| path.prefix == PathPrefix::Metadata);
             Ok(Compiled {

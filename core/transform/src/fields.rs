@@ -6,6 +6,8 @@ use vrl::compiler::Program;
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 use vrl::value::Kind;
 
+use crate::literals::is_far;
+
 /// The fields of the data that a program reads, as dotted paths, `[]` for any item of a list; all of it is the empty path. What
 /// it reads of a variable, or of the items of a list, is not followed: then the whole is read.
 pub(crate) fn reads(program: &Program) -> BTreeSet<String> {
@@ -53,7 +55,7 @@ impl Fields {
 /// The first segment of `path` that is certain to lead nowhere from what is of `kind`, where there is anything.
 pub(crate) fn missing_at(kind: &Kind, path: &OwnedValuePath) -> Option<Missing> {
     let mut kind = kind.clone();
-    if kind.is_undefined() {
+    if kind.is_undefined() || is_far(path) {
         return None;
     }
     for segment in &path.segments {

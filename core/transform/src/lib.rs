@@ -4,6 +4,7 @@
 //! calls only functions from [`FUNCTIONS`], changes nothing but its own variables, and does no I/O. The crate knows
 //! nothing of routes, systems or the broker, and its errors hold no value of the data.
 
+mod budget;
 mod compile;
 mod context;
 mod data;
@@ -12,6 +13,7 @@ mod flow;
 mod functions;
 mod guard;
 mod limits;
+mod literals;
 mod operators;
 mod outline;
 mod problem;
@@ -20,6 +22,7 @@ mod reading;
 mod rules;
 mod run;
 mod shape;
+mod size;
 #[cfg(test)]
 mod soundness;
 mod value;
@@ -49,3 +52,17 @@ pub const MAX_CHAIN: usize = 250;
 pub const MAX_ASSIGNMENTS: usize = 300;
 /// Most steps that one run may take; a step is an expression or one turn of a closure.
 pub const MAX_STEPS: u64 = 1_000_000;
+/// Most bytes that one run may make: what it reads of its data and variables, and what its functions make of that.
+pub const MAX_MADE_BYTES: usize = 256 * 1024 * 1024;
+/// Most fields and items that may be known of one variable where it is read.
+pub const MAX_TYPE_PARTS: usize = 1_000;
+/// Deepest that what is known of a variable may be nested where it is read, in levels.
+pub const MAX_TYPE_DEPTH: usize = 32;
+/// Most that may be known of all variables that are read, by the expressions of the source.
+const MAX_TYPE_WORK: usize = 2_000_000;
+/// Most patterns in one source.
+pub const MAX_PATTERNS: usize = 100;
+/// Largest pattern, in bytes of what is compiled of it.
+pub const MAX_PATTERN_BYTES: usize = 256 * 1024;
+/// Largest index of an item, from either end of a list.
+pub const MAX_INDEX: usize = 1_000;

@@ -1,7 +1,8 @@
 //! Operators that VRL types or runs unsoundly become calls of functions of ours, which no source can spell.
 //!
-//! `*` would repeat a text as often as the data says, and with `+` and `-` it would wrap round. `||` reads an absent field as null, but VRL's
-//! type for it says that such a field is never null, so that the right side were never used.
+//! `*` would repeat a text as often as the data says, and with `+` and `-` it would wrap round. `/` would give what is
+//! infinite. `||` reads an absent field as null, but VRL's type for it says that such a field is never null, so that the right
+//! side were never used. Variables are read at a price.
 
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Literal, Node, Op, Opcode};
@@ -13,12 +14,28 @@ pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
     match code.inner() {
         Opcode::Mul => call(span, functions::TIMES, vec![*left, *right]),
         Opcode::Sub => call(span, functions::MINUS, vec![*left, *right]),
+        Opcode::Div if !is_one_or_more(&right) => call(span, functions::DIVIDE, vec![*left, *right]),
         Opcode::Add if !is_text(&left) && !is_text(&right) => {
             call(span, functions::PLUS, vec![*left, *right])
         }
         Opcode::Or => or(span, *left, code, right),
         _ => Expr::Op(Node::new(span, Op(left, code, right))),
     }
+}
+
+/// Whether it is a number, written out, by which a quotient is no larger than what is divided.
+fn is_one_or_more(node: &Node<Expr>) -> bool {
+    let Expr::Literal(literal) = node.inner() else { return false };
+    match literal.inner() {
+        Literal::Integer(number) => *number != 0,
+        Literal::Float(number) => number.abs() >= 1.0,
+        _ => false,
+    }
+}
+
+/// What is compiled in place of a variable, or of a part of one.
+pub(crate) fn read(span: Span, variable: Expr) -> Expr {
+    call(span, functions::READ, vec![Node::new(span, variable)])
 }
 
 /// `(a || b) || c` as `a || (b || c)`, so that each left side is one operand: VRL types nested ones again and again.
@@ -80,7 +97,9 @@ fn call(span: Span, name: &str, arguments: Vec<Node<Expr>>) -> Expr {
 fn may_be_absent(expr: &Expr) -> bool {
     match expr {
         Expr::Query(_) | Expr::Variable(_) | Expr::IfStatement(_) => true,
-        Expr::FunctionCall(call) => call.ident.inner().as_ref() == reading::OF_VARIABLE,
+        Expr::FunctionCall(call) => {
+            [functions::READ, reading::OF_VARIABLE].contains(&call.inner().ident.inner().as_ref())
+        }
         _ => false,
     }
 }

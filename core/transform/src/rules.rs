@@ -8,16 +8,16 @@ use std::collections::{BTreeSet, HashSet};
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{
     Array, Assignment, AssignmentTarget, Block, Container, Expr, FunctionArgument, FunctionCall,
-    FunctionClosure, Group, IfStatement, Node, Not, Object, Op, Predicate, Program, Query, QueryTarget,
-    Return, RootExpr, Unary,
+    FunctionClosure, Group, IfStatement, Literal, Node, Not, Object, Op, Predicate, Program, Query,
+    QueryTarget, Return, RootExpr, Unary,
 };
-use vrl::path::{OwnedSegment, PathPrefix};
+use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
 use crate::context::LOOKUP;
 use crate::fields::{Fields, Missing};
+use crate::literals::{self, Literals};
 use crate::problem::{Problem, Source};
-use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES};
-use crate::{functions, operators, reading};
+use crate::{MAX_ASSIGNMENTS, MAX_CLOSURES, functions, operators, reading, size};
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub(crate) fn hold(source: Source<'_>, fields: Fields, program: Program) -> (Pro
         scopes: vec![HashSet::new()],
         assigned: BTreeSet::new(),
         assignments: 0,
+        literals: Literals::default(),
         too_large: false,
         problems: vec![],
     };
@@ -97,6 +98,7 @@ struct Rules<'a> {
     /// Every variable that is assigned anywhere.
     assigned: BTreeSet<String>,
     assignments: usize,
+    literals: Literals,
     too_large: bool,
     problems: Vec<Problem>,
 }
@@ -109,6 +111,7 @@ impl Rules<'_> {
 
     fn expr(&mut self, node: Node<Expr>, place: Place) -> Node<Expr> {
         let (span, expr) = node.take();
+        size::expression(self.scopes.len() - 1);
         let expr = match expr {
             Expr::Container(container) => Expr::Container(container.map(|it| self.container(it, place))),
             Expr::IfStatement(it) => Expr::IfStatement(it.map(|it| self.if_statement(it, place))),
@@ -127,10 +130,12 @@ impl Rules<'_> {
             Expr::Query(query) => {
                 let query = query.map(|it| self.query(it));
                 match query.target.inner() {
-                    QueryTarget::Internal(_) => reading::of_variable(query),
+                    QueryTarget::Internal(_) => operators::read(span, reading::of_variable(query)),
                     _ => Expr::Query(query),
                 }
             }
+            Expr::Variable(name) => operators::read(span, Expr::Variable(name)),
+            Expr::Literal(literal) => self.literal(span, literal),
             Expr::FunctionCall(call) => Expr::FunctionCall(call.map(|it| self.call(it))),
             Expr::Unary(unary) => Expr::Unary(unary.map(|Unary::Not(not)| Unary::Not(self.not(not)))),
             Expr::Return(it) => {
@@ -149,9 +154,28 @@ impl Rules<'_> {
                 self.note(span, "abort", "`abort` is not allowed in mappings", Some(hint));
                 Expr::Abort(it)
             }
-            plain @ (Expr::Literal(_) | Expr::Variable(_) | Expr::Break(_)) => plain,
+            plain @ Expr::Break(_) => plain,
         };
         Node::new(span, expr)
+    }
+
+    fn literal(&mut self, span: Span, literal: Node<Literal>) -> Expr {
+        if let Literal::String(template) = literal.inner()
+            && template.as_literal_string().is_none()
+        {
+            let parts = Node::new(span, template.rewrite_to_concatenated_strings());
+            return self.expr(parts, Place::Operand).into_inner();
+        }
+        self.problems.extend(self.literals.wrong(self.source, span, literal.inner()));
+        self.too_large |= self.literals.too_many();
+        Expr::Literal(literal)
+    }
+
+    /// An index that is too far is not even compiled: types are filled up to it as well.
+    fn near(&mut self, span: Span, path: &OwnedValuePath) {
+        let far = literals::far(self.source, span, path);
+        self.too_large |= far.is_some();
+        self.problems.extend(far);
     }
 
     fn not(&mut self, node: Node<Not>) -> Node<Not> {
@@ -225,9 +249,15 @@ impl Rules<'_> {
 
     fn target(&mut self, target: &Node<AssignmentTarget>) {
         let name = match target.inner() {
-            AssignmentTarget::Internal(name, _) => name,
+            AssignmentTarget::Internal(name, path) => {
+                path.iter().for_each(|path| self.near(target.span(), path));
+                name
+            }
             AssignmentTarget::Query(query) => match query.target.inner() {
-                QueryTarget::Internal(name) => name,
+                QueryTarget::Internal(name) => {
+                    self.near(target.span(), query.path.inner());
+                    name
+                }
                 QueryTarget::External(_) => return self.read_only(target.span()),
                 _ => return,
             },
@@ -260,6 +290,7 @@ impl Rules<'_> {
 
     fn query(&mut self, query: Query) -> Query {
         let span = Span::new(query.target.span().start(), query.path.span().end());
+        self.near(span, query.path.inner());
         let missing = match query.target.inner() {
             QueryTarget::External(prefix) => self.fields.missing(*prefix, &query.path),
             _ => None,

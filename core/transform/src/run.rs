@@ -7,6 +7,7 @@ use vrl::compiler::runtime::{Runtime, Terminate};
 use vrl::compiler::{ExpressionError, TargetValueRef, TimeZone};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
+use crate::budget::{self, Priced};
 use crate::compile::Compiled;
 use crate::context::LOOKUP;
 use crate::problem::Source;
@@ -115,7 +116,7 @@ impl Runner {
     /// What the mapping makes of the input.
     ///
     /// # Errors
-    /// When it takes more than [`MAX_STEPS`], counts beyond 64 bits, or makes what JSON cannot carry.
+    /// When it takes more than [`MAX_STEPS`], makes more than [`crate::MAX_MADE_BYTES`], counts beyond 64 bits, or makes what JSON cannot carry.
     pub fn map(&mut self, mapping: &Mapping, input: &mut Input<'_>) -> Result<Data, RunError> {
         let result = self.run(mapping.compiled(), input)?;
         Data::of_result(result).map_err(RunError::nowhere)
@@ -143,16 +144,23 @@ impl Runner {
         let Input { data, meta, secrets, .. } = input;
         let mut nothing = Value::Null;
         let metadata = meta.as_mut().unwrap_or(&mut nothing);
-        let mut target = TargetValueRef { value: data, metadata, secrets };
+        let mut target = Priced(TargetValueRef { value: data, metadata, secrets });
+        budget::begin();
         let mut steps = 0_u64;
-        let mut budget = || {
+        let mut control = || {
             steps += 1;
-            if steps > MAX_STEPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if steps > MAX_STEPS || budget::is_spent() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let zone = TimeZone::Named(London);
-        self.runtime
-            .resolve_with_control(&mut target, &compiled.program, &zone, &mut budget)
-            .map_err(|ended| told(&compiled.source, &ended))
+        let ended = self.runtime.resolve_with_control(&mut target, &compiled.program, &zone, &mut control);
+        if budget::is_spent() {
+            return Err(RunError::nowhere("the mapping makes more than one run may"));
+        }
+        ended.map_err(|ended| told(&compiled.source, &ended))
     }
 }
 

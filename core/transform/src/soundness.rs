@@ -99,7 +99,7 @@ const PROGRAMS: &[&str] = &[
     "flatten(map(.people) -> |p| { p.tags })",
     "[.note || 1, .open || \"no\", (.open == true) && .n > 3, .extra.a || .extra, .note || (.open || .rate) || .extra || 1]",
     "[string(.note) ?? 0, int(.kind) ?? .name, float(.rate) ?? null, object(.extra) ?? []]",
-    "[round(to_float(.rate) ?? 0.5), abs(to_int(.rate) ?? 7), mod(.n, 7) ?? null, floor(to_float(.n), 2)]",
+    "[round(to_float(.rate) ?? 0.5), abs(to_int(.rate) ?? 7) ?? 0, mod(.n, 7) ?? null, floor(to_float(.n), 2)]",
     "a, err = to_int(.note)\n[a, err]",
     "a, err = slice(.people, 1, 3)\n{ \"a\": a, \"err\": err }",
     "[slice(.name, 1) ?? null, split(.name, \" \"), values(object(.people[0]) ?? {}), keys(object(.extra) ?? {})]",

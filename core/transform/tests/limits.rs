@@ -1,8 +1,8 @@
 //! A source at the limits is compiled on an ordinary stack, and one beyond them is refused before it is parsed.
 
 use postroom_transform::{
-    Context, Input, MAX_ASSIGNMENTS, MAX_CHAIN, MAX_CLOSURES, MAX_NESTING, MAX_SOURCE_BYTES, Mapping, Runner,
-    Shape,
+    Context, Input, MAX_ASSIGNMENTS, MAX_CHAIN, MAX_CLOSURES, MAX_INDEX, MAX_NESTING, MAX_PATTERNS,
+    MAX_SOURCE_BYTES, MAX_TYPE_DEPTH, Mapping, Runner, Shape,
 };
 use serde_json::{Value, json};
 
@@ -79,7 +79,8 @@ fn calls_inside_one_another_cost_no_more_with_each_level_than_the_one_before() {
     let nested =
         |open: &str, inner: &str| format!("{}{inner}{}", open.repeat(MAX_NESTING), ")".repeat(MAX_NESTING));
     let chain = |link: &str| format!(".n{}", link.repeat(MAX_CHAIN / 2));
-    for source in [nested("abs(", ".n"), nested("upcase(", ".t"), chain(" * 1"), chain(" + 1"), chain(" - 1")]
+    for source in
+        [nested("floor(", ".n"), nested("upcase(", ".t"), chain(" * 1"), chain(" + 1"), chain(" - 1")]
     {
         let mapping = Mapping::compile(&source, &shape, Context::Route).expect("right");
         let given = json!({"n": 1, "t": "a"});
@@ -92,8 +93,86 @@ fn a_type_that_grows_with_every_line_does_not_overflow_the_stack() {
     let lines = format!("x = 1\n{}x", "x = [x]\n".repeat(2_000));
     assert!(lines.len() < MAX_SOURCE_BYTES);
     assert_eq!(code(&lines).as_deref(), Some("too-many-assignments"));
-    let fits = format!("x = 1\n{}x", "x = [x]\n".repeat(MAX_ASSIGNMENTS - 1));
-    assert_eq!(code(&fits), None);
+    let deep = |lines: usize| format!("x = 1\n{}x", "x = [x]\n".repeat(lines));
+    assert_eq!(code(&deep(MAX_ASSIGNMENTS - 1)).as_deref(), Some("nested-too-deep"));
+    assert_eq!(code(&deep(MAX_TYPE_DEPTH + 1)).as_deref(), Some("nested-too-deep"));
+    assert_eq!(code(&deep(MAX_TYPE_DEPTH)), None);
+}
+
+#[test]
+fn a_type_that_doubles_with_every_line_is_refused_at_the_line_and_in_a_moment() {
+    for line in [
+        "x = {\"a\": x, \"b\": x}",
+        "x = [x, x]",
+        "x = merge(x, {\"a\": x, \"b\": x}, deep: true)",
+        "if .a == 1 { x = {\"a\": x, \"b\": x} }",
+        "x = map([1]) -> |i| { {\"a\": x, \"b\": x} }",
+    ] {
+        let source = format!("x = {{}}\n{}x", format!("{line}\n").repeat(30));
+        let found = Mapping::compile(&source, &Shape::any(), Context::Route).expect_err(line);
+        let told: Vec<_> = found.iter().map(|one| (one.code.as_str(), (3..25).contains(&one.line))).collect();
+        assert_eq!(told, [("type-too-large", true)], "{line}: {found:?}");
+    }
+    let names = (0..60).map(|at| format!("\"f{at}\": .a")).collect::<Vec<_>>().join(", ");
+    let many = (0..250).map(|at| format!("x{at} = x\n")).collect::<String>();
+    assert_eq!(
+        code(&format!("x = {{ {names} }}\n{many}[{}]", "x,".repeat(2_000))).as_deref(),
+        Some("type-too-large")
+    );
+}
+
+#[test]
+fn patterns_that_take_long_to_compile_are_refused_by_number_and_by_size() {
+    let patterns = |pattern: &str, count: usize| {
+        let all: Vec<String> = (0..count).map(|_| format!("match(.a, r'{pattern}') ?? false")).collect();
+        format!("[{}]", all.join(", "))
+    };
+    assert_eq!(code(&patterns("^[A-Z]{1,2}\\d[A-Z\\d]? ?\\d[A-Z]{2}$", MAX_PATTERNS)), None);
+    assert_eq!(code(&patterns("a", MAX_PATTERNS + 1)).as_deref(), Some("too-many-patterns"));
+    assert_eq!(code(&patterns("\\w{500}", 1)).as_deref(), Some("pattern-too-large"));
+}
+
+#[test]
+fn an_item_far_away_in_a_list_is_refused_and_no_list_is_filled_up_to_it() {
+    for path in [
+        "x[4000000000] = 1",
+        "x.a[-4000000000] = 1",
+        "x = .a[9223372036854775807]",
+        "x = .a[-9223372036854775808]",
+    ] {
+        assert_eq!(code(&format!("x = []\n{path}\nx")).as_deref(), Some("index-too-large"), "{path}");
+    }
+    assert_eq!(code(&format!("x = []\nx[{MAX_INDEX}] = 1\nx[-{MAX_INDEX}]")), None);
+}
+
+#[test]
+fn a_run_that_makes_more_than_it_may_ends_with_an_error_and_not_with_the_memory() {
+    let shape = Shape::of_schema(&json!({"type": "object", "required": ["t", "l"],
+        "properties": {"t": {"type": "string"}, "l": {"type": "array", "items": {"type": "string"}}}}));
+    for (first, line) in [
+        (".t", "x = x + x"),
+        ("\"aaaaaaaa\"", "x = x + x"),
+        (".t", "x = \"{{ x }}{{ x }}\""),
+        (".t", "x = slice(x + x, 0) ?? \"\""),
+        (".t", "x = join([x, x], x)"),
+        (".t", "x = replace(x, \"a\", x)"),
+        (".t", "x = replace(x, r'^.*$', \"$0$0$0\")"),
+        (".l", "x = append(x, x)"),
+        (".l", "x = flatten(map(x) -> |i| { x })"),
+        (".l", "x = split(join(append(x, x), \"\") + \"a\", \"\")"),
+        ("{\"a\": .l}", "x.a = append(x.a, x.a)"),
+    ] {
+        let source = format!("x = {first}\n{}x", format!("{line}\n").repeat(40));
+        let mapping = Mapping::compile(&source, &shape, Context::Route)
+            .unwrap_or_else(|found| panic!("{line}: {found:?}"));
+        let data = json!({"t": "aaaaaaaa", "l": ["a", "b"]});
+        let error = Runner::default().map(&mapping, &mut Input::new(data.into(), &[])).expect_err(line);
+        assert_eq!(error.to_string(), "the mapping makes more than one run may", "{line}");
+    }
+    let once = format!("[{}]", ".,".repeat(500));
+    let mapping = Mapping::compile(&once, &Shape::any(), Context::Route).expect("right");
+    let data = json!({"t": "a".repeat(1024 * 1024)});
+    assert!(Runner::default().map(&mapping, &mut Input::new(data.into(), &[])).is_err());
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn numbers_are_decimal_and_null_is_never_zero() {
         &json!([true, false, null]),
     );
     gives(
-        "[floor(.rate), ceil(.rate), round(2.345, precision: 2), round(1.5, 400), abs(-3), mod(7, 0) ?? -1]",
+        "[floor(.rate), ceil(.rate), round(2.345, precision: 2), round(1.5, 400), abs(-3) ?? 0, mod(7, 0) ?? -1]",
         &json!([2, 3, 2.35, 1.5, 3, -1]),
     );
     gives("[.uprn * 2, .rate * 2, .rate * .rate, 7 / 2]", &json!([200_122_469_134_i64, 5, 6.25, 3.5]));
@@ -136,6 +136,40 @@ fn a_sum_or_difference_is_of_numbers_or_of_texts_as_its_operands_are() {
     refuses("x = .uprn + .name\nx", &["1:5 unhandled-error"]);
     refuses("x = .uprn - .note\nx", &["1:5 unhandled-error"]);
     refuses("(.uprn + 1) ?? 0", &["1:1 needless-default"]);
+}
+
+#[test]
+fn what_would_be_infinite_or_beyond_64_bits_is_an_error_that_is_handled() {
+    gives("[abs(.uprn) ?? 0, abs(to_float(.rate))]", &json!([100_061_234_567_i64, 2.5]));
+    gives("abs(-9223372036854775807 - 1) ?? \"none\"", &json!("none"));
+    refuses("abs(.uprn)", &["1:1 unhandled-error"]);
+    gives("[7 / 2, to_float(.rate) / 2.5, .rate / .rate ?? 0, .rate / 0.5 ?? 0]", &json!([3.5, 1, 1, 5]));
+    let tiny = format!("0.{}1", "0".repeat(320));
+    gives(&format!("[.rate / {tiny} ?? \"none\", .rate / 0 ?? \"none\"]"), &json!(["none", "none"]));
+    refuses("[.rate / 0.5]", &["1:2 unhandled-error"]);
+}
+
+#[test]
+fn a_time_that_is_told_has_a_year_of_four_digits_and_a_format_that_tells_it() {
+    gives(
+        "parse_timestamp(\"31/12/9999\" + \" 23:59\", \"%d/%m/%Y %H:%M\") ?? 0",
+        &json!("9999-12-31T23:59:00Z"),
+    );
+    for text in ["+262142-12-31", "-0001-01-01", "0000-01-01"] {
+        gives(&format!("parse_timestamp(\"{text} 00:00\", \"%Y-%m-%d %H:%M\") ?? \"none\""), &json!("none"));
+    }
+    refuses("t'+262142-01-01T00:00:00Z'", &["1:1 invalid-timestamp"]);
+    refuses("format_timestamp(t'2026-01-01T00:00:00Z', \"%#z\")", &["1:1 wrong-arguments"]);
+    gives(
+        "parse_timestamp(\"2026-01-01 00:00 +01\", \"%Y-%m-%d %H:%M %#z\") ?? 0",
+        &json!("2025-12-31T23:00:00Z"),
+    );
+}
+
+#[test]
+fn a_list_without_its_doubles_has_items_of_the_same_kind() {
+    gives("map(unique([.name, .kind, .name])) -> |text| { upcase(text) }", &json!([" ÉLODIE ", "STREET"]));
+    gives("unique([1, 1.5, 1, null, [1], [1]])", &json!([1, 1.5, null, [1]]));
 }
 
 #[test]

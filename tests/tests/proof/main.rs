@@ -206,9 +206,13 @@ fn a_condition_that_is_neither_true_nor_false_is_told() {
 
 #[test]
 fn what_a_source_mapping_never_makes_right_is_told() {
-    for code in
-        ["source-missing", "source-wrong-type", "source-unknown-field", "source-not-in-enum", "source-set-by-hub"]
-    {
+    for code in [
+        "source-missing",
+        "source-wrong-type",
+        "source-unknown-field",
+        "source-not-in-enum",
+        "source-set-by-hub",
+    ] {
         assert_told(code, with_sources(code));
     }
 }

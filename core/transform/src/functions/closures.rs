@@ -3,6 +3,8 @@
 use vrl::compiler::function::closure::{Definition, Input, Output, Runner, Variable, VariableKind};
 use vrl::compiler::prelude::*;
 
+use crate::budget;
+
 /// The functions of this module.
 pub(super) const FUNCTIONS: &[Each] = &[Each::Map, Each::Filter, Each::Count];
 
@@ -79,6 +81,7 @@ impl FunctionExpression for Call {
             context.checkpoint()?;
             if self.each == Each::Map {
                 run.map_value(context, &mut item)?;
+                budget::spend(budget::weight(&item))?;
                 kept.push(item);
                 continue;
             }

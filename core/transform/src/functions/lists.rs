@@ -1,5 +1,7 @@
 //! Lists and emptiness, with types that do not count what may be absent.
 
+use std::collections::HashSet;
+
 use vrl::compiler::prelude::*;
 
 use super::own::{Arguments, Kinds, Outcome, Own, unchecked};
@@ -40,6 +42,14 @@ pub(super) const FUNCTIONS: &[Own] = &[
         returns: kind::ARRAY,
         result: |given| list_of(leaves(elements(&given[0]))),
         run: |[value, ..]| Ok(Value::Array(flat(value))),
+        check: unchecked,
+    },
+    Own {
+        name: "unique",
+        parameters: LIST,
+        returns: kind::ARRAY,
+        result: |given| list_of(elements(&given[0])),
+        run: unique,
         check: unchecked,
     },
     Own {
@@ -94,6 +104,14 @@ fn flat(value: Value) -> Vec<Value> {
         Value::Array(items) => items.into_iter().flat_map(flat).collect(),
         value => vec![value],
     }
+}
+
+#[expect(clippy::mutable_key_type, reason = "a pattern is told by its text, which stays")]
+fn unique([list, ..]: Arguments) -> Outcome {
+    let Value::Array(mut items) = list else { return Err("not a list") };
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert(item.clone()));
+    Ok(Value::Array(items))
 }
 
 fn compact_kind(given: &Kinds) -> TypeDef {

@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Own] = &[
     own("floor", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::floor)),
     own("ceil", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::ceil)),
     own("round", ROUNDED, NUMBER, same_kind, |given| rounded(given, f64::round)),
-    own("abs", ONE, NUMBER, same_kind, abs),
+    own("abs", ONE, NUMBER, abs_kind, abs),
     own("mod", DIVISION, kind::INTEGER, |_| TypeDef::integer().fallible(), remainder),
 ];
 
@@ -61,6 +61,11 @@ fn same_kind(given: &Kinds) -> TypeDef {
         kind if kind.is_float() => TypeDef::float(),
         _ => TypeDef::integer().or_float(),
     }
+}
+
+/// The least whole number of 64 bits has none of the other sign.
+fn abs_kind(given: &Kinds) -> TypeDef {
+    same_kind(given).maybe_fallible(!given[0].kind().is_float())
 }
 
 fn to_int([value, ..]: Arguments) -> Outcome {

@@ -24,7 +24,7 @@ const fn allowed(
 
 /// Every function that a mapping may call, by name.
 pub const FUNCTIONS: &[Allowed] = &[
-    allowed("abs", "`abs(number)`: the number without its sign.", &[("abs(-3)", "3")]),
+    allowed("abs", "`abs(number)`: the number without its sign.", &[("abs(-3) ?? 0", "3")]),
     allowed(
         "append",
         "`append(list, items)`: the list followed by the items of the other.",

@@ -2,6 +2,8 @@
 
 use vrl::compiler::prelude::*;
 
+use crate::budget;
+
 use super::own::{Arguments, Kinds, Outcome, Own, fallible_unless, unchecked};
 
 const SCALAR: &[Parameter] = &[Parameter::required("value", kind::ANY, "what is written as text")];
@@ -19,6 +21,18 @@ const JOINED: &[Parameter] = &[
 const MATCHED: &[Parameter] = &[
     Parameter::required("value", kind::BYTES, "the text"),
     Parameter::required("pattern", kind::REGEX, "the pattern with named groups"),
+];
+
+const SPLIT: &[Parameter] = &[
+    Parameter::required("value", kind::BYTES, "the text"),
+    Parameter::required("pattern", kind::BYTES | kind::REGEX, "what stands between the parts"),
+    Parameter::optional("limit", kind::INTEGER, "most parts, the last of which is the rest"),
+];
+const REPLACED: &[Parameter] = &[
+    Parameter::required("value", kind::BYTES, "the text"),
+    Parameter::required("pattern", kind::BYTES | kind::REGEX, "what is replaced"),
+    Parameter::required("with", kind::BYTES, "what stands there then"),
+    Parameter::optional("count", kind::INTEGER, "how many at most; all where it is negative"),
 ];
 
 /// A name that no source can spell, because `|` is no letter.
@@ -64,6 +78,22 @@ pub(super) const FUNCTIONS: &[Own] = &[
         returns: kind::BYTES,
         result: join_kind,
         run: join,
+        check: unchecked,
+    },
+    Own {
+        name: "split",
+        parameters: SPLIT,
+        returns: kind::ARRAY,
+        result: |_| TypeDef::array(Collection::from_unknown(Kind::bytes())),
+        run: split,
+        check: unchecked,
+    },
+    Own {
+        name: "replace",
+        parameters: REPLACED,
+        returns: kind::BYTES,
+        result: |_| TypeDef::bytes(),
+        run: replace,
         check: unchecked,
     },
     Own {
@@ -146,7 +176,51 @@ fn join([value, separator, ..]: Arguments) -> Outcome {
     let Value::Array(items) = &value else { return Err("not a list") };
     let texts: Option<Vec<_>> = items.iter().map(Value::to_str_lossy).collect();
     let separator = separator.to_str_lossy().unwrap_or_default();
+    budget::spend(separator.len().saturating_mul(items.len()))?;
     Ok(Value::from(texts.ok_or("not every item is a text")?.join(separator.as_ref())))
+}
+
+fn split([value, pattern, limit, _]: Arguments) -> Outcome {
+    let text = value.to_str_lossy().ok_or("not a text")?;
+    let most = limit.as_integer().map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    let part = |part: &str| {
+        let part = Value::from(part);
+        budget::spend(budget::weight(&part)).map(|()| part)
+    };
+    let parts: Result<Vec<_>, _> = match pattern.as_regex() {
+        Some(pattern) => pattern.splitn(&text, most).map(part).collect(),
+        None => {
+            let pattern = pattern.to_str_lossy().ok_or("neither a text nor a pattern")?;
+            text.splitn(most, pattern.as_ref()).map(part).collect()
+        }
+    };
+    parts.map(Value::Array)
+}
+
+fn replace([value, pattern, with, count]: Arguments) -> Outcome {
+    let text = value.to_str_lossy().ok_or("not a text")?;
+    let with = with.to_str_lossy().ok_or("not a text")?;
+    let most = count.as_integer().map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+    let (mut made, mut kept) = (String::new(), 0);
+    if let Some(pattern) = pattern.as_regex() {
+        for groups in pattern.captures_iter(&text).take(most) {
+            let Some(found) = groups.get(0) else { continue };
+            budget::spend(with.len().saturating_mul(found.len() + 1))?;
+            made.push_str(&text[kept..found.start()]);
+            groups.expand(&with, &mut made);
+            kept = found.end();
+        }
+    } else {
+        let pattern = pattern.to_str_lossy().ok_or("neither a text nor a pattern")?;
+        for (at, found) in text.match_indices(pattern.as_ref()).take(most) {
+            budget::spend(with.len())?;
+            made.push_str(&text[kept..at]);
+            made.push_str(&with);
+            kept = at + found.len();
+        }
+    }
+    made.push_str(&text[kept..]);
+    Ok(Value::from(made))
 }
 
 fn groups([value, pattern, ..]: Arguments) -> Outcome {
@@ -154,5 +228,6 @@ fn groups([value, pattern, ..]: Arguments) -> Outcome {
     let pattern = pattern.as_regex().ok_or("not a pattern")?;
     let found = pattern.captures(&text).ok_or("the pattern is not in the text")?;
     let group = |name: &str| (KeyString::from(name), found.name(name).map(|group| group.as_str()).into());
+    budget::spend(found.iter().flatten().map(|group| group.len()).sum())?;
     Ok(Value::Object(pattern.capture_names().flatten().map(group).collect()))
 }

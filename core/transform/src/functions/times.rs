@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{Europe::London, Tz};
 use vrl::compiler::prelude::*;
 
@@ -48,7 +48,7 @@ pub(super) const FUNCTIONS: &[Own] = &[
         returns: kind::BYTES,
         result: |_| TypeDef::bytes(),
         run: format_timestamp,
-        check: written_out,
+        check: tellable,
     },
 ];
 
@@ -66,6 +66,15 @@ fn written_out(given: &ArgumentList, state: &TypeState, _: &mut FunctionCompileC
         _ => {}
     }
     Ok(())
+}
+
+/// The same, and the format tells any instant: some forms are only read.
+fn tellable(given: &ArgumentList, state: &TypeState, context: &mut FunctionCompileContext) -> Checked {
+    written_out(given, state, context)?;
+    let format = given.required_literal("format", state)?;
+    let told =
+        write!(String::new(), "{}", DateTime::UNIX_EPOCH.format(&format.to_str_lossy().unwrap_or_default()));
+    told.map_err(|_| refused("an instant cannot be told in this format"))
 }
 
 /// The same, and which instant is meant, where the clocks change.
@@ -98,16 +107,26 @@ fn parse_timestamp([value, format, zone, which]: Arguments) -> Outcome {
     parse(&mut parsed, &text, StrftimeItems::new(&format)).map_err(|_| "the text has not this form")?;
     if parsed.offset().is_some() || parsed.timestamp().is_some() {
         let instant = parsed.to_datetime().map_err(|_| "the text tells no instant")?;
-        return Ok(Value::Timestamp(instant.to_utc()));
+        return told(instant.to_utc());
     }
     let shown = parsed.to_naive_datetime_with_offset(0).map_err(|_| "the text tells no time")?;
     let [earlier, later] = instants(shown, zone_of(&zone)).ok_or("the text tells no time of this zone")?;
     match which.to_str_lossy().as_deref() {
-        Some(EARLIER) => Ok(Value::Timestamp(earlier)),
-        Some(LATER) => Ok(Value::Timestamp(later)),
-        _ if earlier == later => Ok(Value::Timestamp(earlier)),
+        Some(EARLIER) => told(earlier),
+        Some(LATER) => told(later),
+        _ if earlier == later => told(earlier),
         _ => Err("the text tells a time that the clocks skip or show twice"),
     }
+}
+
+fn told(instant: DateTime<Utc>) -> Outcome {
+    let told = is_told(&instant).then_some(Value::Timestamp(instant));
+    told.ok_or("the text tells a year before 1 or beyond 9999")
+}
+
+/// Whether the year of the instant has four digits, as RFC 3339 has it.
+pub(crate) fn is_told(instant: &impl Datelike) -> bool {
+    (1..=9_999).contains(&instant.year())
 }
 
 /// The instants that a time on the wall clock may mean: one, mostly. A time that is skipped is read by the clock before the change
@@ -126,8 +145,12 @@ fn instants(shown: NaiveDateTime, zone: Tz) -> Option<[DateTime<Utc>; 2]> {
 fn format_timestamp([value, format, zone, _]: Arguments) -> Outcome {
     let Value::Timestamp(instant) = value else { return Err("not a timestamp") };
     let format = format.to_str_lossy().ok_or("not a format")?;
+    let shown = instant.with_timezone(&zone_of(&zone));
+    if shown.year() > 9_999 {
+        return Err("the year is beyond 9999 in this zone");
+    }
     let mut text = String::new();
-    let told = write!(text, "{}", instant.with_timezone(&zone_of(&zone)).format(&format));
+    let told = write!(text, "{}", shown.format(&format));
     told.map_err(|_| "the instant cannot be told in this form")?;
     Ok(Value::from(text))
 }

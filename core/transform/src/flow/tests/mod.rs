@@ -60,7 +60,7 @@ fn what_decides_is_told_as_deciding() {
     check("if exists(.note) { return { \"a\": 1 } }\n{ \"b\": .n }", &[".n -> .b", "(.note) => ."]);
     check(
         "{ \"a\": map(filter(.people) -> |p| { p.age == 3 }) -> |p| { p.given } }",
-        &["(.people) => .a", ".people[].age -> .a", ".people[].age -> .a[]", ".people[].given -> .a[]"],
+        &["(.people) => .a", ".people[].age => .a", ".people[].age -> .a[]", ".people[].given -> .a[]"],
     );
 }
 
