@@ -154,7 +154,7 @@ fn a_certificate_that_a_system_showed_is_in_the_status_after_its_hub_has_met_it(
     hub.council.write("systems/till/system.toml", &till);
     let dock = format!(
         "title = \"Dock\"\n[target]\nconnector = \"http\"\n[target.settings]\n\
-         url = \"https://localhost:{}/none\"\nca = \"hub.pem\"\n",
+         url = \"https://localhost:{}/none\"\nca = {{ file = \"hub.pem\" }}\n",
         listen.port()
     );
     hub.council.write("systems/dock/system.toml", &dock);

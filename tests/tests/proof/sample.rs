@@ -20,6 +20,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ("^[a-z0-9]+(-[a-z0-9]+)*$", &["a", "garden-waste"]),
     ("^[a-z][A-Za-z0-9]*(\\.[A-Za-z0-9]+)*$", &["pp.full.householder", "a"]),
     ("^[a-z]+$", &["a", "bcd"]),
+    ("^[a-z]{2,3}$", &["en", "cy", "pan"]),
 ];
 
 /// Texts without a form: short, long, not ASCII, and such that look like something else.

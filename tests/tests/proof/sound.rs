@@ -1,5 +1,6 @@
 //! What `check` says holds: whatever keeps a source's schema, a mapping of it fails in no way that was not announced.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use postroom_schema::Validator;
 use postroom_tests::council::house;
 use postroom_tests::dice::Dice;
 use postroom_transform::{
-    BEYOND, Context, Fit, Happens, Input, Mapping, MetaValue, Metadata, Presence, Runner, Shape,
+    BEYOND, Context, Data, Fit, Happens, Input, Mapping, MetaValue, Metadata, Presence, Runner, Shape,
 };
 use serde_json::{Value, json};
 
@@ -89,13 +90,22 @@ struct Proved {
     mapping: Mapping,
     fit: Fit,
     takes: Validator,
-    lookups: Vec<String>,
+    lookups: Vec<Answers>,
+    /// How many events it was tried with.
+    tried: Cell<usize>,
 }
+
+/// What a lookup of this name may answer: any of these messages, or a text where there is none.
+struct Answers(String, Vec<Data>);
 
 impl Proved {
     fn assert_holds(&self, data: &Value, runner: &mut Runner) -> Ended {
         let mut input = Input::new(data.clone().into(), META);
-        input.answer(self.lookups.iter().map(|name| (name.as_str(), Some(MetaValue::Text("1")))));
+        let turn = self.tried.replace(self.tried.get() + 1);
+        input.answer(self.lookups.iter().map(|Answers(name, messages)| {
+            let message = turn.checked_rem(messages.len()).and_then(|turn| messages.get(turn));
+            (name.as_str(), Some(message.map_or(MetaValue::Text("1"), MetaValue::Data)))
+        }));
         let result = match runner.map(&self.mapping, &mut input) {
             Ok(result) => result,
             Err(error) => {
@@ -146,7 +156,7 @@ fn read(path: &Path) -> Option<Value> {
 }
 
 /// A route of the example council, and the schema of its events.
-fn route(folder: &Path) -> (Proved, Value) {
+fn route(folder: &Path, dice: &mut Dice) -> (Proved, Value) {
     let house = house();
     let council = house.join("deploy/council");
     let text = fs::read_to_string(folder.join("route.toml")).expect("a route");
@@ -156,17 +166,35 @@ fn route(folder: &Path) -> (Proved, Value) {
     let event = schema(&house).or_else(|| schema(&council)).expect("the schema of the event");
     let message = format!("systems/{}/messages/{}.schema.json", named("to"), named("message"));
     let takes = read(&council.join(message)).expect("the schema of the message");
-    let lookups = written.get("lookup").and_then(toml::Value::as_array).into_iter().flatten();
-    let lookups: Vec<String> =
-        lookups.map(|lookup| lookup["name"].as_str().expect("a name").to_owned()).collect();
-    let names = lookups.iter().map(|name| (name.as_str(), Presence::Certain));
-    let shape = Shape::of_schema(&event).with_lookups(names);
+    let written_lookups =
+        written.get("lookup").and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
+    let names = written_lookups.iter().map(|lookup| lookup["name"].as_str().expect("a name"));
+    let mut shape = Shape::of_schema(&event).with_lookups(names.map(|name| (name, Presence::Certain)));
+    let mut lookups = Vec::new();
+    for lookup in written_lookups {
+        let name = lookup["name"].as_str().expect("a name");
+        let sent = lookup.get("sent").map(|sent| {
+            let system = lookup
+                .get("system")
+                .map_or_else(|| named("to"), |name| name.as_str().expect("a name").to_owned());
+            let file = format!("systems/{system}/messages/{}.schema.json", sent.as_str().expect("a name"));
+            read(&council.join(file)).expect("the schema of what was sent")
+        });
+        if let Some(sent) = &sent {
+            shape = shape.with_answer(name, Shape::of_schema(sent), Presence::Certain);
+        }
+        let messages = sent.map_or_else(Vec::new, |sent| samples(&sent, OF_ROUTE, dice));
+        lookups.push(Answers(name.to_owned(), messages.into_iter().map(Data::from).collect()));
+    }
     let source = fs::read_to_string(folder.join("mapping.vrl")).expect("a mapping");
     let mapping = Mapping::compile(&source, &shape, Context::Route)
         .unwrap_or_else(|problems| panic!("{}: {problems:?}", folder.display()));
     let fit = mapping.fit(&takes);
     let takes = Validator::compile(&takes).expect("a schema");
-    (Proved { name: folder.display().to_string(), mapping, fit, takes, lookups }, event)
+    (
+        Proved { name: folder.display().to_string(), mapping, fit, takes, lookups, tried: Cell::default() },
+        event,
+    )
 }
 
 #[test]
@@ -175,7 +203,7 @@ fn no_route_of_the_example_fails_in_a_way_that_was_not_announced() {
     let folder = house().join("deploy/council/routes");
     let routes: Vec<(Proved, Value)> = fs::read_dir(folder)
         .expect("the routes")
-        .map(|entry| route(&entry.expect("a route").path()))
+        .map(|entry| route(&entry.expect("a route").path(), &mut dice))
         .collect();
     let (mut runner, mut taken) = (Runner::default(), 0);
     let each = std::env::var(OF_A_ROUTE).map_or(OF_ROUTE, |each| each.parse().expect("a number"));
@@ -198,7 +226,14 @@ fn members(source: &Value, dice: &mut Dice) -> Vec<Proved> {
         let Ok(mapping) = Mapping::compile(&text, &shape, Context::Route) else { continue };
         let fit = mapping.fit(&target);
         let takes = Validator::compile(&target).expect("a schema");
-        members.push(Proved { name: format!("{text}\n{target}"), mapping, fit, takes, lookups: vec![] });
+        members.push(Proved {
+            name: format!("{text}\n{target}"),
+            mapping,
+            fit,
+            takes,
+            lookups: vec![],
+            tried: Cell::default(),
+        });
     }
     members
 }

@@ -27,6 +27,7 @@ mod erasing;
 mod holding;
 mod importing;
 mod leasing;
+mod mentioning;
 mod on_a_server;
 mod reading;
 mod recording;

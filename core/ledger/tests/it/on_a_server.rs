@@ -21,6 +21,7 @@ fn promises() -> Vec<(&'static str, Promise)> {
         crate::holding::all(),
         crate::importing::all(),
         crate::leasing::all(),
+        crate::mentioning::all(),
         crate::reading::all(),
         crate::recording::all(),
         crate::referring::all(),

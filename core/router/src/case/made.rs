@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use postroom_council::{Asks, Code, Council, Key, Listed, Route};
+use postroom_council::{Absent, Asks, Code, Council, Key, Listed, Route};
 use postroom_event::Event;
 use postroom_schema::{EventType, Said};
 use postroom_transform::Data;
@@ -252,12 +252,17 @@ fn listed(route: &Route, data: &Data) -> BTreeSet<String> {
     route.lookups.iter().filter_map(pointer).collect()
 }
 
-/// What the case says that the ledger knows: an id of its own for each cross-reference that the route asks for.
+/// What the case says that the ledger knows: an id of its own for each cross-reference that the route must know, and nothing
+/// of those that it can do without: which answers they have nobody can make up.
 fn answers(route: &Route, event: &Event<Data>) -> (Option<Value>, References) {
     let (mut written, mut known) = (Map::new(), Vec::new());
     for lookup in &route.lookups {
         let Asks::Xref { system, .. } = &lookup.asks else { continue };
         let Code::Text(key) = lookup.from.code(event.data.part(), Some(&event.subject)) else { continue };
+        if lookup.unknown == Absent::IsNull {
+            known.extend(Asked::of(lookup, &key).map(|of| (of, None)));
+            continue;
+        }
         let id = format!("{}-{}", system.to_uppercase(), known.len() + 1);
         written.insert(lookup.name.clone(), id.clone().into());
         known.extend(Asked::of(lookup, &key).map(|of| (of, Some(Known::Id(id)))));
