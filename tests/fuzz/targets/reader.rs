@@ -10,7 +10,7 @@ use postroom_format::Format;
 const FORMATS: [&str; 8] = [
     "kind = 'csv'\nheader = true",
     "kind = 'csv'\nencoding = 'windows-1252'\ndelimiter = '|'\ncolumns = ['a', 'b']",
-    "kind = 'mixed-csv'\n[records]\n1 = { name = 'a', columns = ['kind', 'b'] }\n2 = { name = 'c', columns = ['kind', 'd', 'e'] }",
+    "kind = 'mixed-csv'\ncolumn = 1\n[records]\n1 = { name = 'a', columns = ['of', 'b'] }\n2 = { name = 'c', columns = ['of', 'd', 'e'] }",
     "kind = 'fixed-width'\nfields = [{ name = 'a', width = 3 }, { width = 1 }, { name = 'b', width = 2 }]",
     "kind = 'json'",
     "kind = 'json'\nrecords = '/items'",
