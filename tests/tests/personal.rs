@@ -44,6 +44,7 @@ fn the_record_names_each_field_with_its_class_its_purpose_and_its_target_in_ever
             "%subject",
             "household-waste-collection",
             "Environmental Protection Act 1990",
+            "subscribers to garden waste",
             "2 years after the last collection",
             "Waste and street cleaning",
             "resident.moved.v1",
@@ -52,6 +53,18 @@ fn the_record_names_each_field_with_its_class_its_purpose_and_its_target_in_ever
         }
         assert!(record.to_lowercase().contains("draft for the data protection officer"), "{record}");
     }
+}
+
+#[test]
+fn of_a_purpose_that_does_not_say_whose_data_it_is_the_record_says_that_it_is_still_to_be_added() {
+    let asks = "`people` in purposes.toml, for ";
+    assert!(!record("md").replace('\\', "").contains(asks), "the example says it of every purpose");
+    let council = TestCouncil::example();
+    council.edit("purposes.toml", "people = [\"former tenants of the council\"]\n", "");
+    let output = run(&council.folder(), &council.data(), &["docs", "ropa"]);
+    let told = said(&output).replace('\\', "");
+    assert!(told.contains(&format!("{asks}empty-homes\n")), "{told}");
+    assert!(told.contains("| whose data | not said |"), "{told}");
 }
 
 /// The places of the plain values below `value`.

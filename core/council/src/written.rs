@@ -342,6 +342,9 @@ pub struct Purpose {
     /// Those of them that may stand in a mail, a text or a letter, which others than the target can read.
     #[serde(default)]
     pub may_mail: Vec<String>,
+    /// Whose data it is, by categories of people, in the council's words.
+    #[serde(default)]
+    pub people: Vec<String>,
     /// How long a target keeps it, in the council's words.
     pub retention: Option<String>,
 }

@@ -2,11 +2,12 @@
 
 use super::record::{Activity, Record, Transfer};
 
-const HEAD: [&str; 15] = [
+const HEAD: [&str; 16] = [
     "status",
     "purpose",
     "title",
     "lawful basis",
+    "whose data",
     "kept by its targets",
     "route",
     "event type",
@@ -35,12 +36,13 @@ pub(super) fn write(record: &Record<'_>) -> String {
 fn rows(activity: &Activity<'_>, transfer: &Transfer<'_>) -> Vec<String> {
     let [system, department, supplier] = transfer.recipient();
     let route = transfer.route;
-    let from = transfer.from.join(" or ");
+    let (from, people) = (transfer.from.join(" or "), activity.people());
     let shared = [
         STATUS,
         activity.name,
         activity.title(),
         activity.basis(),
+        &people,
         activity.retention(),
         &route.name,
         &route.from,

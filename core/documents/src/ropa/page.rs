@@ -34,9 +34,8 @@ pub(super) const DRAFT: &str = "DRAFT for the data protection officer: written f
     own routes and nothing else. It is no record of processing until somebody who answers for it has completed and accepted it.";
 
 /// What the configuration does not say and Article 30(1) asks for.
-const TO_ADD: [&str; 5] = [
+const TO_ADD: [&str; 4] = [
     "the name and contact details of the controller, of joint controllers, and of the data protection officer (a)",
-    "whose data it is, by categories of people: an event type tells what happened, and not to whom all (c)",
     "recipients behind a target, such as its processors, and processing outside the hub (d)",
     "transfers to third countries and their safeguards: where a target keeps its data is not known here (e)",
     "the security measures of each target: those of the hub stand in docs/personal-data.md and docs/operations.md (g)",
@@ -59,7 +58,7 @@ pub(super) fn page(record: &Record<'_>) -> Vec<Part> {
         ),
         Part::Heading(2, "Still to be added: what the configuration does not say".to_owned()),
     ];
-    page.push(Part::List(TO_ADD.map(text).into()));
+    page.push(Part::List(TO_ADD.map(text).into_iter().chain(whose(record)).collect()));
     page.extend(record.activities.iter().flat_map(activity));
     page.push(Part::Heading(2, "What the hub itself holds".to_owned()));
     page.push(Part::Table(vec!["where", "what of a person", "how long"], held(council)));
@@ -70,6 +69,17 @@ pub(super) fn page(record: &Record<'_>) -> Vec<Part> {
         page.push(names(&record.unused));
     }
     page
+}
+
+/// Of which purposes nobody says whose data it is.
+fn whose(record: &Record<'_>) -> Option<Cell> {
+    let silent = record.activities.iter().filter(|activity| activity.people().is_empty());
+    let silent: Vec<&str> = silent.map(|activity| activity.name).collect();
+    let words = format!(
+        "whose data it is, by categories of people (c): `people` in purposes.toml, for {}",
+        silent.join(", ")
+    );
+    (!silent.is_empty()).then(|| text(words))
 }
 
 fn names(all: &[&str]) -> Part {
@@ -87,6 +97,14 @@ fn activity(activity: &Activity<'_>) -> Vec<Part> {
         vec![
             vec![text("name"), Cell::Names(vec![activity.name.to_owned()])],
             vec![text("lawful basis"), text(activity.basis())],
+            vec![
+                text("whose data"),
+                text(
+                    Some(activity.people())
+                        .filter(|said| !said.is_empty())
+                        .unwrap_or_else(|| "not said".to_owned()),
+                ),
+            ],
             vec![text("classes allowed"), text(allowed.join(", "))],
             vec![text("kept by its targets"), text(activity.retention())],
         ],

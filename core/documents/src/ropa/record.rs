@@ -71,6 +71,11 @@ impl Activity<'_> {
         self.purpose.map_or("not said", |purpose| &purpose.lawful_basis)
     }
 
+    /// Whose data it is, in the council's words; empty where they do not say.
+    pub(super) fn people(&self) -> String {
+        self.purpose.map(|purpose| purpose.people.join("; ")).unwrap_or_default()
+    }
+
     /// How long the targets keep it, in the council's words.
     pub(super) fn retention(&self) -> &str {
         self.purpose.and_then(|purpose| purpose.retention.as_deref()).unwrap_or("not said")
