@@ -33,6 +33,8 @@ pub(crate) struct Connected {
     pub(crate) table: Arc<Table>,
     pub(crate) ledger: Ledger,
     pub(crate) broker: Arc<dyn Broker>,
+    /// When the session was opened, before anything was declared in it; in microseconds since the epoch.
+    pub(crate) since: i64,
     /// What halts the work.
     pub(crate) halts: Halts,
     pub(crate) laters: Laters,
@@ -50,6 +52,7 @@ pub(crate) struct Session {
     /// The ledger, written under the lease.
     pub(crate) ledger: Ledger,
     pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) since: i64,
     /// What halts the work.
     pub(crate) halts: Halts,
     /// What reconciles found out in earlier sessions.
@@ -108,6 +111,7 @@ impl Connected {
             table: Arc::clone(&self.table),
             ledger: self.ledger.under(&tenure.fence),
             broker: Arc::clone(&self.broker),
+            since: self.since,
             halts: self.halts.clone(),
             laters: self.laters.clone(),
             unserved: self.unserved.clone(),

@@ -74,6 +74,8 @@ pub enum HubError {
 struct Prepared {
     council: Arc<Council>,
     broker: Arc<dyn Broker>,
+    /// When it was opened, in microseconds since the epoch.
+    since: i64,
     /// The jobs of the lanes that were gone.
     noted: Vec<i64>,
 }
@@ -243,8 +245,9 @@ impl Hub {
         let council = self.configuration.now();
         self.announce(&council);
         let topology = topology(&council);
+        let since = now();
         let noted = reconcile::declare(broker.as_ref(), &self.ledger, &council, &topology).await?;
-        Ok(Prepared { council, broker, noted })
+        Ok(Prepared { council, broker, since, noted })
     }
 
     /// Whether the ledger was put back since the last session: a server can be under a hub that works.
@@ -262,13 +265,14 @@ impl Hub {
     }
 
     async fn session(&self, prepared: Prepared, started: Instant) -> Ended {
-        let Prepared { council, broker, noted } = prepared;
+        let Prepared { council, broker, since, noted } = prepared;
         let connected = Connected {
             council: Arc::clone(&council),
             connectors: Arc::clone(&self.connectors),
             table: Arc::new(Table::new(Arc::clone(&council))),
             ledger: self.ledger.clone(),
             broker: Arc::clone(&broker),
+            since,
             halts: self.halts.clone(),
             laters: self.laters.clone(),
             unserved: self.unserved.clone(),

@@ -19,6 +19,11 @@ pub(super) fn source(number: usize) -> String {
     format!("source-{number}")
 }
 
+/// The ingress of a source.
+pub(super) fn ingress(number: usize) -> String {
+    format!("ingress.{}", source(number))
+}
+
 /// The name of a target.
 pub(super) fn target(number: usize) -> String {
     format!("target-{number:02}")

@@ -8,7 +8,7 @@ use lapin::{Connection, ConnectionProperties};
 use serde_json::Value;
 
 use super::GOES_ON_WITHIN;
-use super::council::target;
+use super::council::{ingress, target};
 use super::ground::{A_WHILE, Ground, wait};
 use super::reading::now;
 
@@ -21,7 +21,11 @@ const UNREACHABLE: i32 = 3;
 
 impl Ground {
     /// Deletes an object of the hub as somebody would who may do all.
-    pub(super) fn delete(&self, queue: &str) {
+    pub(super) fn delete(&mut self, queue: &str) {
+        if let Some(source) = (0..self.plan.sources).find(|number| queue == ingress(*number)) {
+            // What is published until the next fault may have waited in it.
+            self.deleted.push((source, self.plan.published_by(self.confirmed.len() as u64)));
+        }
         let (url, queue) = (self.rabbit.url().to_owned(), format!("{}{queue}", self.council().prefix));
         self.tasks.block_on(async move {
             let session = Connection::connect(&url, ConnectionProperties::default()).await;

@@ -45,6 +45,8 @@ pub(super) struct Ground {
     pub(super) confirmed: Vec<(u64, u64)>,
     /// Queues that the broker lost.
     pub(super) lost_by_the_broker: u64,
+    /// The sources whose ingress was deleted, each with the last event that may have waited in it.
+    pub(super) deleted: Vec<(usize, u64)>,
     pub(super) tasks: Handle,
 }
 
@@ -72,6 +74,7 @@ impl Ground {
             most_memory: 0,
             confirmed: Vec::new(),
             lost_by_the_broker: 0,
+            deleted: Vec::new(),
             tasks,
         }
     }
@@ -157,7 +160,7 @@ impl Ground {
                 }
                 self.wire.mend();
             }
-            Fault::IngressDeleted(source) => self.delete(&format!("ingress.{}", council::source(source))),
+            Fault::IngressDeleted(source) => self.delete(&council::ingress(source)),
             Fault::LaneDeleted(to) => self.delete(&format!("lane.{}", target(to))),
             Fault::QueueDeleted(to) => self.delete_and_replay(to),
             Fault::LaneLimited(to) => self.limit_lane(to),

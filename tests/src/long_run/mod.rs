@@ -179,7 +179,7 @@ fn judge(plan: &Plan, ground: &mut Ground, load: &Load, met: &[faults::Met], sta
     let unjournaled = unjournaled.expect("a stream that can be read");
     findings.unjournaled = unjournaled.len() as u64;
     let missing = std::mem::take(&mut findings.missing);
-    Losses { plan, met, unjournaled: &unjournaled }.judge(missing, &mut findings);
+    Losses { plan, deleted: &ground.deleted, unjournaled: &unjournaled }.judge(missing, &mut findings);
     findings.judge_accounts(plan, status);
     findings.judge_memory(ground.most_memory / 1024);
     findings.unreconciled = ground.hub.json(&["reconcile", "--json"]).to_string();

@@ -47,7 +47,7 @@ async fn what_is_in_the_journal_alone_is_taken_in_at_its_place() {
     let hub = with_a_gap(&till).await;
     sums(&hub, "all", |till| till.delivered == 5).await;
     assert_eq!(till.numbers("a"), [1, 2, 3, 4, 5]);
-    let sums = hub.ledger.sums().await.unwrap();
+    let sums = hub.until_routed("shop", 5).await;
     let shop = &sums.sources["shop"].events;
     assert_eq!((shop.routed, shop.invalid), (5, 1));
     // From there on the next session reads.
@@ -75,6 +75,21 @@ async fn it_is_taken_in_though_the_hub_was_killed_before_and_has_to_be_careful()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_events_of_all_are_taken_in_at_their_place_though_the_broker_counts_no_entry_yet() {
+    let till = Till::default();
+    let (council, server) = start(&till, "").await.stopped().await;
+    server.unbind(&format!("{}ingress.shop", council.prefix));
+    publish(&server, &council, &parcel_event("a1", "a", 1)).await;
+    bind(&server, &council).await;
+    publish(&server, &council, &parcel_event("a2", "a", 2)).await;
+    server.miscount();
+    let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
+    sums(&hub, "both", |till| till.delivered == 2).await;
+    assert_eq!(till.numbers("a"), [1, 2]);
+    hub.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_journal_held_before_is_not_for_a_new_ledger() {
     let till = Till::default();
     let hub = start(&till, "").await;
@@ -82,6 +97,7 @@ async fn what_a_journal_held_before_is_not_for_a_new_ledger() {
     sums(&hub, "the first", |till| till.delivered == 1).await;
     let (council, server) = hub.stopped().await;
     std::fs::remove_file(council.data().join("ledger.db")).unwrap();
+    server.miscount();
     let hub = Simulated::at_work(council, server, connectors().with_sink(till.clone())).await;
     hub.publish_about("a2", "a", 2).await;
     sums(&hub, "the second", |till| till.delivered == 1).await;

@@ -44,7 +44,7 @@ async fn events_lost_with_a_deleted_ingress_are_taken_in_again_in_their_order() 
     hub.publish_about("a5", "a", 5).await;
     sums(&hub, "all", |till| till.delivered == 5).await;
     assert_eq!(till.numbers("a"), [1, 2, 3, 4, 5]);
-    let sums = hub.ledger.sums().await.unwrap();
+    let sums = hub.until_routed("shop", 5).await;
     let shop = &sums.sources["shop"].events;
     assert_eq!((shop.routed, shop.invalid), (5, 1));
     hub.stopped().await;
@@ -165,7 +165,7 @@ async fn dispatches_lost_with_a_deleted_lane_are_sent_again_in_their_order() {
     sums(&hub, "all", |till| till.delivered == EVENTS).await;
     assert_all_once_in_order(&till);
     until("nothing unrouted", async || hub.server.ready(&hub.name("unrouted")).is_empty()).await;
-    let sums = hub.ledger.sums().await.unwrap();
+    let sums = hub.until_routed("shop", EVENTS).await;
     assert_eq!((sums.targets["till"].dispatched, sums.targets["till"].excess), (EVENTS, 0));
     hub.stopped().await;
 }

@@ -66,7 +66,7 @@ async fn who_reads_the_old_version_gets_the_new_one_and_the_same_event_is_taken_
     let route = "parcel-to-dock";
     assert_eq!(docked(&hub), [(id("a1", route), "shelf".into()), (id("a2", route), "shelf".into())]);
     assert_eq!(till.numbers("a"), [1, 2]);
-    assert_eq!(hub.ledger.sums().await.unwrap().sources["shop"].events.duplicate, 1);
+    assert_eq!(hub.until_routed("shop", 2).await.sources["shop"].events.duplicate, 1);
     hub.stopped().await;
 }
 

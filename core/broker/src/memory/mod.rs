@@ -165,6 +165,11 @@ impl Server {
         self.shared.change(|state| state.most_read = Some(entries));
     }
 
+    /// Counts no entry of a stream from now on, as RabbitMQ for some seconds after its start.
+    pub fn miscount(&self) {
+        self.shared.change(|state| state.miscounts = true);
+    }
+
     /// How often a stream was opened to be read.
     pub fn readers(&self) -> u64 {
         self.shared.state().readers

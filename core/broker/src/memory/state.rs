@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) ended_by_consuming: u64,
     /// A session ends once it has read so many entries of streams.
     pub(super) most_read: Option<usize>,
+    /// Whether entries of streams are not counted.
+    pub(super) miscounts: bool,
     /// How often a stream was opened.
     pub(super) readers: u64,
     /// Published while the broker blocks, in order: number of the answer, session, message.
@@ -269,7 +271,8 @@ impl State {
     pub(super) fn depth(&self, queue: &str) -> Option<Depth> {
         let queue = self.queues.get(queue)?;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Some(Depth { messages: count(queue.waiting()), consumers: count(queue.consumers.len()) })
+        let waiting = if self.miscounts && queue.is_stream() { 0 } else { queue.waiting() };
+        Some(Depth { messages: count(waiting), consumers: count(queue.consumers.len()) })
     }
 }
 

@@ -40,8 +40,9 @@ impl Ahead {
     ) -> Result<Option<Self>, WorkerError> {
         let (broker, ledger) = (session.broker.as_ref(), &session.ledger);
         let JournalPlace { position, at, .. } = noted;
-        let counts = when == When::Quiet || ledger.last_recorded_at(system).await?.is_none();
-        if counts && broker.depth(&broker.names().journal()).await?.messages == 0 {
+        // Before the place was noted nothing was for this ledger; what was lost in an earlier session may not be counted yet.
+        let is_first = at >= session.since && ledger.last_recorded_at(system).await?.is_none();
+        if (is_first || when == When::Quiet) && broker.depth(&broker.names().journal()).await?.messages == 0 {
             return Ok(None);
         }
         let (mut from, mut start) = (position, Start::Offset(position.saturating_sub(1)));

@@ -1,6 +1,6 @@
 //! Where a new ledger begins in a journal that is there already.
 
-use postroom_broker::{Broker, BrokerError, Start};
+use postroom_broker::{Broker, Start};
 use postroom_ledger::{JournalPlace, Ledger};
 
 use crate::entries::now;
@@ -29,14 +29,6 @@ pub(super) async fn note(
 
 /// The offset behind the last entry of the journal; 0 when there is none.
 pub(super) async fn end(broker: &dyn Broker) -> Result<u64, WorkerError> {
-    let journal = broker.names().journal();
-    let is_empty = match broker.depth(&journal).await {
-        Err(BrokerError::Missing { .. }) => true,
-        depth => depth?.messages == 0,
-    };
-    if is_empty {
-        return Ok(0);
-    }
     let Some(journal) = Journal::open(broker, Start::First).await? else { return Ok(0) };
     let last = journal.last();
     journal.close().await;
