@@ -45,7 +45,8 @@ folder_of() {
     printf '%s' "${folder:-$user$(system_text "$1" "$2" "$3.settings.sftp" folder)}"
 }
 
-# feed COUNCIL DATA SYSTEM FILE...: files go into the inbox of the system and SQL into its database; what it sends as a webhook,
+# feed COUNCIL DATA SYSTEM FILE...: files go into the inbox of the system and SQL into its database, and what it tells when it is
+# asked to whoever stands in for it; what it sends as a webhook,
 # is reported to it, or it publishes itself, into the lists `to_post`, `to_report` and `to_publish` as lines of system, tab, file.
 to_post=()
 to_report=()
@@ -64,7 +65,14 @@ feed() {
             drop "$file" "$inbox"
             ;;
         sql) sqlite3 -safe -bail "$(database "$council" "$data" "$system" source)" <"$file" || die "$file is no SQL that can be run" ;;
-        http) to_post+=("$system"$'\t'"$file") ;;
+        http)
+            if [[ -z $(system_text "$council" "$system" source.settings.poll url) ]]; then
+                to_post+=("$system"$'\t'"$file")
+            else
+                mkdir -p "$data/$system/in"
+                drop "$file" "$data/$system/in"
+            fi
+            ;;
         open311) to_report+=("$system"$'\t'"$file") ;;
         *) to_publish+=("$system"$'\t'"$file") ;;
         esac

@@ -5,6 +5,8 @@ standin.py benefits PORT SECRET_FILE FOLDER   a benefits system: PUT /tenancies/
 standin.py notify PORT SECRET_FILE CALLBACK TOKEN_FILE FOLDER
                                               GOV.UK Notify: looks at the token, answers as it does, and tells CALLBACK what became
                                               of each e-mail; one to nobody.zedshire.example finds no address
+standin.py accounts PORT SECRET_FILE FOLDER   a service with accounts: GET /changes?since=<time>&page=<number> tells, in pages of two,
+                                              what the files of FOLDER say has changed since
 standin.py mail PORT FOLDER                   a mail server: each mail is a file (needs python3-aiosmtpd)
 standin.py files PORT FOLDER                  a file server, SFTP: whoever has the key of FOLDER/<user>/key.pub sees that folder
                                               (needs python3-asyncssh)
@@ -89,6 +91,27 @@ class Benefits(System):
             return self.answer(404, {"ok": False, "message": "no such address"})
         case = self.take(self.path, lambda taken: message.get("case") or f"HB-{1001 + taken}", message)
         return self.answer(200, {"ok": True, "case": case})
+
+
+class Accounts(Benefits):
+    """Tells what has changed, to whoever asks."""
+
+    PAGE = 2
+
+    def do_GET(self):
+        asked = urllib.parse.urlsplit(self.path)
+        if not self.lets_in():
+            return self.answer(401, {"message": "not let in"})
+        if asked.path != "/changes":
+            return self.answer(404, {"message": "no such address"})
+        query = dict(urllib.parse.parse_qsl(asked.query))
+        files = [json.loads(file.read_text()) for file in self.folder.glob("*.json")]
+        changes = sorted((one for file in files for one in file["changes"]), key=lambda one: one["changed_at"])
+        changes = [one for one in changes if one["changed_at"] >= query["since"]]
+        first = (int(query["page"]) - 1) * self.PAGE
+        self.answer(200, {"changes": changes[first : first + self.PAGE]})
+        if first >= len(changes):
+            (self.folder / "told").touch()
 
 
 class Notify(System):
@@ -205,7 +228,7 @@ def files(port, folder):
 def main(kind, *arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     pathlib.Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
-    systems = {"benefits": Benefits, "notify": Notify}
+    systems = {"accounts": Accounts, "benefits": Benefits, "notify": Notify}
     servers = {"mail": mail, "files": files}
     serve = servers[kind](*arguments) if kind in servers else system(systems[kind], *arguments)
     if kind != "files":

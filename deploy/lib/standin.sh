@@ -10,6 +10,7 @@ standins_start() {
     need_mail_server
     need_file_server
     standin "$state" benefits "$(port_in "$systems/benefits/system.toml" url)" "$data/benefits/secret" "$data/benefits/out"
+    standin "$state" accounts "$(port_in "$systems/accounts/system.toml" url)" "$data/accounts/token" "$data/accounts/in"
     standin "$state" notify "$(port_in "$systems/letters/system.toml" base_url)" "$data/letters/secret" \
         "$(webhook_of "$2" letters)" "$data/letters/callback-token" "$data/letters/out"
     standin "$state" mail "$(sed -n 's/^server = .*port = \([0-9]*\).*/\1/p' "$systems/repairs/system.toml")" "$data/repairs/out"
@@ -22,6 +23,9 @@ port_in() { sed -n "s|^$2 = \"http://[^\"/]*:\([0-9]*\).*|\1|p" "$1"; }
 # webhook_of COUNCIL SYSTEM: where its webhooks are listened for.
 webhook_of() { printf 'http://%s%s' "$(system_text "$1" "$2" source.settings listen)" "$(system_text "$1" "$2" source.settings path)"; }
 
+# has_told DATA: whether it was asked for what has changed, up to the last page.
+has_told() { [[ -e $1/accounts/in/told ]]; }
+
 # has_called_back DATA: whether it was told what became of every e-mail.
 has_called_back() {
     local sent told
@@ -33,6 +37,7 @@ has_called_back() {
 # make_keys DATA: what lets the hub in.
 make_keys() {
     local system
+    make_secret "$1/accounts/token"
     make_secret "$1/benefits/secret"
     make_secret "$1/letters/callback-token"
     mkdir -p "$1/letters"

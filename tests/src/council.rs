@@ -41,7 +41,8 @@ impl TestCouncil {
         // Each test has ports of its own.
         let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
-        let [pay, benefits, notify, mail, files] = [free(), free(), free(), free(), free()].map(port);
+        let [pay, benefits, notify, mail, files, accounts] =
+            [free(), free(), free(), free(), free(), free()].map(port);
         for system in ["payments", "letters", "lighting", "reports"] {
             council.edit(
                 &format!("systems/{system}/system.toml"),
@@ -49,6 +50,7 @@ impl TestCouncil {
                 &format!("127.0.0.1:{pay}"),
             );
         }
+        council.edit("systems/accounts/system.toml", "8091", &accounts);
         council.edit("systems/benefits/system.toml", "8089", &benefits);
         council.edit("systems/letters/system.toml", "8090", &notify);
         council.edit("systems/repairs/system.toml", "8025", &mail);
