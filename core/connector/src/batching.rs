@@ -61,11 +61,12 @@ impl Batching {
         Ok(batching)
     }
 
-    /// Whether `waiting` messages, the oldest staged at `oldest`, are due at `now`.
+    /// Whether `waiting` messages, the oldest staged at `oldest`, are due at `now`. Where the clock was set back since, the oldest is
+    /// of a time that is still to come, and its age is not known: a batch waits for that no longer than for its age.
     pub fn due(&self, now: DateTime<Utc>, oldest: DateTime<Utc>, waiting: usize) -> bool {
         waiting > 0
             && (waiting >= self.max_items
-                || self.every.is_some_and(|age| (now - oldest).to_std().is_ok_and(|waited| waited >= age))
+                || self.every.is_some_and(|age| (now - oldest).abs().to_std().is_ok_and(|waited| waited >= age))
                 || self.at.iter().any(|at| passed_between(*at, oldest, now)))
     }
 }
@@ -109,6 +110,14 @@ mod tests {
         assert!(!rule.due(now, instant("2026-07-01T12:00:01Z"), 2));
         assert!(rule.due(now, now, 3));
         assert!(!rule.due(now, instant("2026-07-01T12:00:00Z"), 0));
+    }
+
+    #[test]
+    fn a_batch_does_not_wait_for_an_hour_by_which_the_clock_was_set_back() {
+        let rule = batching("every = '30s'").expect("valid");
+        let now = instant("2026-07-01T12:00:00Z");
+        assert!(rule.due(now, instant("2026-07-01T13:00:00Z"), 1));
+        assert!(!rule.due(now, instant("2026-07-01T12:00:29Z"), 1), "of a hub whose clock goes before");
     }
 
     #[test]
