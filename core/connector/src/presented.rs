@@ -65,7 +65,8 @@ impl Presented {
         Some(Arc::new(Noting { inner, presented: self, peer }))
     }
 
-    fn note(&self, peer: &PeerOf, certificate: &CertificateDer<'_>) {
+    /// Notes a certificate (DER) that `peer` showed; what is none is passed by.
+    pub fn note(&self, peer: &PeerOf, certificate: &[u8]) {
         let Some(until) = end(certificate) else { return };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.clone(), until);
     }
