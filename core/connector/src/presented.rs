@@ -1,5 +1,5 @@
 //! Certificates that peers show: until when the last one of each holds. Noted by whoever checks them, after they were found
-//! to be good; what is made of it is not known here.
+//! to be good, or looks at them beside whoever does; what is made of it is not known here.
 
 use std::collections::BTreeMap;
 use std::fmt;
