@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use postroom_connector::{ConnectorError, ExposeSecret, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, ExposeSecret, Failure, PeerOf, Settings, SettingsError, TlsServer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,6 +38,8 @@ pub(crate) struct Line {
     pub(crate) database: Arc<dyn Database>,
     patience: Patience,
     password: Password,
+    /// Whose certificate is looked at, where it is met over TLS.
+    server: Option<Arc<TlsServer>>,
     turns: Semaphore,
     idle: Mutex<VecDeque<(Box<dyn Connection>, Instant)>>,
 }
@@ -58,14 +60,20 @@ pub(crate) struct RowStream<'s> {
 }
 
 impl Line {
-    /// At most `most` connections by the access that the settings give.
+    /// At most `most` connections to `peer`, by the access that the settings give.
     ///
     /// # Errors
     /// When the password cannot be read.
-    pub(crate) fn new(access: &Access, settings: &Settings, most: usize) -> Result<Self, SettingsError> {
+    pub(crate) fn new(
+        access: &Access,
+        settings: &Settings,
+        peer: PeerOf,
+        most: usize,
+    ) -> Result<Self, SettingsError> {
+        let server = access.tls_server(peer).map(Arc::new);
         let (database, password) = (access.database(), access.password(settings)?);
         let (turns, idle) = (Semaphore::new(most), Mutex::default());
-        Ok(Self { database, patience: access.patience, password, turns, idle })
+        Ok(Self { database, patience: access.patience, password, server, turns, idle })
     }
 
     /// A connection that answers, and the time until which it may be used.
@@ -93,6 +101,11 @@ impl Line {
         let opened = (Instant::now() + self.patience.connect).min(until);
         let connecting = within(opened, self.database.connect(password.expose_secret())).await;
         let connection = connecting.map_err(|trouble| trouble.connecting())?;
+        if let Some(server) = self.server.clone() {
+            // Beside each connection that came about, and never without one: MySQL shuts out who breaks off too often in a
+            // row (`max_connect_errors`).
+            tokio::spawn(async move { server.look().await });
+        }
         Ok(Session { line: self, connection, until, _turn: turn })
     }
 
