@@ -15,7 +15,7 @@ use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use crate::Settings;
 use crate::certificate::end;
 
-/// A peer, by what names it: the system, and its side and setting, such as `target.url`.
+/// A peer, by what names it: the system, and its side and setting, such as `target.url`; of the hub itself the setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerOf {
     /// The system.

@@ -60,26 +60,22 @@ impl TlsServer {
     /// Notes in [`Presented`] until when what it shows now holds, unless it was looked at less than an hour ago. It
     /// takes 5 s at most; that it fails is told by whoever meets the server in earnest.
     pub async fn look(&self) {
-        if !self.is_due() {
+        let now = Instant::now();
+        if !self.is_due(now) {
             return;
         }
         if let Ok(Ok(())) = timeout(LOOK_TIMEOUT, self.meet()).await {
-            self.look_next(Instant::now() + LOOK_EVERY);
+            *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(now + LOOK_EVERY);
         }
     }
 
-    fn is_due(&self) -> bool {
+    fn is_due(&self, now: Instant) -> bool {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
         let is_due = next.is_none_or(|next| next <= now);
         if is_due {
             *next = Some(now + LOOK_AGAIN);
         }
         is_due
-    }
-
-    fn look_next(&self, at: Instant) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
     async fn meet(&self) -> io::Result<()> {
