@@ -19,10 +19,10 @@ use crate::statement::Statement;
 
 /// How long a connection may have been idle to be used without asking whether it is still there.
 const FRESH: Duration = Duration::from_secs(1);
-/// How old a connection may be to be used: the next one meets the server as it is by then, with its certificate.
-const OLDEST: Duration = Duration::from_secs(3_600);
 /// Longest wait for the answer to that question.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How old a connection may be to be used: the next one meets the server as it is by then, with its certificate.
+const OLDEST: Duration = Duration::from_secs(3_600);
 
 /// How long may be waited.
 #[derive(Debug, Clone, Copy)]
