@@ -6,6 +6,7 @@ mod failure;
 mod health;
 mod management;
 mod output;
+mod own;
 mod place;
 mod progress;
 mod registry;

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use postroom_connector::PeerOf;
 use postroom_request::{Body, Peer, client};
+use postroom_router::OF_HUB;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whose setting names it: the hub's own, and no system's.
-const OF_HUB: &str = "hub";
 /// Longest wait for the management API.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// It tells some hundred bytes of each queue.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use postroom_broker::{Amqp, Broker, Names, Options};
-use postroom_connector::{CertificateAt, CertificateRole, Connectors};
+use postroom_connector::Connectors;
 use postroom_council::{Contents, Council, Problem, Unproved, Verdicts, in_order};
-use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace, ROOT_CERTIFICATE};
-use postroom_router::{Certificates, Configuration, want_told};
+use postroom_ledger::{Ledger, LedgerUrl, Place as LedgerPlace};
+use postroom_router::{Certificates, Configuration, Own, want_told};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::management::Policies;
+use crate::own::own;
 use crate::progress::Progress;
 use crate::registry;
 
@@ -171,21 +172,15 @@ impl Place {
         std::env::var(LEDGER_URL).ok().or_else(|| self.council.ledger_url.clone()).map(LedgerUrl::new)
     }
 
-    /// The certificates in use: those of the systems, and those of the ledger. The broker's URL can name none.
+    /// The certificates in use: those of the systems, and the hub's own.
     pub(crate) fn certificates(&self) -> Certificates {
         let configuration = Configuration::new(Arc::clone(&self.council));
-        Certificates::new(configuration, Arc::clone(&self.connectors), self.ledger_certificates())
+        Certificates::new(configuration, Arc::clone(&self.connectors), self.own())
     }
 
-    /// Those of the ledger.
-    pub(crate) fn ledger_certificates(&self) -> Vec<CertificateAt> {
-        let named = self.ledger_url().map(|url| url.certificates()).unwrap_or_default();
-        let certificate = |(name, path)| {
-            let is_authority = name == ROOT_CERTIFICATE;
-            let role = if is_authority { CertificateRole::Authority } else { CertificateRole::Own };
-            CertificateAt::file(format!("ledger.{name}"), role, path)
-        };
-        named.into_iter().map(certificate).collect()
+    /// What the hub itself needs.
+    pub(crate) fn own(&self) -> Own {
+        own(self.broker_url().ok().as_deref(), self.ledger_url().as_ref())
     }
 
     /// The ledger's file, where it is one.

@@ -14,7 +14,7 @@ mod cluster;
 mod node;
 pub mod port;
 
-use std::{env, process::Command, sync::OnceLock};
+use std::{env, path::Path, process::Command, sync::OnceLock};
 
 use uuid::Uuid;
 
@@ -59,6 +59,19 @@ impl Rabbit {
         node.enable("rabbitmq_management");
         node.run();
         (Self::over(node), format!("http://guest:guest@127.0.0.1:{port}"))
+    }
+
+    /// The same, which speaks TLS too by a certificate and key in these files of PEM; and its URL with TLS, for `localhost`.
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> (Self, String) {
+        let [port] = node::free_ports();
+        let listener = format!(
+            "listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n",
+            certificate.display(),
+            key.display()
+        );
+        let mut node = Node::new(&Register::Own, |_| listener);
+        node.run();
+        (Self::over(node), format!("amqps://guest:guest@localhost:{port}/%2f"))
     }
 
     fn over(node: Node) -> Self {

@@ -10,7 +10,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use postroom_connector::{
-    CertificateAt, CertificateRole, ExposeSecret, SecretFrom, Settings, SettingsError, parse_duration,
+    CertificateAt, CertificateRole, ExposeSecret, PeerOf, SecretFrom, Settings, SettingsError, parse_duration,
 };
 use serde::Deserialize;
 
@@ -85,6 +85,8 @@ pub(crate) struct Server {
     pub(crate) login: Option<Credentials>,
     /// How long a mail may take.
     pub(crate) timeout: Duration,
+    /// Whose certificate it shows.
+    pub(crate) peer: PeerOf,
 }
 
 /// How the line is protected, and by whose certificates.
@@ -151,7 +153,8 @@ impl ServerSettings {
             TlsMode::Off => Tls::Off,
         };
         let (host, hello) = (self.host.clone(), self.hello.clone());
-        Ok(Server { host, port: self.port, tls, hello, login, timeout: self.timeout })
+        let peer = PeerOf::new(settings, "target.server");
+        Ok(Server { host, port: self.port, tls, hello, login, timeout: self.timeout, peer })
     }
 
     fn parameters(&self, settings: &Settings) -> Result<TlsParameters, SettingsError> {

@@ -6,7 +6,7 @@ use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Mechanism;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail as From, Rcpt};
-use postroom_connector::{ConnectorError, Failure};
+use postroom_connector::{ConnectorError, Failure, Presented};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::compose::Mail;
@@ -48,6 +48,10 @@ async fn meet(server: &Server) -> Result<AsyncSmtpConnection, Error> {
     let mut line = AsyncSmtpConnection::connect_tokio1(place, None, &server.hello, parameters, None).await?;
     if let Tls::Started(parameters) = &server.tls {
         line.starttls(parameters.clone(), &server.hello).await?;
+    }
+    // In the clear there is none.
+    if let Ok(certificate) = line.peer_certificate() {
+        Presented::shared().note(&server.peer, &certificate);
     }
     if let Some(login) = &server.login {
         line.auth(&MECHANISMS, login).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use postroom_connector::{ConnectorError, ExposeSecret, Failure, Settings, SettingsError};
+use postroom_connector::{ConnectorError, ExposeSecret, Failure, PeerOf, Settings, SettingsError, TlsServer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,6 +21,8 @@ use crate::statement::Statement;
 const FRESH: Duration = Duration::from_secs(1);
 /// Longest wait for the answer to that question.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How old a connection may be to be used: the next one meets the server as it is by then, with its certificate.
+const OLDEST: Duration = Duration::from_secs(3_600);
 
 /// How long may be waited.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +40,24 @@ pub(crate) struct Line {
     pub(crate) database: Arc<dyn Database>,
     patience: Patience,
     password: Password,
+    /// Whose certificate is looked at, where it is met over TLS.
+    server: Option<Arc<TlsServer>>,
     turns: Semaphore,
-    idle: Mutex<VecDeque<(Box<dyn Connection>, Instant)>>,
+    idle: Mutex<VecDeque<Kept>>,
+}
+
+/// A connection that nobody uses now.
+struct Kept {
+    connection: Box<dyn Connection>,
+    opened: Instant,
+    since: Instant,
 }
 
 /// A connection in use. Dropped, it is closed and what is not committed is undone; [`Self::release`] keeps it for the next.
 pub(crate) struct Session<'l> {
     line: &'l Line,
     connection: Box<dyn Connection>,
+    opened: Instant,
     until: Instant,
     _turn: SemaphorePermit<'l>,
 }
@@ -58,14 +70,20 @@ pub(crate) struct RowStream<'s> {
 }
 
 impl Line {
-    /// At most `most` connections by the access that the settings give.
+    /// At most `most` connections to `peer`, by the access that the settings give.
     ///
     /// # Errors
     /// When the password cannot be read.
-    pub(crate) fn new(access: &Access, settings: &Settings, most: usize) -> Result<Self, SettingsError> {
+    pub(crate) fn new(
+        access: &Access,
+        settings: &Settings,
+        peer: PeerOf,
+        most: usize,
+    ) -> Result<Self, SettingsError> {
+        let server = access.tls_server(peer).map(Arc::new);
         let (database, password) = (access.database(), access.password(settings)?);
         let (turns, idle) = (Semaphore::new(most), Mutex::default());
-        Ok(Self { database, patience: access.patience, password, turns, idle })
+        Ok(Self { database, patience: access.patience, password, server, turns, idle })
     }
 
     /// A connection that answers, and the time until which it may be used.
@@ -78,25 +96,33 @@ impl Line {
         let Ok(Ok(turn)) = turn else {
             return Err(ConnectorError::new(Failure::Transient, "all connections are in use", ""));
         };
-        while let Some((mut connection, since)) = self.kept() {
+        while let Some(Kept { mut connection, opened, since }) = self.kept() {
+            if opened.elapsed() >= OLDEST {
+                continue;
+            }
             let ask = Instant::now() + PING_TIMEOUT;
             if since.elapsed() < FRESH
                 || matches!(timeout_at(ask.min(until), connection.ping()).await, Ok(Ok(())))
             {
-                return Ok(Session { line: self, connection, until, _turn: turn });
+                return Ok(Session { line: self, connection, opened, until, _turn: turn });
             }
         }
         let password = self.password.read();
         let password = password.map_err(|error| {
             ConnectorError::new(Failure::Down, "the password of the database cannot be read", error)
         })?;
-        let opened = (Instant::now() + self.patience.connect).min(until);
-        let connecting = within(opened, self.database.connect(password.expose_secret())).await;
+        let by = (Instant::now() + self.patience.connect).min(until);
+        let connecting = within(by, self.database.connect(password.expose_secret())).await;
         let connection = connecting.map_err(|trouble| trouble.connecting())?;
-        Ok(Session { line: self, connection, until, _turn: turn })
+        if let Some(server) = self.server.clone() {
+            // Beside each connection that came about, and never without one: MySQL shuts out who breaks off too often in a
+            // row (`max_connect_errors`).
+            tokio::spawn(async move { server.look().await });
+        }
+        Ok(Session { line: self, connection, opened: Instant::now(), until, _turn: turn })
     }
 
-    fn kept(&self) -> Option<(Box<dyn Connection>, Instant)> {
+    fn kept(&self) -> Option<Kept> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()
     }
 }
@@ -114,7 +140,7 @@ impl Session<'_> {
 
     /// Keeps the connection: it is in no transaction.
     pub(crate) fn release(self) {
-        let kept = (self.connection, Instant::now());
+        let kept = Kept { connection: self.connection, opened: self.opened, since: Instant::now() };
         self.line.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(kept);
     }
 
@@ -163,5 +189,42 @@ async fn within<T>(until: Instant, step: impl Future<Output = sqlx::Result<T>>) 
     match timeout_at(until, step).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(Trouble::Late),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::SinkSettings;
+
+    /// Lets time pass, which else only waits for the other side.
+    async fn pass(time: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(time).await;
+        tokio::time::resume();
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_an_hour() {
+        let data = tempfile::tempdir().expect("a folder");
+        std::fs::write(data.path().join("a.db"), "").expect("a file");
+        let text = "url = 'sqlite:a.db'\nstatement = 'INSERT INTO a (n) VALUES (:n)'\n\
+                    receipts = { table = 'r', create = true }";
+        let table = text.parse().expect("TOML");
+        let settings = Settings { table, data: data.path().to_owned(), system: "housing".to_owned() };
+        let access = SinkSettings::read(&settings).expect("settings").access;
+        let line = Line::new(&access, &settings, PeerOf::new(&settings, "target.url"), 1).expect("a line");
+        let says = async |sql| {
+            let mut session = line.session().await.expect("a session");
+            let said = session.say(sql).await.is_ok();
+            session.release();
+            said
+        };
+        // Such a table is there for its own connection.
+        assert!(says("CREATE TEMPORARY TABLE mine (n)").await);
+        pass(OLDEST / 2).await;
+        assert!(says("SELECT n FROM mine").await);
+        pass(OLDEST / 2).await;
+        assert!(!says("SELECT n FROM mine").await);
     }
 }

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use postroom_connector::{
-    CertificateAt, ConnectorError, Failure, Handover, Outgoing, Receipt, Settings, SettingsError, Sink,
-    SinkKind,
+    CertificateAt, ConnectorError, Failure, Handover, Outgoing, PeerOf, Receipt, Settings, SettingsError,
+    Sink, SinkKind,
 };
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -55,7 +55,8 @@ impl SinkKind for SqlSink {
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Sink>, SettingsError> {
         let read = SinkSettings::read(settings)?;
-        let line = Line::new(&read.access, settings, read.concurrency)?;
+        let peer = PeerOf::new(settings, "target.url");
+        let line = Line::new(&read.access, settings, peer, read.concurrency)?;
         let database = line.database.as_ref();
         let receipts =
             Receipts::new(database, &read).map_err(|words| SettingsError::new("receipts.table", words))?;

@@ -16,7 +16,7 @@ mod topology;
 
 use std::time::Duration;
 
-pub use amqp::{Amqp, Options};
+pub use amqp::{Amqp, Options, tls_server};
 pub use backoff::Backoff;
 pub use error::{BrokerError, Failure};
 pub use message::{Delivery, Message, Outgoing};

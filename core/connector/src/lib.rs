@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod sink;
 mod source;
+mod tls_server;
 
 pub use batching::{Batching, BatchingError};
 pub use certificate::{CertificateAt, CertificateRole};
@@ -36,3 +37,4 @@ pub use secrets::{Secrets, SecretsFrom};
 pub use settings::{Settings, SettingsError, parse_duration, words_of};
 pub use sink::{Handover, Manner, Outgoing, Receipt, Revealed, Sink, SinkKind};
 pub use source::{Arrival, Batch, Ending, RefusedBatch, Source, SourceKind};
+pub use tls_server::{Opening, TlsServer};

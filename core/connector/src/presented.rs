@@ -1,5 +1,5 @@
 //! Certificates that peers show: until when the last one of each holds. Noted by whoever checks them, after they were found
-//! to be good; what is made of it is not known here.
+//! to be good, or looks at them beside whoever does; what is made of it is not known here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use crate::Settings;
 use crate::certificate::end;
 
-/// A peer, by what names it: the system, and its side and setting, such as `target.url`.
+/// A peer, by what names it: the system, and its side and setting, such as `target.url`; of the hub itself the setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerOf {
     /// The system.
@@ -65,7 +65,8 @@ impl Presented {
         Some(Arc::new(Noting { inner, presented: self, peer }))
     }
 
-    fn note(&self, peer: &PeerOf, certificate: &CertificateDer<'_>) {
+    /// Notes a certificate (DER) that `peer` showed; what is none is passed by.
+    pub fn note(&self, peer: &PeerOf, certificate: &[u8]) {
         let Some(until) = end(certificate) else { return };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.clone(), until);
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::db::Home;
+
 /// The parameter of the URL that names the authorities of the server.
 pub const ROOT_CERTIFICATE: &str = "sslrootcert";
 /// The parameter of the URL that names the hub's own certificate.
@@ -45,6 +47,11 @@ impl LedgerUrl {
             (!value.trim_start().starts_with(INLINE)).then(|| (name, value.into()))
         };
         all.into_iter().filter_map(file).collect()
+    }
+
+    /// Host and port of the server, where it is met with TLS only.
+    pub fn tls_server(&self) -> Option<(String, u16)> {
+        Home::server(&self.0).ok()?.tls_server()
     }
 
     pub(crate) fn expose(&self) -> &str {

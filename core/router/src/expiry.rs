@@ -1,5 +1,5 @@
-//! Until when the certificates in use hold: those that settings name, looked at where they are now, and those that systems
-//! show. It tells before one ends, and what cannot be used. It renews nothing, and knows no key.
+//! Until when the certificates in use hold: those that settings name, looked at where they are now, and those that systems,
+//! the broker and the ledger's server show. It tells before one ends, and what cannot be used. It renews nothing, and knows no key.
 
 mod telling;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use postroom_connector::{CertificateAt, Connectors, PeerOf, Presented, SettingsError};
+use postroom_connector::{CertificateAt, Connectors, PeerOf, Presented, SettingsError, TlsServer};
 use postroom_ledger::{Ledger, LedgerError, Peer};
 use postroom_telemetry as telemetry;
 use serde::Serialize;
@@ -26,7 +26,7 @@ const PEER: &str = "peer";
 /// The role of what is no certificate, but goes with one.
 const KEY: &str = "key";
 /// Whose the certificates are that the hub itself uses.
-const OF_HUB: &str = "hub";
+pub const OF_HUB: &str = "hub";
 /// A second, in microseconds.
 const SECOND: i64 = 1_000_000;
 /// A day, in microseconds.
@@ -52,20 +52,28 @@ pub struct InUse {
 pub struct Certificates {
     configuration: Configuration,
     connectors: Arc<Connectors>,
-    /// Those of the hub itself.
-    own: Vec<CertificateAt>,
+    own: Own,
+}
+
+/// What the hub itself needs.
+#[derive(Clone, Default)]
+pub struct Own {
+    /// What its settings name.
+    pub certificates: Vec<CertificateAt>,
+    /// The servers that it meets over TLS.
+    pub servers: Vec<Arc<TlsServer>>,
 }
 
 impl Certificates {
     /// Those of the systems, and the hub's `own`.
-    pub fn new(configuration: Configuration, connectors: Arc<Connectors>, own: Vec<CertificateAt>) -> Self {
+    pub fn new(configuration: Configuration, connectors: Arc<Connectors>, own: Own) -> Self {
         Self { configuration, connectors, own }
     }
 
     /// Those that settings name, as they are now, in the order of the systems. Blocking.
     pub fn named(&self) -> Vec<InUse> {
         let council = self.configuration.now();
-        let mut found: Vec<InUse> = self.own.iter().map(|at| read(OF_HUB, None, at)).collect();
+        let mut found: Vec<InUse> = self.own.certificates.iter().map(|at| read(OF_HUB, None, at)).collect();
         for (system, side) in council.sources() {
             let Some(kind) = self.connectors.source(&side.connector) else { continue };
             let named = kind.certificates(&side.settings);
@@ -97,7 +105,8 @@ impl Certificates {
     /// Those that settings name, and those that `peers` showed which are still there. Blocking.
     fn with(&self, peers: Vec<Peer>) -> Vec<InUse> {
         let council = self.configuration.now();
-        let is_there = |peer: &Peer| council.systems.contains_key(&peer.system);
+        let is_own = |peer: &Peer| self.own.servers.iter().any(|own| is_of(peer, own.peer()));
+        let is_there = |peer: &Peer| council.systems.contains_key(&peer.system) || is_own(peer);
         let mut found = self.named();
         found.extend(peers.into_iter().filter(is_there).map(InUse::shown));
         found
@@ -107,6 +116,9 @@ impl Certificates {
     pub(crate) async fn keep_looking(&self, ledger: &Ledger) -> Infallible {
         let (mut told, mut gauged, mut noted) = (Told::default(), BTreeSet::new(), BTreeSet::new());
         loop {
+            for server in &self.own.servers {
+                server.look().await;
+            }
             let (certificates, shown) = (self.clone(), shown());
             let peers = shown.clone();
             // A look that ends on a defect is made again.
@@ -125,6 +137,10 @@ impl Certificates {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+fn is_of(peer: &Peer, named: &PeerOf) -> bool {
+    (peer.system.as_str(), peer.setting.as_str()) == (named.system.as_str(), named.setting)
 }
 
 /// What systems have shown to this process.

@@ -79,7 +79,7 @@ pub use configuration::Configuration;
 pub use decide::{Decider, Decision, Dispatch, Head, Unmappable, Verdict, Way};
 pub use decisions::{DISCARD, Left, LetterSet, Outcome, REDRIVE};
 pub use exceptions::Exceptions;
-pub use expiry::{Certificates, InUse, days};
+pub use expiry::{Certificates, InUse, OF_HUB, Own, days};
 pub use fail_point::FailPoint;
 pub use golden::prove_cases;
 pub use halts::Halts;

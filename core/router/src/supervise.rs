@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postroom_broker::{Backoff, Broker, BrokerError, Failure};
-use postroom_connector::{CertificateAt, Connectors};
+use postroom_connector::Connectors;
 use postroom_council::Council;
 use postroom_ledger::{Ledger, LedgerError, Watermark};
 use postroom_telemetry as telemetry;
@@ -18,7 +18,7 @@ use crate::Table;
 use crate::configuration::Configuration;
 use crate::duty::{Duty, Failed};
 use crate::entries::now;
-use crate::expiry::Certificates;
+use crate::expiry::{Certificates, Own};
 use crate::halts::Halts;
 use crate::health::Health;
 use crate::lease::Leases;
@@ -105,7 +105,7 @@ impl Hub {
         let halts = Halts::default();
         let health = Arc::new(Health::new(configuration.clone(), ledger.clone(), halts.clone()));
         let (laters, unserved) = (Laters::default(), Unserved::default());
-        let certificates = Certificates::new(configuration.clone(), Arc::clone(&connectors), Vec::new());
+        let certificates = Certificates::new(configuration.clone(), Arc::clone(&connectors), Own::default());
         Self {
             configuration,
             connectors,
@@ -122,9 +122,9 @@ impl Hub {
         }
     }
 
-    /// The same, which watches these certificates of its `own` beside those of the systems.
+    /// The same, which watches the certificates of its `own` beside those of the systems.
     #[must_use]
-    pub fn watching(self, own: Vec<CertificateAt>) -> Self {
+    pub fn watching(self, own: Own) -> Self {
         let certificates = Certificates::new(self.configuration.clone(), Arc::clone(&self.connectors), own);
         Self { certificates, ..self }
     }

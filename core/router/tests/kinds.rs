@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postroom_connector::{
-    Arrival, ConnectorError, Connectors, Settings, SettingsError, Sink, SinkKind, Source, SourceKind,
+    Arrival, ConnectorError, Connectors, Opening, PeerOf, Settings, SettingsError, Sink, SinkKind, Source,
+    SourceKind, TlsServer,
 };
 use postroom_council::Council;
-use postroom_ledger::Ledger;
-use postroom_router::{Certificates, Configuration, Connect, Hub};
+use postroom_ledger::{Ledger, Peer};
+use postroom_router::{Certificates, Configuration, Connect, Hub, OF_HUB, Own};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -125,8 +126,28 @@ async fn each_side_of_a_system_is_announced_to_its_kind_before_the_broker_is_the
 fn the_troubles_of_each_side_of_a_system_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let (council, connectors, _) = council(folder.path());
-    let named = Certificates::new(Configuration::new(council), connectors, Vec::new()).named();
+    let named = Certificates::new(Configuration::new(council), connectors, Own::default()).named();
     let told: Vec<_> =
         named.iter().map(|one| (one.setting.as_str(), one.trouble.as_deref().unwrap_or_default())).collect();
     assert_eq!(told, [("source.key", "it cannot be read"), ("target.key", "it cannot be read")]);
+}
+
+#[tokio::test]
+async fn of_what_was_shown_only_that_of_a_system_or_server_that_is_still_met_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (council, connectors, _) = council(folder.path());
+    let ledger = Ledger::open(&folder.path().join("ledger.db")).await.unwrap();
+    for (system, setting) in
+        [("both", "target.url"), ("gone", "target.url"), (OF_HUB, "broker.url"), (OF_HUB, "ledger.url")]
+    {
+        let (system, setting) = (system.to_owned(), setting.to_owned());
+        ledger.note_peer(Peer { system, setting, until: 1 }).await.unwrap();
+    }
+    let broker = PeerOf { system: OF_HUB.to_owned(), setting: "broker.url" };
+    let servers = vec![Arc::new(TlsServer::new(broker, "broker.example", 5671, Opening::None))];
+    let own = Own { servers, ..Own::default() };
+    let known = Certificates::new(Configuration::new(council), connectors, own).known(&ledger).await.unwrap();
+    let shown = known.iter().filter(|one| one.role == "peer");
+    let shown: Vec<_> = shown.map(|one| (one.system.as_str(), one.setting.as_str())).collect();
+    assert_eq!(shown, [("both", "target.url"), (OF_HUB, "broker.url")]);
 }

@@ -144,7 +144,7 @@ metrics! {
     fn show_exceptions(concern);
 
     /// Seconds until a certificate in use ends, below 0 once it has. `setting` is the side and the setting that names it or its
-    /// peer; `role` is `own` (the hub shows it), `authority`, `client-authority`, `peer` (a system shows it).
+    /// peer; `role` is `own` (the hub shows it), `authority`, `client-authority`, `peer` (it is shown to the hub).
     gauge "postroom_certificate_seconds_left"
     fn show_certificate_left(system, setting, role);
 

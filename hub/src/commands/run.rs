@@ -46,8 +46,8 @@ pub(crate) async fn run(cli: &Cli, args: &RunArgs) -> Result<ExitCode, Failure> 
         telemetry::hub_failed(&words);
         return Err(Failure::Wrong(words));
     }
-    let hub = Hub::new(council, Arc::clone(&place.connectors), ledger.clone(), connect, stop)
-        .watching(place.ledger_certificates());
+    let hub =
+        Hub::new(council, Arc::clone(&place.connectors), ledger.clone(), connect, stop).watching(place.own());
     let watched = Watched::start(&place.council, args.health, hub.health()).await?;
     let watching = tokio::spawn(Watch::new((place, contents), hub.configuration(), ledger)?.keep_watching());
     let ended = hub.run().await;

@@ -4,10 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use postroom_tests::council::yard_rows;
+use postroom_tests::council::{TestCouncil, yard_rows};
 use postroom_tests::hub::TestHub;
 use postroom_tests::hub::http::get;
 use postroom_tests::hub::until;
+use postroom_tests::rabbitmq::Rabbit;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use crate::work::small;
@@ -181,4 +182,25 @@ fn a_certificate_that_a_system_showed_is_in_the_status_after_its_hub_has_met_it(
         fs::remove_dir_all(hub.council.folder().join(gone)).expect("a folder that is gone");
     }
     assert!(!hub.say(&["status"]).contains(line), "of a system that is gone nothing is told");
+}
+
+#[test]
+fn the_certificate_that_the_broker_shows_is_told_like_that_of_a_system() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("broker.pem"), folder.path().join("broker.key"));
+    let soon = now() + DAY * 5;
+    let texts = pair(soon);
+    fs::write(&certificate, texts.0).expect("a file");
+    fs::write(&key, texts.1).expect("a file");
+    let (_rabbit, url) = Rabbit::start_with_tls(&certificate, &key);
+    let mut hub = TestHub::new(TestCouncil::small(), &url);
+    hub.through = vec!["env".to_owned(), format!("SSL_CERT_FILE={}", certificate.display())];
+    hub.start();
+    let said = [(); 2].map(|()| hub.wait_for_any(&["hub.ready", "certificate.expiring"]));
+    let expiring = said.iter().find(|line| line["event"] == "certificate.expiring").expect("a warning");
+    let told = ["system", "setting", "role"].map(|field| expiring[field].as_str().unwrap_or_default());
+    assert_eq!(told, ["hub", "broker.url", "peer"]);
+    let line = "EXPIRES: the certificate broker.url of hub ends ";
+    until("the line", || hub.say(&["status"]).lines().any(|told| told.starts_with(line)).then_some(()));
+    assert!(hub.stop().success());
 }

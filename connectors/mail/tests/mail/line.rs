@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use postroom_connector::{ConnectorError, Failure, Receipt, Sink};
+use postroom_connector::{ConnectorError, Failure, PeerOf, Presented, Receipt, Settings, Sink, SinkKind};
+use postroom_connector_mail::MailSink;
 use serde_json::json;
 
 use crate::room::{built, single};
@@ -34,6 +35,35 @@ async fn a_mail_goes_over_tls_to_a_server_whose_authority_is_known() {
         let how = format!("tls = '{mode}', ca = '{}'", files.authority);
         mailed(server.port, &how).await.expect("mailed");
         assert_eq!(server.mail().0["encrypted"], true, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn until_when_the_certificate_of_a_mail_server_holds_is_noted_whichever_way_tls_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = Certificates::new(folder.path());
+    let noted = |mode: &str| {
+        let peer = PeerOf { system: format!("noted-{mode}"), setting: "target.server" };
+        Presented::shared().all().get(&peer).map(chrono::DateTime::to_rfc3339)
+    };
+    for (mode, until) in [
+        ("off", None),
+        ("required", Some("2041-01-01T00:00:00+00:00")),
+        ("starttls", Some("2041-01-01T00:00:00+00:00")),
+    ] {
+        let server = MailServer::start(&[mode, &files.certificate, &files.key]);
+        let ca = if mode == "off" { String::new() } else { format!(", ca = '{}'", files.authority) };
+        let text = format!(
+            "from = 'hub@zedshire.example'\nto = ['waste@zedshire.example']\n\
+             server = {{ host = 'localhost', port = {}, tls = '{mode}'{ca} }}",
+            server.port
+        );
+        let system = format!("noted-{mode}");
+        let settings = Settings { table: text.parse().expect("TOML"), data: "/data".into(), system };
+        let sink = MailSink.build(&settings).expect("a sink");
+        assert_eq!(noted(mode), None, "nobody was met yet");
+        sink.deliver(&single(json!({}))).await.expect("mailed");
+        assert_eq!(noted(mode).as_deref(), until, "{mode}");
     }
 }
 
@@ -126,7 +156,6 @@ async fn a_password_and_an_authority_that_are_replaced_on_disk_are_used_without_
 
 #[tokio::test]
 async fn a_secret_or_an_authority_that_is_not_there_is_told_by_its_key() {
-    use postroom_connector::{Settings, SinkKind};
     for (how, key) in [
         ("user = 'u', password = { file = '/data/absent' }", "server.password"),
         ("ca = '/data/absent'", "server.ca"),
@@ -135,8 +164,8 @@ async fn a_secret_or_an_authority_that_is_not_there_is_told_by_its_key() {
             format!("server = {{ host = 'localhost', {how} }}\nfrom = 'a@b.example'\nto = ['a@b.example']");
         let settings =
             Settings { table: text.parse().expect("TOML"), data: "/data".into(), system: "w".to_owned() };
-        postroom_connector_mail::MailSink.check(&settings).expect("check opens nothing");
-        let error = postroom_connector_mail::MailSink.build(&settings).map(drop).expect_err("an error");
+        MailSink.check(&settings).expect("check opens nothing");
+        let error = MailSink.build(&settings).map(drop).expect_err("an error");
         assert_eq!(error.key, key, "{error}");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use serde_json::Value;
 
 /// Longest wait for the server to start, and for a mail.
@@ -92,7 +92,7 @@ impl Mail {
     }
 }
 
-/// Files of a certificate for `localhost`, and of the authority that signed it.
+/// Files of a certificate for `localhost` until the end of 2040, and of the authority that signed it.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) certificate: String,
@@ -112,7 +112,8 @@ impl Certificates {
         let own = authority.self_signed(&signer).expect("a certificate");
         let issuer = Issuer::new(authority, signer);
         let key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        leaf.not_after = date_time_ymd(2041, 1, 1);
         let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
         Self {
             authority: put("ca.pem", own.pem()),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_connector::{
-    CertificateAt, CertificateRole, SecretFrom, SecretString, Settings, SettingsError, parse_duration,
+    CertificateAt, CertificateRole, Opening, PeerOf, SecretFrom, SecretString, Settings, SettingsError,
+    TlsServer, parse_duration,
 };
 use serde::Deserialize;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
@@ -142,6 +143,18 @@ impl Access {
         }
     }
 
+    /// The server, as that of `peer`, where it is met over TLS.
+    pub(crate) fn tls_server(&self, peer: PeerOf) -> Option<TlsServer> {
+        match (&self.place, &self.tls) {
+            (Place::Server { host, port, .. }, Tls::Required(_)) => {
+                let is_mysql = self.product == Product::MySql;
+                let opening = if is_mysql { Opening::MySql } else { Opening::Postgres };
+                Some(TlsServer::new(peer, host, *port, opening))
+            }
+            _ => None,
+        }
+    }
+
     /// Where the password is.
     ///
     /// # Errors
@@ -213,6 +226,17 @@ mod tests {
         let expected = CertificateAt::file("ca", CertificateRole::Authority, "/data/ca.pem");
         assert_eq!(access.certificates(), [expected]);
         assert_eq!(read("url = 'mysql://hub@db.example/a'").expect("settings").certificates(), []);
+    }
+
+    #[test]
+    fn a_server_is_looked_at_where_it_is_met_over_tls() {
+        let peer = PeerOf { system: "housing".to_owned(), setting: "target.url" };
+        let is_looked_at = |text| read(text).expect(text).tls_server(peer.clone()).is_some();
+        assert!(is_looked_at("url = 'postgres://hub@db.example/a'"));
+        assert!(is_looked_at("url = 'mysql://hub@127.0.0.1/a'\nca = 'ca.pem'"));
+        assert!(!is_looked_at("url = 'postgres://hub@127.0.0.1/a'"));
+        assert!(!is_looked_at("url = 'mysql://hub@db.example/a'\ntls = 'off'\nplain = true"));
+        assert!(!is_looked_at("url = 'sqlite:a.db'"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postroom_connector::{
-    Arrival, Batch, CertificateAt, ConnectorError, Failure, Settings, SettingsError, Source, SourceKind,
+    Arrival, Batch, CertificateAt, ConnectorError, Failure, PeerOf, Settings, SettingsError, Source,
+    SourceKind,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -77,7 +78,8 @@ impl SourceKind for SqlSource {
 
     fn build(&self, settings: &Settings) -> Result<Box<dyn Source>, SettingsError> {
         let SourceSettings { access, following, what, every } = SourceSettings::read(settings)?;
-        let line = Arc::new(Line::new(&access, settings, 1)?);
+        let peer = PeerOf::new(settings, "source.url");
+        let line = Arc::new(Line::new(&access, settings, peer, 1)?);
         let reader = match following {
             Following::Outbox(outbox) => Reader::Outbox(OutboxReader::new(line, outbox, what)),
             Following::Watermark(watermark) => Reader::Watermark(WatermarkReader::new(line, watermark, what)),

@@ -1,8 +1,9 @@
 //! What only a server can suffer.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use postroom_connector::{Failure, Handover, Sink, SinkKind, SourceKind};
+use postroom_connector::{Failure, Handover, PeerOf, Presented, Settings, Sink, SinkKind, SourceKind};
 use postroom_connector_sql::{SqlSink, SqlSource};
 use serde_json::json;
 
@@ -24,6 +25,9 @@ pub(crate) fn all() -> Vec<(&'static str, crate::place::Promise)> {
         ("a_wrong_password_is_down_and_told_without_it", |place| Box::pin(wrong_password(place))),
         ("a_server_whose_certificate_nobody_trusts_is_down_and_one_of_the_authority_is_met", |place| {
             Box::pin(certificates(place))
+        }),
+        ("until_when_the_certificate_of_a_server_holds_is_noted_once_it_was_met", |place| {
+            Box::pin(noted(place))
         }),
         ("a_lock_that_is_not_given_up_is_waited_for_no_longer_than_the_time_limit", |place| {
             Box::pin(locked(place))
@@ -95,12 +99,7 @@ async fn wrong_password(place: Place) {
 
 async fn certificates(place: Place) {
     made(&place).await;
-    let authority = match place.home() {
-        Home::Postgres(server) => server.authority(),
-        Home::MariaDb(server) => server.authority(),
-        Home::File => panic!("a file has no certificate"),
-    };
-    std::fs::copy(&authority, place.data.path().join("ca.pem")).expect("a copy");
+    let authority = authority(&place);
     let error =
         place.sink(&format!("tls = 'required'\n{SINK}")).deliver(&message(1)).await.expect_err("an error");
     assert_eq!(error.failure, Failure::Down, "{error}");
@@ -121,6 +120,40 @@ async fn certificates(place: Place) {
     let error = SqlSink.build(&settings).expect("a sink").deliver(&message(2)).await.expect_err("an error");
     assert_eq!(error.failure, Failure::Down, "{error}");
     assert_eq!(place.count("homes").await, 1);
+}
+
+fn authority(place: &Place) -> PathBuf {
+    match place.home() {
+        Home::Postgres(server) => server.authority(),
+        Home::MariaDb(server) => server.authority(),
+        Home::File => panic!("a file has no certificate"),
+    }
+}
+
+async fn noted(place: Place) {
+    made(&place).await;
+    std::fs::copy(authority(&place), place.data.path().join("ca.pem")).expect("a copy");
+    let system = place.pick("", "noted-postgres", "noted-mariadb").to_owned();
+    let settings = |text: &str| Settings { system: system.clone(), ..place.settings(text) };
+    let noted = |setting| {
+        let peer = PeerOf { system: system.clone(), setting };
+        Presented::shared().all().get(&peer).map(chrono::DateTime::to_rfc3339)
+    };
+    let until_noted = async |setting| {
+        let begun = Instant::now();
+        while noted(setting).is_none() {
+            assert!(begun.elapsed() < crate::place::DEADLINE, "{setting} was not noted");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(noted(setting).as_deref(), Some("2041-01-01T00:00:00+00:00"));
+    };
+    let sink = SqlSink.build(&settings(&format!("ca = 'ca.pem'\n{SINK}"))).expect("a sink");
+    assert_eq!(noted("target.url"), None, "nobody was met yet");
+    sink.deliver(&message(1)).await.expect("delivered");
+    until_noted("target.url").await;
+    let mut source = SqlSource.build(&settings(&format!("ca = 'ca.pem'\n{OUTBOX}"))).expect("a source");
+    batch(source.as_mut()).await;
+    until_noted("source.url").await;
 }
 
 async fn locked(place: Place) {

@@ -1,6 +1,6 @@
 //! The broker's URL: reading it, and showing it without its password.
 
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 
 use crate::{BrokerError, HEARTBEAT_SECONDS};
 
@@ -17,6 +17,13 @@ pub(super) fn parse(url: &str) -> Result<AMQPUri, BrokerError> {
     address.query.heartbeat = Some(HEARTBEAT_SECONDS);
     address.query.frame_max = Some(FRAME_MAX_BYTES);
     Ok(address)
+}
+
+/// Host and port of the broker, where the URL asks for TLS.
+pub fn tls_server(url: &str) -> Option<(String, u16)> {
+    let AMQPUri { scheme, authority, .. } = parse(url).ok()?;
+    (scheme == AMQPScheme::AMQPS)
+        .then(|| (authority.host.trim_matches(['[', ']']).to_owned(), authority.port))
 }
 
 /// The address without its password.
@@ -53,6 +60,19 @@ mod tests {
     #[test]
     fn an_empty_virtual_host_means_the_default_one() {
         assert_eq!(parse("amqp://guest:guest@127.0.0.1:5672/").unwrap().vhost, "/");
+    }
+
+    #[test]
+    fn a_broker_shows_a_certificate_where_the_url_asks_for_tls() {
+        let at = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(
+            tls_server("amqps://hub:s3cret@broker.example.org/zedshire"),
+            at("broker.example.org", 5671)
+        );
+        assert_eq!(tls_server("amqps://hub:s3cret@127.0.0.1:5679"), at("127.0.0.1", 5679));
+        for none in ["amqp://hub:s3cret@broker.example.org", "no URL"] {
+            assert_eq!(tls_server(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use address::tls_server;
 use async_trait::async_trait;
 use lapin::{
     Channel, Connection, ConnectionProperties,

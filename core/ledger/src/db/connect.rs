@@ -65,6 +65,18 @@ impl Home {
         Ok(Self::Server(Box::new(options)))
     }
 
+    /// Host and port of the server, where it is met with TLS only.
+    pub(crate) fn tls_server(&self) -> Option<(String, u16)> {
+        let Self::Server(options) = self else { return None };
+        let is_asked = matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        );
+        let host = options.get_host().trim_matches(['[', ']']);
+        let is_socket = options.get_socket().is_some() || host.starts_with('/');
+        (is_asked && !is_socket).then(|| (host.to_owned(), options.get_port()))
+    }
+
     /// A connection that writes.
     pub(crate) async fn writing(&self) -> Result<Conn> {
         match self {
@@ -119,6 +131,22 @@ mod tests {
         assert_eq!(mode("postgres://hub@db.council.example/ledger"), "VerifyFull");
         assert_eq!(mode("postgres://hub@db.council.example/ledger?sslmode=disable"), "Disable");
         assert_eq!(mode("postgres://hub@127.0.0.1/ledger?sslmode=require"), "Require");
+    }
+
+    #[test]
+    fn a_server_shows_a_certificate_where_it_is_met_with_tls_only() {
+        let shows = |url: &str| Home::server(url).unwrap().tls_server();
+        let at = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(shows("postgres://hub@db.council.example/ledger"), at("db.council.example", 5432));
+        assert_eq!(shows("postgres://hub@[::1]:5433/ledger?sslmode=require"), at("::1", 5433));
+        for none in [
+            "postgres://hub@127.0.0.1/ledger",
+            "postgres://hub@db.council.example/ledger?sslmode=prefer",
+            "postgres://hub@localhost/ledger?host=/run/postgresql&sslmode=require",
+        ] {
+            assert_eq!(shows(none), None, "{none}");
+        }
+        assert_eq!(Home::file(Path::new("ledger.db")).tls_server(), None);
     }
 
     #[test]
