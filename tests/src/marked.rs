@@ -16,9 +16,8 @@ use serde_json::{Map, Value, json};
 /// What stands in every personal text that may hold any word.
 pub const WORD: &str = "zq7canary";
 /// Letters of the second half of a postcode.
-const LETTERS: [char; 20] = [
-    'A', 'B', 'D', 'E', 'F', 'G', 'H', 'J', 'L', 'N', 'P', 'Q', 'R', 'S', 'T', 'U', 'W', 'X', 'Y', 'Z',
-];
+const LETTERS: [char; 20] =
+    ['A', 'B', 'D', 'E', 'F', 'G', 'H', 'J', 'L', 'N', 'P', 'Q', 'R', 'S', 'T', 'U', 'W', 'X', 'Y', 'Z'];
 /// Where numbers begin that are marks, the greatest first.
 const NUMBERS: [u64; 3] = [907_707_700_000, 907_707_000, 90_770_000];
 /// Where those with a fraction begin, in ten millionths.
