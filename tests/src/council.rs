@@ -189,7 +189,8 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder of the copy");
     for entry in fs::read_dir(from).expect("a folder to copy").filter_map(Result::ok) {
         let target = to.join(entry.file_name());

@@ -6,4 +6,5 @@ pub mod dice;
 pub mod http_target;
 pub mod hub;
 pub mod long_run;
+pub mod marked;
 pub mod rabbitmq;

@@ -3,17 +3,20 @@
 
 #![expect(clippy::expect_used, reason = "what goes wrong here fails the test")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use postroom_schema::Vocabulary;
+use postroom_schema::{EventType, Field, Vocabulary};
 use postroom_tests::council::{TestCouncil, house};
 use postroom_tests::hub::program;
+use postroom_tests::marked::{self, Marked, WORD as MARK};
+use postroom_transform::Data;
 use serde_json::{Value, json};
 
-/// What must not be seen.
-const MARK: &str = "zq7person";
-/// The sample whose fields are marked.
+/// So many types tell of a person at least.
+const TYPES: usize = 10;
+/// An event like a real one.
 const SAMPLE: &str = "deploy/council/samples/customer-services/01-moved-within-the-district.event.json";
 
 /// What the program does with a council, its data in a folder of its own.
@@ -67,71 +70,96 @@ fn of_a_purpose_that_does_not_say_whose_data_it_is_the_record_says_that_it_is_st
     assert!(told.contains("| whose data | not said |"), "{told}");
 }
 
-/// The places of the plain values below `value`.
-fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| leaves(value, &format!("{at}/{name}"), found));
-        }
-        Value::Array(items) => {
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(index, value)| leaves(value, &format!("{at}/{index}"), found));
-        }
-        _ => found.push(at.to_owned()),
-    }
+/// The types of the example council.
+fn vocabulary() -> Vocabulary {
+    let folders = ["schemas", "deploy/council/schemas"].map(|folder| house().join(folder));
+    let (vocabulary, problems) = Vocabulary::load(&folders);
+    assert!(problems.is_empty(), "{problems:?}");
+    vocabulary
 }
 
-/// The event of the sample, and the places of its personal fields.
-fn sample() -> (Value, Vec<String>) {
-    let text = std::fs::read_to_string(house().join(SAMPLE)).expect("the sample");
-    let event: Value = serde_json::from_str(&text).expect("an event");
-    let (vocabulary, problems) = Vocabulary::load(&[house().join("schemas")]);
-    assert!(problems.is_empty(), "{problems:?}");
-    let schema = vocabulary.get(event["type"].as_str().expect("a type")).expect("its schema");
-    let is_personal = |place: &String| {
-        let steps =
-            place.split('/').skip(1).map(|step| if step.parse::<usize>().is_ok() { "[]" } else { step });
-        schema
-            .validator
-            .classes_of(steps)
-            .is_some_and(|classes| classes.known.iter().any(|class| class != "none"))
-    };
+/// What is no value of the field that it takes the place of, whatever that may be.
+fn wrong() -> Value {
+    json!([MARK, { MARK: MARK }])
+}
+
+/// The places of personal values in marked data, whatever they hold.
+fn places(known: &EventType, marked: &Marked) -> Vec<String> {
     let mut places = Vec::new();
-    leaves(&event["data"], "", &mut places);
-    places.retain(is_personal);
-    assert!(places.len() >= 15, "{places:?}");
-    (event, places)
+    known.validator.each_value(&mut marked.data.clone(), &mut |at, said, _| {
+        places.extend(said.classes.iter().any(|class| class != "none").then(|| at.to_owned()));
+    });
+    places
 }
 
 #[test]
-fn what_is_explained_of_an_event_holds_no_value_of_a_personal_field_right_or_wrong() {
+fn every_personal_field_of_every_type_is_marked_but_for_words_that_its_schema_lists() {
+    let vocabulary = vocabulary();
+    let all = marked::all(&vocabulary);
+    for known in vocabulary.types() {
+        let of_type = all.iter().find(|marked| marked.event_type == known.name);
+        let is_personal = |field: &Field<'_>| {
+            let classes = known.validator.classes_of(field.path.replace("[]", ".[]").split('.'));
+            classes.is_some_and(|classes| classes.known.iter().any(|class| class != "none"))
+        };
+        let fields = postroom_schema::fields(known.validator.schema());
+        let personal: BTreeSet<_> = fields.into_iter().filter(is_personal).map(|field| field.path).collect();
+        let Some(marked) = of_type else {
+            assert!(personal.is_empty(), "{}: {personal:?}", known.name);
+            continue;
+        };
+        let there = places(known, marked);
+        for field in personal {
+            let pointer = format!("/{}", field.replace("[]", "/0").replace('.', "/"));
+            assert!(marked.data.pointer(&pointer).is_some(), "{}: {field} is not there", known.name);
+        }
+        let planted = |place: &&String| {
+            let value = marked.data.pointer(place).expect("its place").to_string();
+            marked::found(&marked.planted, &value).is_some()
+        };
+        let unmarked: Vec<_> = there.iter().filter(|place| !planted(place)).cloned().collect();
+        assert_eq!(unmarked, marked.listed, "{}", known.name);
+        let valid = known.validator.validate(&Data::from(marked.data.clone()));
+        assert_eq!(valid, Ok(()), "{}", known.name);
+        for place in there {
+            let mut data = marked.data.clone();
+            *data.pointer_mut(&place).expect("its place") = wrong();
+            let told = format!("{:?}", known.validator.validate(&Data::from(data)).expect_err("violations"));
+            assert_eq!(marked::found(&marked.planted, &told), None, "{}{place}: {told}", known.name);
+        }
+    }
+    assert!(all.len() >= TYPES, "{}", all.len());
+}
+
+#[test]
+fn what_is_explained_of_any_event_holds_no_value_of_a_personal_field_right_or_wrong() {
     let (folder, council) = (tempfile::tempdir().expect("a folder"), house().join("deploy/council"));
-    let (event, places) = sample();
-    let file = folder.path().join("event.json");
+    let (file, vocabulary) = (folder.path().join("event.json"), vocabulary());
     let explain = |event: &Value, more: &[&str]| {
         std::fs::write(&file, event.to_string()).expect("a file for the event");
         let file = file.display().to_string();
         said(&run(&council, folder.path(), &[&["explain", &file], more].concat()))
     };
-    let revealing = ["--reveal", "--reason", "a test"];
-    let (masked, revealed) = (explain(&event, &["--json"]), explain(&event, &revealing));
-    // What a subject or a kind of thing is called is no value.
-    let is_told = |value: &str| value.len() < 4 || event["subject"].to_string().contains(value);
-    let values = places.iter().filter_map(|place| event["data"].pointer(place)?.as_str());
-    let values: Vec<&str> = values.filter(|value| !is_told(value)).collect();
-    for value in &values {
-        assert!(!masked.contains(value), "{value}: {masked}");
+    let mut revealed = 0;
+    for marked in marked::all(&vocabulary) {
+        let mut event = marked.event("marked", "/systems/housing");
+        for form in [&[][..], &["--json"]] {
+            let told = explain(&event, form);
+            assert!(!told.contains("invalid"), "{told}");
+            assert_eq!(marked::found(&marked.planted, &told), None, "{told}");
+        }
+        let told = explain(&event, &["--reveal", "--reason", "a test"]);
+        assert!(told.contains("operator.revealed") && told.contains("a test"), "{told}");
+        revealed += usize::from(marked::found(&marked.planted, &told).is_some());
+        let known = vocabulary.get(&marked.event_type).expect("the type");
+        for place in places(known, &marked) {
+            *event["data"].pointer_mut(&place).expect("its place") = wrong();
+        }
+        let told = explain(&event, &[]);
+        assert!(told.starts_with("invalid: "), "{told}");
+        assert_eq!(marked::found(&marked.planted, &told), None, "{told}");
     }
-    assert!(values.iter().any(|value| revealed.contains(value)), "{revealed}");
-    assert!(revealed.contains("operator.revealed") && revealed.contains("a test"), "{revealed}");
-    for place in places {
-        let mut wrong = event.clone();
-        *wrong["data"].pointer_mut(&place).expect("its place") = json!([MARK, { MARK: MARK }]);
-        let said = explain(&wrong, &[]);
-        assert!(said.starts_with("invalid: ") && !said.contains(MARK), "{place}: {said}");
-    }
+    assert!(revealed >= 5, "who asks sees them: {revealed}");
 }
 
 #[test]
@@ -147,14 +175,15 @@ fn nobody_sees_values_without_saying_why() {
 
 #[test]
 fn a_golden_case_that_differs_is_told_without_its_values() {
-    let (council, (mut event, places)) = (TestCouncil::example(), sample());
-    for place in places.iter().filter(|place| place.ends_with("/family") || place.ends_with("/given")) {
-        *event["data"].pointer_mut(place).expect("its place") = json!(MARK);
-    }
+    let (council, vocabulary) = (TestCouncil::example(), vocabulary());
+    let all = marked::all(&vocabulary);
+    let moved = all.iter().find(|marked| marked.event_type == "resident.moved.v1").expect("the type");
     let case = "routes/resident-moved-to-counciltax/cases/marked";
+    let event = moved.event("marked", "/systems/customer-services");
     council.write(&format!("{case}/event.json"), &event.to_string());
     council.write(&format!("{case}/message.json"), &json!({"record": "MOVE", "name": MARK}).to_string());
     let output = run(&council.folder(), &council.data(), &["check"]);
     let said = said(&output);
-    assert!(said.contains("error[case]") && !said.contains(MARK), "{said}");
+    assert!(said.contains("error[case]"), "{said}");
+    assert_eq!(marked::found(&moved.planted, &said), None, "{said}");
 }

@@ -117,6 +117,11 @@ impl Council {
         }
     }
 
+    /// Whether the ids that a system has of a kind of cross-reference are something of a person: routes note them of such fields.
+    pub fn has_personal_ids(&self, kind: &str, system: &str) -> bool {
+        !of_somebody(self.classes_of_ids(kind, system)).is_empty()
+    }
+
     /// The classes of the ids of a kind that routes note of events for a system.
     fn classes_of_ids(&self, kind: &str, system: &str) -> BTreeSet<String> {
         let classes = |route: &Route| -> BTreeSet<String> {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::FormArgs;
 use super::officers::Consent;
+use super::{FormArgs, RevealArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum XrefCommand {
@@ -15,6 +15,8 @@ pub(crate) enum XrefCommand {
     Show {
         /// The thing, as events name it, e.g. `uprn:100061234567`.
         key: String,
+        #[command(flatten)]
+        reveal: RevealArgs,
         #[command(flatten)]
         form: FormArgs,
     },
@@ -48,6 +50,8 @@ pub(crate) struct XrefListArgs {
     /// At most so many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
 }

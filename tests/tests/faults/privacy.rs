@@ -1,6 +1,8 @@
 //! What a person's record holds is seen by nobody who does not ask for it by name, and that is logged; a credential of the
 //! hub is seen by nobody at all.
 
+mod canary;
+mod commands;
 mod echo;
 mod secrets;
 

@@ -1,27 +1,13 @@
 //! Random data that keep a schema, as far as the vocabulary's schemas and those of the family go.
 
 use postroom_tests::dice::Dice;
+use postroom_tests::marked::FORMS;
 use serde_json::{Map, Value, json};
 
 /// Most items of a list beyond those that it must have.
 const MORE_ITEMS: u64 = 2;
 /// How often in a hundred an optional field is set.
 const SET: u64 = 60;
-
-/// What has a form, by the pattern or format that asks for it.
-const FORMS: &[(&str, &[&str])] = &[
-    ("date", &["2026-03-20", "1999-12-31"]),
-    ("date-time", &["2026-03-20T10:14:00Z", "2026-10-25T01:30:00+01:00"]),
-    ("email", &["ann@zedshire.example"]),
-    ("uri", &["https://zedshire.example/a"]),
-    ("^[+0-9][0-9 ]{5,24}$", &["+44 1632 960001"]),
-    ("^[A-Z]{1,2}([0-9]{2}([A-Z]{2})?)?$", &["R", "PP03", "BL"]),
-    ("^[A-Z]{1,2}[0-9R][0-9A-Z]? [0-9][ABD-HJLNP-UW-Z]{2}$", &["ZE1 1AA", "Z1 9ZZ"]),
-    ("^[a-z0-9]+(-[a-z0-9]+)*$", &["a", "garden-waste"]),
-    ("^[a-z][A-Za-z0-9]*(\\.[A-Za-z0-9]+)*$", &["pp.full.householder", "a"]),
-    ("^[a-z]+$", &["a", "bcd"]),
-    ("^[a-z]{2,3}$", &["en", "cy", "pan"]),
-];
 
 /// Texts without a form: short, long, not ASCII, and such that look like something else.
 const TEXTS: [&str; 10] =

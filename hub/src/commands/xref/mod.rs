@@ -6,17 +6,20 @@ mod import;
 use std::process::ExitCode;
 
 use chrono::Utc;
-use postroom_ledger::{Ledger, NewJob, XrefFilter};
+use postroom_ledger::{Ledger, NewJob, Xref, XrefFilter, XrefKey};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, Consent, FormArgs, WhichXrefs, XrefCommand, XrefRemoveArgs};
 use crate::commands::officers::consent;
+use crate::commands::revealing::Revealing;
 use crate::failure::{FOUND_WRONG, Failure, count};
 use crate::output;
 use crate::place::Place;
 
 /// The kind of job that says who removed cross-references, and why.
 const REMOVE: &str = "xref-remove";
+/// What stands in the place of an id that is not to be seen.
+const MASKED: &str = "<text>";
 /// Most that are shown of one thing.
 const MOST_OF_ONE: u32 = 1_000;
 
@@ -26,11 +29,15 @@ pub(crate) async fn xref(cli: &Cli, command: &XrefCommand) -> Result<ExitCode, F
     match command {
         XrefCommand::List(args) => {
             let filter = filter(args.kind.as_ref(), &args.which);
-            list(&ledger, &filter, (args.limit, &args.form)).await
+            let revealing = Revealing::told(&args.reveal, "cross-references");
+            let rows = ledger.xref_list(&filter, args.limit).await?;
+            Ok(list(&place, rows, (revealing, &args.form)))
         }
-        XrefCommand::Show { key, form } => {
+        XrefCommand::Show { key, reveal, form } => {
+            let revealing = Revealing::told(reveal, key);
             let filter = XrefFilter { key: Some(key.clone()), ..XrefFilter::default() };
-            list(&ledger, &filter, (MOST_OF_ONE, form)).await
+            let rows = ledger.xref_list(&filter, MOST_OF_ONE).await?;
+            Ok(list(&place, rows, (revealing, form)))
         }
         XrefCommand::Import(args) => import::import(&place, &ledger, args).await,
         XrefCommand::Remove(args) => remove(&ledger, args).await,
@@ -42,18 +49,18 @@ fn filter(kind: Option<&String>, which: &WhichXrefs) -> XrefFilter {
     XrefFilter { kind: kind.cloned(), key: key.clone(), system: system.clone(), id: id.clone() }
 }
 
-async fn list(
-    ledger: &Ledger,
-    filter: &XrefFilter,
-    (limit, form): (u32, &FormArgs),
-) -> Result<ExitCode, Failure> {
-    let rows = ledger.xref_list(filter, limit).await?;
+/// Lists them; an id that routes note of something of a person is masked unless it is to be seen.
+fn list(place: &Place, mut rows: Vec<Xref>, (revealing, form): (Revealing, &FormArgs)) -> ExitCode {
+    let is_masked = |of: &XrefKey| !revealing.is_on() && place.council.has_personal_ids(&of.kind, &of.system);
+    for row in rows.iter_mut().filter(|row| is_masked(&row.of)) {
+        MASKED.clone_into(&mut row.id);
+    }
     let cells = rows.iter().map(|row| {
         let of = &row.of;
         [of.kind.clone(), of.key.clone(), of.system.clone(), row.id.clone(), output::time(row.at)]
     });
     output::list(form.json, &json!(rows), &["kind", "key", "system", "id", "since"], cells);
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 async fn remove(ledger: &Ledger, args: &XrefRemoveArgs) -> Result<ExitCode, Failure> {

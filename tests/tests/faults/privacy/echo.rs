@@ -1,5 +1,5 @@
 //! A target that tells back all it was told: the secrets in the headers of a request and the values in its body, in a
-//! header and in the body of its answer. It answers with the status that the message names.
+//! header and in the body of its answer. It answers with the status that the message or the path names.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -65,9 +65,10 @@ async fn answer(line: TcpStream, told: Told) -> io::Result<()> {
     Ok(())
 }
 
-/// The status that a message is about, such as `parcel:422`; else that it is taken.
+/// The status that a message is about, such as `parcel:422`, or that the path asks for; else that it is taken.
 fn status(request: &Request) -> u16 {
     let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let about = message["parcel"].as_str().and_then(|parcel| parcel.rsplit(':').next());
-    about.and_then(|status| status.parse().ok()).unwrap_or(201)
+    let asked = request.path.split('/').find_map(|step| step.parse().ok());
+    about.and_then(|status| status.parse().ok()).or(asked).unwrap_or(201)
 }

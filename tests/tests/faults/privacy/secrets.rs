@@ -80,7 +80,7 @@ const KNOWN: [(&str, &str); 11] = [
 ];
 
 /// Something that was written: where, and what.
-type Written = (String, String);
+pub(super) type Written = (String, String);
 
 /// What of it holds one of `marks`, in capitals or not.
 fn found<'a>(written: &'a [Written], marks: &[&str]) -> Vec<&'a Written> {
