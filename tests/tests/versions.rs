@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use postroom_tests::council::{PARCEL, TestCouncil};
+use postroom_tests::council::{PARCEL, TestCouncil, copy};
 use postroom_tests::hub::TestHub;
 use serde_json::{Value, json};
 
@@ -32,18 +32,6 @@ fn change(hub: &TestHub, file: &str, change: impl Fn(&mut Value)) {
     let mut schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     change(&mut schema);
     hub.council.write(file, &schema.to_string());
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(path, target).unwrap();
-        }
-    }
 }
 
 #[test]

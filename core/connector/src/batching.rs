@@ -66,7 +66,9 @@ impl Batching {
     pub fn due(&self, now: DateTime<Utc>, oldest: DateTime<Utc>, waiting: usize) -> bool {
         waiting > 0
             && (waiting >= self.max_items
-                || self.every.is_some_and(|age| (now - oldest).abs().to_std().is_ok_and(|waited| waited >= age))
+                || self
+                    .every
+                    .is_some_and(|age| (now - oldest).abs().to_std().is_ok_and(|waited| waited >= age))
                 || self.at.iter().any(|at| passed_between(*at, oldest, now)))
     }
 }

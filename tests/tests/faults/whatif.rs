@@ -10,7 +10,7 @@ use postroom_broker::Broker;
 use postroom_council::Council;
 use postroom_ledger::{Xref, XrefKey};
 use postroom_router::{Differences, RouteDifferences, Standing, Trial, UNKNOWN_REFERENCE, what_if};
-use postroom_tests::council::{PARCEL, TestCouncil, parcel_event};
+use postroom_tests::council::{PARCEL, TestCouncil, copy, parcel_event};
 use serde_json::json;
 
 use crate::lanes::{Till, council, start, sums};
@@ -58,18 +58,6 @@ fn compiles(council: &Council) -> bool {
         .routes
         .iter()
         .all(|route| route.mapping.get().is_ok() && route.when.as_ref().is_none_or(|when| when.get().is_ok()))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(path, target).unwrap();
-        }
-    }
 }
 
 async fn tried(hub: &Simulated, changed: &Changed, since: u64) -> Differences {
