@@ -19,7 +19,7 @@ use crate::guard::Guard;
 use crate::outline::Outline;
 use crate::problem::{Problem, Source, UNKNOWN_VARIABLE, in_order};
 use crate::proof::{self, Fit, Left, Made};
-use crate::reading::Misread;
+use crate::reading::{Misread, Unsure};
 use crate::rules::Held;
 use crate::{COMPILER_STACK_BYTES, Context, Shape, functions, limits, rules, size};
 
@@ -46,6 +46,11 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
+    /// Whether the result is of the type that was inferred.
+    pub(crate) fn promises(&self, result: &vrl::value::Value) -> bool {
+        proof::holds(&self.result, result)
+    }
+
     fn made(&self) -> Made<'_> {
         Made {
             source: Source(&self.source),
@@ -82,11 +87,6 @@ impl Mapping {
 
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn promises(&self, result: &vrl::value::Value) -> bool {
-        proof::holds(&self.0.result, result)
     }
 }
 
@@ -192,6 +192,8 @@ fn compile(
     config.set_custom(Calculated::default());
     let misread = Misread::default();
     config.set_custom(Rc::clone(&misread));
+    let unsure = Unsure::default();
+    config.set_custom(Rc::clone(&unsure));
     let compile = || Compiler::compile(functions::all(), program, &state, config);
     let compiled = catch_unwind(AssertUnwindSafe(compile));
     if let Some(problem) = size::broken(source) {
@@ -200,6 +202,7 @@ fn compile(
     let compiled = compiled.unwrap_or_else(|panic| resume_unwind(panic));
     let misread = misread.take().into_iter();
     held.problems.extend(misread.map(|(span, missing)| rules::misread(source, span, missing, false)));
+    held.problems.extend(unsure.take().into_iter().map(|span| rules::unsure(source, span)));
     match compiled {
         Ok(mut compiled) if held.problems.is_empty() => {
             let result = compiled.program.final_type_info().result;

@@ -73,7 +73,9 @@ pub(crate) fn missing(kind: &Kind, segment: &OwnedSegment) -> Missing {
         OwnedSegment::Field(name) => name.to_string(),
         OwnedSegment::Index(at) => format!("[{at}]"),
     };
+    // Of what is certain to be absent the name may be known all the same.
     let known = kind.as_object().into_iter().flat_map(|fields| fields.known().keys());
+    let known = known.filter(|field| field.as_str() != name);
     let nearest = known.map(|field| (distance(field.as_str(), &name), field.as_str())).min();
     let near =
         nearest.filter(|(far, _)| *far <= 1 + name.chars().count() / 4).map(|(_, near)| near.to_owned());

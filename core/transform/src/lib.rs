@@ -12,6 +12,7 @@ mod fields;
 mod flow;
 mod functions;
 mod guard;
+mod lengths;
 mod limits;
 mod literals;
 mod operators;
@@ -34,8 +35,8 @@ pub use flow::{FieldPath, Flow, How, ITEMS, Of};
 pub use functions::{Allowed, FUNCTIONS, functions_as_markdown};
 pub use guard::{Guard, Says};
 pub use problem::Problem;
-pub use proof::{BEYOND, Fit, Happens, Left, Misfit};
-pub use run::{Input, Metadata, RunError, Runner};
+pub use proof::{BEYOND, Fit, Happens, Left, Misfit, keywords};
+pub use run::{Input, Metadata, OUTSIDE, RunError, Runner};
 pub use shape::{NoCode, Presence, Shape};
 
 /// Largest source of one mapping or filter, in bytes.

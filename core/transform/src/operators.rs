@@ -2,7 +2,7 @@
 //!
 //! `*` would repeat a text as often as the data says, and with `+` and `-` it would wrap round. `/` would give what is
 //! infinite. `||` reads an absent field as null, but VRL's type for it says that such a field is never null, so that the right
-//! side were never used. Variables are read at a price.
+//! side were never used. `|` forgets what the right side may lack. Variables are read at a price.
 
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{Container, Expr, FunctionArgument, FunctionCall, Ident, Literal, Node, Op, Opcode};
@@ -18,6 +18,7 @@ pub(crate) fn sound(span: Span, Op(left, code, right): Op) -> Expr {
         Opcode::Add if !is_text(&left) && !is_text(&right) => {
             call(span, functions::PLUS, vec![*left, *right])
         }
+        Opcode::Merge => call(span, functions::MERGE, vec![*left, *right]),
         Opcode::Or => or(span, *left, code, right),
         _ => Expr::Op(Node::new(span, Op(left, code, right))),
     }
@@ -31,6 +32,11 @@ fn is_one_or_more(node: &Node<Expr>) -> bool {
         Literal::Float(number) => number.abs() >= 1.0,
         _ => false,
     }
+}
+
+/// What is compiled in place of `|=`: both as one.
+pub(crate) fn merged(span: Span, under: Node<Expr>, over: Node<Expr>) -> Node<Expr> {
+    Node::new(span, call(span, functions::MERGE, vec![under, over]))
 }
 
 /// What is compiled in place of a variable, or of a part of one.

@@ -15,27 +15,35 @@ use vrl::path::{OwnedValuePath, parse_value_path};
 use vrl::stdlib;
 
 use crate::fields::{self, Missing};
+use crate::lengths;
 
 /// The fields that are read and not there, each with the place of the read.
 pub(crate) type Misread = Rc<RefCell<Vec<(Span, Missing)>>>;
+
+/// The places where something is set though the types would not tell what comes of it.
+pub(crate) type Unsure = Rc<RefCell<Vec<Span>>>;
 
 /// A read of a variable.
 pub(crate) const OF_VARIABLE: &str = ".";
 /// A value of which something is read.
 pub(crate) const OF_RESULT: &str = "().";
+/// Before something is set at a path of a variable.
+pub(crate) const SET: &str = "=";
 
 /// The functions of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     OfVariable,
     OfResult,
+    Set,
     Exists,
     Get,
 }
 
 /// The functions that read, for VRL's compiler.
-pub(crate) fn functions() -> [Box<dyn Function>; 4] {
-    [Reading::OfVariable, Reading::OfResult, Reading::Exists, Reading::Get].map(|each| Box::new(each) as _)
+pub(crate) fn functions() -> [Box<dyn Function>; 5] {
+    [Reading::OfVariable, Reading::OfResult, Reading::Set, Reading::Exists, Reading::Get]
+        .map(|each| Box::new(each) as _)
 }
 
 /// The read of a variable, as a call.
@@ -51,6 +59,16 @@ pub(crate) fn of_result(span: Span, path: &OwnedValuePath, value: ast::Node<ast:
     let block = ast::Node::new(value.span(), ast::Block(vec![value]));
     let closure = ast::Node::new(span, ast::FunctionClosure { variables: vec![], block });
     call(span, OF_RESULT, ast::Node::new(span, ast::Expr::Literal(path)), Some(closure))
+}
+
+/// Before something is set at `path` of the variable, as a call.
+pub(crate) fn of_target(span: Span, name: ast::Ident, path: &OwnedValuePath) -> ast::Expr {
+    let path = ast::Node::new(span, ast::Literal::RawString(path.to_string()));
+    let path = ast::Node::new(span, ast::Expr::Literal(path));
+    let variable = ast::Node::new(span, ast::Expr::Variable(ast::Node::new(span, name)));
+    let mut call = call(span, SET, variable, None);
+    call.arguments.push(ast::Node::new(span, ast::FunctionArgument { ident: None, expr: path }));
+    ast::Expr::FunctionCall(ast::Node::new(span, call))
 }
 
 fn call(
@@ -83,6 +101,7 @@ impl Function for Reading {
         match self {
             Self::OfVariable => OF_VARIABLE,
             Self::OfResult => OF_RESULT,
+            Self::Set => SET,
             Self::Exists => stdlib::Exists.identifier(),
             Self::Get => stdlib::Get.identifier(),
         }
@@ -107,9 +126,14 @@ impl Function for Reading {
     fn parameters(&self) -> &'static [Parameter] {
         const READ: &[Parameter] = &[Parameter::required("read", kind::ANY, "the read")];
         const PATH: &[Parameter] = &[Parameter::required("path", kind::BYTES, "what is read")];
+        const AT: &[Parameter] = &[
+            Parameter::required("variable", kind::ANY, "the variable"),
+            Parameter::required("path", kind::BYTES, "where something is set"),
+        ];
         match self {
             Self::OfVariable => READ,
             Self::OfResult => PATH,
+            Self::Set => AT,
             Self::Exists => stdlib::Exists.parameters(),
             Self::Get => stdlib::Get.parameters(),
         }
@@ -137,7 +161,11 @@ impl Function for Reading {
             Self::OfVariable => {
                 let query = given.required_query("read")?;
                 look_at_variable(&query, state, context);
-                Ok(Box::new(query))
+                let gives = match query.as_variable() {
+                    Some(variable) => lengths::certain(variable.type_def(state).kind()).at_path(query.path()),
+                    None => query.type_def(state).kind().clone(),
+                };
+                Ok(Box::new(Part { query, gives }))
             }
             Self::OfResult => {
                 let (path, closure) = (given.required_literal("path", state)?, given.required_closure()?);
@@ -145,6 +173,16 @@ impl Function for Reading {
                     look(closure.block_type_def.kind(), &path, context);
                 }
                 Ok(Value { closure }.as_expr())
+            }
+            Self::Set => {
+                let (variable, path) = (given.required("variable"), given.required_literal("path", state)?);
+                let path =
+                    parse_value_path(&path.to_string_lossy()).unwrap_or_else(|_| OwnedValuePath::root());
+                let can_be_set = lengths::can_be_set(variable.type_def(state).kind(), &path);
+                if let Some(unsure) = context.get_external_context::<Unsure>().filter(|_| !can_be_set) {
+                    unsure.borrow_mut().push(context.span());
+                }
+                Ok(Nothing.as_expr())
             }
             Self::Exists => {
                 look_at_variable(&given.required_query("field")?, state, context);
@@ -174,6 +212,42 @@ impl FunctionExpression for Value {
     }
 
     fn type_def(&self, _: &TypeState) -> TypeDef {
-        self.closure.block_type_def.clone()
+        let made = &self.closure.block_type_def;
+        made.clone().with_kind(lengths::certain(made.kind()))
+    }
+}
+
+/// A variable, or what stands at a path of it.
+#[derive(Debug, Clone)]
+struct Part {
+    query: Query,
+    gives: Kind,
+}
+
+impl Expression for Part {
+    fn resolve(&self, context: &mut Context) -> Resolved {
+        self.query.resolve(context)
+    }
+
+    fn resolve_constant(&self, state: &TypeState) -> Option<vrl::value::Value> {
+        self.query.resolve_constant(state)
+    }
+
+    fn type_info(&self, state: &TypeState) -> TypeInfo {
+        TypeInfo::new(state, TypeDef::from(self.gives.clone()))
+    }
+}
+
+/// What is only looked at while compiling.
+#[derive(Debug, Clone)]
+struct Nothing;
+
+impl FunctionExpression for Nothing {
+    fn resolve(&self, _: &mut Context) -> Resolved {
+        Ok(vrl::value::Value::Null)
+    }
+
+    fn type_def(&self, _: &TypeState) -> TypeDef {
+        TypeDef::null()
     }
 }

@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use vrl::diagnostic::Span;
 use vrl::parser::ast::{
-    Array, Assignment, AssignmentTarget, Block, Container, Expr, FunctionArgument, FunctionCall,
-    FunctionClosure, Group, IfStatement, Literal, Node, Not, Object, Op, Predicate, Program, Query,
-    QueryTarget, Return, RootExpr, Unary,
+    Array, Assignment, AssignmentOp, AssignmentTarget, Block, Container, Expr, FunctionArgument,
+    FunctionCall, FunctionClosure, Group, Ident, IfStatement, Literal, Node, Not, Object, Op, Predicate,
+    Program, Query, QueryTarget, Return, RootExpr, Unary,
 };
 use vrl::path::{OwnedSegment, OwnedValuePath, PathPrefix};
 
@@ -58,15 +58,18 @@ pub(crate) fn hold(source: Source<'_>, fields: Fields, program: Program) -> (Pro
         too_large: false,
         problems: vec![],
     };
-    let lines = program.into_iter().map(|line| {
+    let mut lines = Vec::new();
+    for line in program {
         let (span, line) = line.take();
-        let line = match line {
-            RootExpr::Expr(expr) => RootExpr::Expr(rules.expr(expr, Place::Statement)),
-            error @ RootExpr::Error(_) => error,
-        };
-        Node::new(span, line)
-    });
-    let program = Program(lines.collect());
+        match line {
+            RootExpr::Expr(expr) => {
+                let with = rules.line(expr, Place::Statement).into_iter();
+                lines.extend(with.map(|expr| Node::new(span, RootExpr::Expr(expr))));
+            }
+            error @ RootExpr::Error(_) => lines.push(Node::new(span, error)),
+        }
+    }
+    let program = Program(lines);
     (program, Held { problems: rules.problems, assigned: rules.assigned, too_large: rules.too_large })
 }
 
@@ -90,6 +93,42 @@ pub(crate) fn misread(source: Source<'_>, span: Span, missing: Missing, is_looku
     Problem { hint: near, ..source.at(span, "unknown-field", words) }
 }
 
+/// The problem that the types would not tell what comes of what is set.
+pub(crate) fn unsure(source: Source<'_>, span: Span) -> Problem {
+    let words = "this path leads through what may be absent or of another type, or through a list whose length is not known";
+    let hint = "set the whole, as in `x.place = merge(object(x.place) ?? {}, { \"town\": ... })`";
+    Problem { hint: Some(hint.to_owned()), ..source.at(span, "wrong-path", words.to_owned()) }
+}
+
+/// The variable that is set, and where in it.
+fn part_of(target: &AssignmentTarget) -> Option<(&Ident, &OwnedValuePath)> {
+    match target {
+        AssignmentTarget::Internal(name, path) => Some((name, path.as_ref()?)),
+        AssignmentTarget::Query(query) => match query.target.inner() {
+            QueryTarget::Internal(name) => Some((name, query.path.inner())),
+            _ => None,
+        },
+        AssignmentTarget::External(_) | AssignmentTarget::Noop => None,
+    }
+}
+
+/// What is set, read.
+fn read(target: &Node<AssignmentTarget>) -> Option<Node<Expr>> {
+    let span = target.span();
+    let expr = match (target.inner(), part_of(target.inner())) {
+        (AssignmentTarget::Internal(name, None), _) => Expr::Variable(Node::new(span, name.clone())),
+        (_, Some((name, path))) => {
+            let (target, path) = (QueryTarget::Internal(name.clone()), path.clone());
+            Expr::Query(Node::new(
+                span,
+                Query { target: Node::new(span, target), path: Node::new(span, path) },
+            ))
+        }
+        _ => return None,
+    };
+    Some(Node::new(span, expr))
+}
+
 struct Rules<'a> {
     source: Source<'a>,
     fields: Fields,
@@ -107,6 +146,31 @@ impl Rules<'_> {
     fn note(&mut self, span: Span, code: &str, words: impl Into<String>, hint: Option<&str>) {
         let hint = hint.map(str::to_owned);
         self.problems.push(Problem { hint, ..self.source.at(span, code, words) });
+    }
+
+    /// A line, with what is looked at before it.
+    fn line(&mut self, node: Node<Expr>, place: Place) -> Vec<Node<Expr>> {
+        let mut lines: Vec<Node<Expr>> = match node.inner() {
+            Expr::Assignment(it) => {
+                let targets = match it.inner() {
+                    Assignment::Single { target, .. } => vec![target],
+                    Assignment::Infallible { ok, err, .. } => vec![ok, err],
+                };
+                targets.into_iter().filter_map(|target| self.looked_at(target)).collect()
+            }
+            _ => vec![],
+        };
+        lines.push(self.expr(node, place));
+        lines
+    }
+
+    /// What is looked at before something is set in a variable that is there.
+    fn looked_at(&self, target: &Node<AssignmentTarget>) -> Option<Node<Expr>> {
+        let (name, path) = part_of(target.inner())?;
+        let is_there = self.scopes.iter().any(|scope| scope.contains(&name.to_string()));
+        let can_be_far = path.segments.is_empty() || literals::is_far(path);
+        (is_there && !can_be_far)
+            .then(|| Node::new(target.span(), reading::of_target(target.span(), name.clone(), path)))
     }
 
     fn expr(&mut self, node: Node<Expr>, place: Place) -> Node<Expr> {
@@ -210,7 +274,7 @@ impl Rules<'_> {
     }
 
     fn block(&mut self, block: Block, place: Place) -> Block {
-        Block(block.into_iter().map(|line| self.expr(line, place.in_block())).collect())
+        Block(block.into_iter().flat_map(|line| self.line(line, place.in_block())).collect())
     }
 
     fn if_statement(&mut self, it: IfStatement, place: Place) -> IfStatement {
@@ -234,9 +298,14 @@ impl Rules<'_> {
     fn assignment(&mut self, assignment: Assignment) -> Assignment {
         match assignment {
             Assignment::Single { target, op, expr } => {
-                let expr = Box::new(self.expr(*expr, Place::Assigned));
+                let mut expr = self.expr(*expr, Place::Assigned);
                 self.target(&target);
-                Assignment::Single { target, op, expr }
+                let old = (op == AssignmentOp::Merge).then(|| read(&target)).flatten();
+                if let Some(old) = old {
+                    expr = operators::merged(expr.span(), self.expr(old, Place::Operand), expr);
+                    return Assignment::Single { target, op: AssignmentOp::Assign, expr: Box::new(expr) };
+                }
+                Assignment::Single { target, op, expr: Box::new(expr) }
             }
             Assignment::Infallible { ok, err, op, expr } => {
                 let expr = Box::new(self.expr(*expr, Place::Operand));

@@ -110,9 +110,28 @@ impl RunError {
 #[derive(Debug, Default)]
 pub struct Runner {
     runtime: Runtime,
+    types: Types,
 }
 
+/// Whether a result is looked at, if it is of the type that was inferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Types {
+    #[default]
+    Trusted,
+    Held,
+}
+
+/// The words of a run whose result is not of the type that was inferred.
+pub const OUTSIDE: &str = "the result is outside the type that was inferred";
+
 impl Runner {
+    /// One that ends a run whose result is outside the type that was inferred, by [`OUTSIDE`]: for data that keep their schema
+    /// that is never so, which tests try.
+    #[must_use]
+    pub fn held_to_types() -> Self {
+        Self { types: Types::Held, ..Self::default() }
+    }
+
     /// What the mapping makes of the input.
     ///
     /// # Errors
@@ -160,7 +179,11 @@ impl Runner {
         if budget::is_spent() {
             return Err(RunError::nowhere("the mapping makes more than one run may"));
         }
-        ended.map_err(|ended| told(&compiled.source, &ended))
+        let result = ended.map_err(|ended| told(&compiled.source, &ended))?;
+        if self.types == Types::Held && !compiled.promises(&result) {
+            return Err(RunError::nowhere(OUTSIDE));
+        }
+        Ok(result)
     }
 }
 

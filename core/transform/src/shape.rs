@@ -14,6 +14,7 @@ use vrl::value::Kind;
 use vrl::value::kind::{Collection, Field, Index};
 
 use crate::fields::{self, Missing};
+use crate::lengths;
 
 /// How many references are followed into one another before anything is allowed.
 const MAX_HOPS: usize = 8;
@@ -41,14 +42,14 @@ impl Shape {
     /// Any JSON.
     #[must_use]
     pub fn any() -> Self {
-        Self::of(Kind::json())
+        Self::of(&Kind::json())
     }
 
     /// What a JSON Schema (2020-12) allows; `$ref` is followed inside `schema` only.
     #[must_use]
     pub fn of_schema(schema: &Value) -> Self {
         let kind = Reader { root: schema, left: Cell::new(MAX_PARTS) }.kind(schema, MAX_HOPS);
-        Self { schema: Some(Arc::new(schema.clone())), ..Self::of(kind) }
+        Self { schema: Some(Arc::new(schema.clone())), ..Self::of(&kind) }
     }
 
     /// The types that a branch in the schema `root` allows; what is inside them is told of a few parts only.
@@ -82,7 +83,7 @@ impl Shape {
     pub fn of_texts(fields: &[String]) -> Self {
         let known: BTreeMap<Field, Kind> =
             fields.iter().map(|name| (Field::from(name.as_str()), Kind::bytes())).collect();
-        Self::of(Kind::object(Collection::from_parts(known, Kind::undefined())))
+        Self::of(&Kind::object(Collection::from_parts(known, Kind::undefined())))
     }
 
     /// An object that has no other fields than these, each any JSON or absent.
@@ -90,7 +91,7 @@ impl Shape {
     pub fn of_some(fields: &[String]) -> Self {
         let known: BTreeMap<Field, Kind> =
             fields.iter().map(|name| (Field::from(name.as_str()), Kind::json().or_undefined())).collect();
-        Self::of(Kind::object(Collection::from_parts(known, Kind::undefined())))
+        Self::of(&Kind::object(Collection::from_parts(known, Kind::undefined())))
     }
 
     /// The same data, with lookups of these names that give text, or null where that is told.
@@ -140,7 +141,7 @@ impl Shape {
     /// Either this or the other, e.g. rows of several kinds in one file.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { kind: self.kind.union(other.kind), schema: None, ..self }
+        Self { kind: lengths::certain(&self.kind.union(other.kind)), schema: None, ..self }
     }
 
     /// The same for records of snapshots, of which `kept` is left when the next one comes: `%old` holds that, and so does
@@ -159,8 +160,8 @@ impl Shape {
         format!("{:?}", self.lookups).hash(told);
     }
 
-    fn of(kind: Kind) -> Self {
-        Self { kind, old: None, lookups: BTreeMap::new(), schema: None }
+    fn of(kind: &Kind) -> Self {
+        Self { kind: lengths::certain(kind), old: None, lookups: BTreeMap::new(), schema: None }
     }
 }
 

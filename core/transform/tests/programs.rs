@@ -478,3 +478,18 @@ fn a_lookup_is_text_or_null_and_one_that_is_not_declared_is_told_at_its_place() 
     let when = Filter::compile("%lookup.reason == \"a\"", &shape(), Context::Route).err().unwrap_or_default();
     assert_eq!(problems(&when), ["1:1 unknown-lookup"]);
 }
+
+#[test]
+fn nothing_is_set_where_the_types_would_keep_what_may_be_gone() {
+    let either = |one: &str, other: &str| format!("x = {one}\nif .uprn > 1 {{ x = {other} }}\n");
+    let unsure = |set: &str, before: String| {
+        refuses(&format!("{before}{set}\nx"), &["3:1 wrong-path"]);
+    };
+    unsure("x.b = 1", either("1", "{ \"a\": 1 }"));
+    unsure("x[1] = 2", either(".note", "[1]"));
+    unsure("x[2] = true", either("[1]", "[\"a\", \"b\", \"c\"]"));
+    unsure("x[-1] = true", either("[]", "[1]"));
+    gives(&format!("{}x.b = 1\nx", either("{}", "{ \"a\": 1 }")), &json!({"a": 1, "b": 1}));
+    gives("x = { \"site\": .site }\nx.site.town = \"Zedbury\"\nx", &json!({"site": {"town": "Zedbury"}}));
+    gives("x = [1, 2]\nx[-1] = true\nx[3] = 4\nx", &json!([1, true, null, 4]));
+}

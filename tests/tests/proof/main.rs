@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "what goes wrong in a test fails it")]
 
 mod family;
+mod generated;
 mod personal;
 mod sample;
 mod sound;

@@ -72,7 +72,7 @@ fn elements(list: &TypeDef) -> Kind {
 }
 
 /// Whether any JSON may be here: its fields and items are of the same kind again, without end.
-fn is_anything(kind: &Kind) -> bool {
+pub(super) fn is_anything(kind: &Kind) -> bool {
     kind.without_undefined().is_superset(&Kind::json()).is_ok()
 }
 

@@ -126,7 +126,6 @@ pub(super) fn as_json(kind: &Kind) -> Kind {
 }
 
 /// Whether the value is one of the kind.
-#[cfg(test)]
 pub(crate) fn holds(kind: &Kind, value: &vrl::value::Value) -> bool {
     use vrl::value::Value as Vrl;
     let at = |kind: Option<&Kind>, unknown: Kind, value: &Vrl| holds(kind.unwrap_or(&unknown), value);

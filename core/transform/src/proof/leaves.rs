@@ -66,6 +66,11 @@ const RULES: &[(&str, About)] = &[
     ("$recursiveRef", About::Anything),
 ];
 
+/// The keywords of JSON Schema of which a comparison says that they are kept, or that they are left to validation.
+pub fn keywords() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
 /// Whether the keyword asks for something that may be left.
 pub(super) fn is_rule(keyword: &str) -> bool {
     keyword != "type" && RULES.iter().any(|(name, _)| *name == keyword)

@@ -22,11 +22,9 @@ use crate::functions::Calculated;
 use crate::outline::Outline;
 use crate::problem::{Problem, Source};
 
-pub(crate) use kinds::words;
+pub(crate) use kinds::{holds, words};
+pub use leaves::keywords;
 use walk::Walk;
-
-#[cfg(test)]
-pub(crate) use kinds::holds;
 
 /// A place where the result may not fit what the target takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
