@@ -16,7 +16,7 @@ use crate::{Council, Lookup, Route, SourceSystem};
 /// Where verdicts are kept, below the data folder.
 const FOLDER: &str = "verdicts";
 /// The number of the rules by which is proved: raised with each change of them, so that no verdict outlives its rule.
-const RULES: u32 = 3;
+const RULES: u32 = 4;
 /// The fingerprint of the whole text that was proved last.
 const WHOLE: &str = "whole";
 /// What was proved of its parts.
