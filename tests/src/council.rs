@@ -6,10 +6,11 @@
 #![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+
+use crate::ports;
 
 /// The root of the house.
 pub fn house() -> PathBuf {
@@ -39,10 +40,7 @@ impl TestCouncil {
         let waste = format!("broker_user = \"{}\"", council.waste());
         council.edit("systems/waste/system.toml", "broker_user = \"waste\"", &waste);
         // Each test has ports of its own.
-        let free = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = |free: TcpListener| free.local_addr().expect("an address").port().to_string();
-        let [pay, benefits, notify, mail, files, accounts] =
-            [free(), free(), free(), free(), free(), free()].map(port);
+        let [pay, benefits, notify, mail, files, accounts] = [(); 6].map(|()| ports::free().to_string());
         for system in ["payments", "letters", "lighting", "reports"] {
             council.edit(
                 &format!("systems/{system}/system.toml"),

@@ -3,11 +3,7 @@
 //! The oracle is a file that outlives the process: every request in order, with its key, what it was about, and whether
 //! it landed. The target takes every message that lands, also one that it has: it is the oracle that tells of duplicates.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "support for tests: what goes wrong here fails the test"
-)]
+#![expect(clippy::expect_used, reason = "support for tests: what goes wrong here fails the test")]
 
 pub mod oracle;
 pub mod orders;
@@ -16,19 +12,14 @@ pub mod wire;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use self::oracle::Asked;
 use self::orders::Order;
-
-/// Ports that a target may have: below those that the system gives to connections, so that nothing else takes the port
-/// of a target that is stopped.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
+use crate::ports;
 
 /// The target, and its oracle.
 pub struct TestTarget {
@@ -49,7 +40,7 @@ impl TestTarget {
     pub fn start(program: &Path, subject: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("postroom-target-").tempdir().expect("a folder");
         let (program, subject) = (program.to_owned(), subject.to_owned());
-        let mut target = Self { program, folder, subject, port: free_port(), running: None };
+        let mut target = Self { program, folder, subject, port: ports::free(), running: None };
         target.start_again();
         target
     }
@@ -115,14 +106,4 @@ impl Drop for TestTarget {
             let _ = running.process.wait();
         }
     }
-}
-
-fn free_port() -> u16 {
-    let drawn = Uuid::new_v4().as_u128();
-    let count = PORTS.end - PORTS.start;
-    let first = u16::try_from(drawn % u128::from(count)).expect("a port");
-    let mut ports = (0..count).map(|step| PORTS.start + (first + step) % count);
-    ports
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .unwrap_or_else(|| panic!("no free port"))
 }

@@ -7,4 +7,5 @@ pub mod http_target;
 pub mod hub;
 pub mod long_run;
 pub mod marked;
+pub mod ports;
 pub mod rabbitmq;

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 pub use self::cluster::Cluster;
 use self::node::{Node, Register};
+use crate::ports;
 
 /// URL of a node that is there already; every test then keeps to a prefix of its own.
 const GIVEN_URL: &str = "POSTROOM_TEST_AMQP_URL";
@@ -53,7 +54,7 @@ impl Rabbit {
 
     /// The same with its management API, and the URL of that.
     pub fn start_with_management() -> (Self, String) {
-        let [port] = node::free_ports();
+        let port = ports::free();
         let listener = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n");
         let mut node = Node::new(&Register::Own, |_| listener);
         node.enable("rabbitmq_management");
@@ -63,7 +64,7 @@ impl Rabbit {
 
     /// The same, which speaks TLS too by a certificate and key in these files of PEM; and its URL with TLS, for `localhost`.
     pub fn start_with_tls(certificate: &Path, key: &Path) -> (Self, String) {
-        let [port] = node::free_ports();
+        let port = ports::free();
         let listener = format!(
             "listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n",
             certificate.display(),

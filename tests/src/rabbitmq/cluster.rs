@@ -4,8 +4,9 @@ use std::process::{Child, Command, Stdio};
 
 use super::{
     Rabbit,
-    node::{Node, Register, free_ports, programs},
+    node::{Node, Register, programs},
 };
+use crate::ports;
 
 /// Nodes of a cluster: the fewest of which one may go and a majority stays.
 const NODES: usize = 3;
@@ -22,7 +23,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the nodes one after another; each joins the first.
     pub fn start() -> Self {
-        let [port] = free_ports();
+        let port = ports::free();
         let register = Epmd::start(port);
         let mut first = None;
         let nodes = (0..NODES).map(|_| member(port, &mut first)).collect();

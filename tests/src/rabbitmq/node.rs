@@ -6,12 +6,13 @@ use std::{
     env,
     ffi::OsString,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use tempfile::TempDir;
+
+use crate::ports;
 
 /// Which generation of RabbitMQ is tested: `3`, or nothing, is the distribution's; others are brought by `deploy/test`.
 const GENERATION: &str = "POSTROOM_TEST_RABBITMQ";
@@ -55,7 +56,7 @@ impl Node {
         let bin = programs();
         let base =
             tempfile::Builder::new().prefix("postroom-rabbit-").tempdir().expect("a folder for the node");
-        let [amqp, distribution, epmd] = free_ports();
+        let [amqp, distribution, epmd] = [(); 3].map(|()| ports::free());
         let (kept_by, epmd) = match register {
             Register::Own => ("own", epmd),
             Register::Shared(port) => ("shared", *port),
@@ -154,11 +155,6 @@ fn brought(generation: &str) -> PathBuf {
     let hint = format!("run ./deploy/test --rabbitmq {generation} once, which brings it");
     assert!(home.join("complete").exists(), "RabbitMQ {generation} is not there: {hint}");
     home.join("bin")
-}
-
-pub(super) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let listeners = [(); COUNT].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("its number").port())
 }
 
 fn write_configuration(base: &Path, amqp: u16, more: &str) {

@@ -1,13 +1,13 @@
 //! Certificates that end soon, and those that cannot be used: what is told of them, and that nothing of them is repeated.
 
 use std::fs;
-use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postroom_tests::council::{TestCouncil, yard_rows};
 use postroom_tests::hub::TestHub;
 use postroom_tests::hub::http::get;
 use postroom_tests::hub::until;
+use postroom_tests::ports;
 use postroom_tests::rabbitmq::Rabbit;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
@@ -110,7 +110,7 @@ fn a_certificate_that_ends_soon_has_ended_or_is_none_is_told_by_log_metric_and_s
 #[test]
 fn a_key_of_a_listener_that_is_replaced_by_something_else_is_told_and_so_is_its_end() {
     let mut hub = small();
-    let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let listen = ports::address();
     let text = format!(
         "title = \"Till\"\n[source]\nconnector = \"http\"\n[source.settings]\nlisten = \"{listen}\"\npath = \"/in\"\n\
          key = \"/id\"\nbearer = {{ file = \"token\" }}\ntls = {{ certificate = \"hub.pem\", key = \"hub.key\" }}\n\
@@ -141,7 +141,7 @@ fn a_key_of_a_listener_that_is_replaced_by_something_else_is_told_and_so_is_its_
 #[test]
 fn a_certificate_that_a_system_showed_is_in_the_status_after_its_hub_has_met_it() {
     let mut hub = small();
-    let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let listen = ports::address();
     let soon = now() + DAY * 5;
     let (certificate, key) = pair(soon);
     put(&hub, "hub.pem", &certificate);

@@ -1,10 +1,11 @@
 //! A system that fetches its messages over HTTP from the real program, which is killed again and again meanwhile.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use postroom_tests::hub::http::ask;
 use postroom_tests::hub::{TestHub, until};
+use postroom_tests::ports;
 use serde_json::{Value, json};
 
 use crate::rig::{EVENTS, PARCELS, events, keys, route_to};
@@ -24,7 +25,7 @@ struct Hatch {
 impl Hatch {
     fn new() -> Self {
         let hub = small();
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let free = ports::address();
         let address = free.to_string();
         hub.council.feed("", "token", TOKEN.as_bytes());
         let system = format!(

@@ -1,6 +1,6 @@
 //! Sources over HTTP in a whole hub, which stops and starts again.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use postroom_ledger::{Ledger, Pause};
 use postroom_listener::{Answer, Limits, Listeners, StatusCode, Wanted};
 use postroom_request::{Peer, client, header};
 use postroom_tests::council::{PARCEL, TestCouncil};
+use postroom_tests::ports;
 use serde_json::json;
 
 use crate::simulation::{Simulated, connectors, until};
@@ -118,7 +119,7 @@ async fn a_poll_goes_on_from_its_cursor_when_the_hub_was_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_whose_path_nobody_holds_yet_is_told_to_come_again_and_taken_then() {
     let council = TestCouncil::small();
-    let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let listen = ports::address();
     std::fs::create_dir_all(council.data()).expect("a folder");
     std::fs::write(council.data().join("token"), "quite-secret").expect("a secret");
     for system in ["gate", "yard"] {

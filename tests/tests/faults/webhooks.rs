@@ -1,13 +1,14 @@
 //! A webhook is answered 200 when the broker has confirmed its event, and not before: the broker hears nothing, or the hub is
 //! killed, and a sender that is not answered 200 sends again.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
 use postroom_tests::council::TestCouncil;
 use postroom_tests::hub::http::ask;
 use postroom_tests::hub::proxy::Proxy;
 use postroom_tests::hub::{TestHub, until};
+use postroom_tests::ports;
 use postroom_tests::rabbitmq::Rabbit;
 
 use crate::sources::over_http;
@@ -22,7 +23,7 @@ struct Rig {
 impl Rig {
     fn ready(answer_within: &str) -> Self {
         let council = TestCouncil::small();
-        let gate = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+        let gate = ports::address();
         std::fs::create_dir_all(council.data()).expect("a folder");
         std::fs::write(council.data().join("token"), "quite-secret").expect("a secret");
         let settings = format!(
