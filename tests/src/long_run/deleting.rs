@@ -23,8 +23,7 @@ impl Ground {
     /// Deletes an object of the hub as somebody would who may do all.
     pub(super) fn delete(&mut self, queue: &str) {
         if let Some(source) = (0..self.plan.sources).find(|number| queue == ingress(*number)) {
-            // What is published until the next fault may have waited in it.
-            self.deleted.push((source, self.plan.published_by(self.confirmed.len() as u64)));
+            self.deleted.push((source, now()));
         }
         let (url, queue) = (self.rabbit.url().to_owned(), format!("{}{queue}", self.council().prefix));
         self.tasks.block_on(async move {

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::DateTime;
+use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::council::{self, target};
@@ -45,7 +47,7 @@ pub(super) struct Ground {
     pub(super) confirmed: Vec<(u64, u64)>,
     /// Queues that the broker lost.
     pub(super) lost_by_the_broker: u64,
-    /// The sources whose ingress was deleted, each with the last event that may have waited in it.
+    /// The sources whose ingress was deleted, and when, in microseconds since the epoch.
     pub(super) deleted: Vec<(usize, u64)>,
     pub(super) tasks: Handle,
 }
@@ -176,6 +178,24 @@ impl Ground {
                 self.failing(at).start_again();
             }
         }
+    }
+
+    /// The sources whose ingress was deleted, from when until when it was gone: the hub says so as it makes it anew.
+    pub(super) fn gone(&mut self) -> Vec<(usize, u64, Option<u64>)> {
+        self.hub.listen_anew();
+        let at = |line: &Value| {
+            let at = DateTime::parse_from_rfc3339(line["timestamp"].as_str()?).ok()?;
+            u64::try_from(at.timestamp_micros()).ok()
+        };
+        let told = |source: usize, from: u64| {
+            let queue = format!("{}{}", self.council().prefix, council::ingress(source));
+            let mut lines = self.hub.lines.iter();
+            lines.find_map(|line| {
+                let is_it = line["event"] == "queue.deleted" && line["queue"] == queue;
+                at(line).filter(|at| is_it && *at >= from)
+            })
+        };
+        self.deleted.iter().map(|(source, from)| (*source, *from, told(*source, *from))).collect()
     }
 
     fn failing(&mut self, at: usize) -> &mut TestTarget {

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use self::council::CANARY;
 use self::ground::Ground;
-use self::losses::Losses;
+use self::losses::{Losses, last_before};
 use self::oracle::{Arrival, Findings, Oracle};
 pub use self::plan::Plan;
 use self::plan::{Reach, TARGETS_PER_EVENT};
@@ -179,7 +179,10 @@ fn judge(plan: &Plan, ground: &mut Ground, load: &Load, met: &[faults::Met], sta
     let unjournaled = unjournaled.expect("a stream that can be read");
     findings.unjournaled = unjournaled.len() as u64;
     let missing = std::mem::take(&mut findings.missing);
-    Losses { plan, deleted: &ground.deleted, unjournaled: &unjournaled }.judge(missing, &mut findings);
+    let gone = ground.gone().into_iter();
+    let gone: Vec<_> =
+        gone.map(|(source, from, made)| (source, last_before(plan, met, made.unwrap_or(from)))).collect();
+    Losses { plan, gone: &gone, unjournaled: &unjournaled }.judge(missing, &mut findings);
     findings.judge_accounts(plan, status);
     findings.judge_memory(ground.most_memory / 1024);
     findings.unreconciled = ground.hub.json(&["reconcile", "--json"]).to_string();
