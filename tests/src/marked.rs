@@ -165,7 +165,9 @@ fn plain(schema: &Value, kind: &str) -> Value {
 
 /// The mark of that number in the form that is asked for.
 fn text(form: Option<&str>, number: u32) -> String {
-    let day = || NaiveDate::default().checked_sub_days(Days::new(u64::from(20_000 + number))).expect("a day");
+    // `case new` moves a date by a thousand days at most: not to the day of another mark.
+    let days = u64::from(20_000 + number * 1_001);
+    let day = || NaiveDate::default().checked_sub_days(Days::new(days)).expect("a day");
     let letter = |of: u32| LETTERS[of as usize % LETTERS.len()];
     match form {
         None => format!("{WORD}{number:04}"),
