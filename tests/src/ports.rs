@@ -20,7 +20,7 @@ pub fn free() -> u16 {
     let count = PORTS.end - PORTS.start;
     let first = u16::try_from(Uuid::new_v4().as_u128() % u128::from(count)).expect("a number below");
     let mut ports = (0..count).map(|step| PORTS.start + (first + step) % count);
-    ports.find(|port| is_taken_now(*port)).expect("a free port")
+    ports.find(|port| take(*port)).expect("a free port")
 }
 
 /// Such a port, on loopback.
@@ -28,8 +28,8 @@ pub fn address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free()))
 }
 
-/// Whether it could be locked, and nothing is bound to it.
-fn is_taken_now(port: u16) -> bool {
+/// Takes a port, if it can be locked and nothing is bound to it; whether it did.
+fn take(port: u16) -> bool {
     let folder = std::env::temp_dir().join("postroom-ports");
     fs::create_dir_all(&folder).expect("a folder for locks");
     let lock = File::create(folder.join(port.to_string())).expect("a lock");

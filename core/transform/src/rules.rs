@@ -168,8 +168,8 @@ impl Rules<'_> {
     fn looked_at(&self, target: &Node<AssignmentTarget>) -> Option<Node<Expr>> {
         let (name, path) = part_of(target.inner())?;
         let is_there = self.scopes.iter().any(|scope| scope.contains(&name.to_string()));
-        let can_be_far = path.segments.is_empty() || literals::is_far(path);
-        (is_there && !can_be_far)
+        let needs_none = path.segments.is_empty() || literals::is_far(path);
+        (is_there && !needs_none)
             .then(|| Node::new(target.span(), reading::of_target(target.span(), name.clone(), path)))
     }
 
